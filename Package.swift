@@ -30,6 +30,8 @@ let package = Package(
                 .product(name: "HeapModule", package: "swift-collections"),
             ],
             swiftSettings: strict),
+        .testTarget(
+            name: "ReeveCoreTests", dependencies: ["ReeveCore"], swiftSettings: strict),
     ],
     cxxLanguageStandard: .cxx17
 )

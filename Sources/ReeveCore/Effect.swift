@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the core asks of the world. Effects are carried out in their order; what comes of them arrives
+// as an event of a later turn.
+
+/// One output of `Supervisor.handle(_:at:)`.
+package enum Effect: Equatable, Sendable {
+    /// Start the scheduler's program as this run. Answered by `spawned` or `spawnFailed`.
+    case spawn(RunID, SchedulerID)
+    /// Send a signal and then SIGCONT, so that a stopped process can take it. To `everyone` and to
+    /// `others` it is answered by `surveyed`; a failure to signal the leader by `signalFailed`.
+    case signal(RunID, Signal, to: SignalTarget)
+    /// An operator's signal, as it is and to the leader alone. A failure is answered by `signalFailed`.
+    case passSignal(RunID, Signal)
+    /// SIGKILL to every member, scanning until two scans are equal. Answered by `surveyed`.
+    case kill(RunID)
+    /// Look who is alive. Answered by `surveyed`.
+    case survey(RunID)
+    /// Start the scheduler's stop command. Only its failure is answered: `stopCommandFailed`.
+    case runStopCommand(RunID)
+    /// Read the memory of this run's tree. Answered by `sampled`.
+    case sample(RunID)
+    /// The run is over: drop what is kept for it. Processes it left (`leftovers = "keep"`, survivors
+    /// that the operator started over) become orphans. A run whose survivors are still watched is
+    /// forgotten when the last of them is gone.
+    case forget(RunID)
+    /// A signal, and SIGCONT, to every process that descends from reeve (as PID 1: to every other process of
+    /// the namespace); nil only looks. The end of a shutdown. Answered by `swept`.
+    case sweep(Signal?)
+    case reply(RequestID, Reply)
+    /// One line of the event stream, of reeve's own log, and of `reeve why`.
+    case record(Record)
+    /// To a service manager above.
+    case tellManager(ManagerMessage)
+    /// Everything has ended: leave with this exit code. Always the last effect.
+    case exit(code: Int32)
+}
+
+/// Which processes of a run a signal is for.
+package enum SignalTarget: Equatable, Sendable {
+    /// The process that was spawned.
+    case leader
+    /// Every member but the leader: for a leader that has its signal already, or is gone.
+    case others
+    /// The leader's process group and every other member.
+    case everyone
+}
+
+/// What sd_notify(3) carries.
+package enum ManagerMessage: Equatable, Sendable {
+    /// READY=1: the start-up phases are over.
+    case ready
+    /// STATUS=: one line. The core never sends it: the loop asks for `Supervisor.statusLine` and sends what is new.
+    case status(String)
+    /// STOPPING=1.
+    case stopping
+}

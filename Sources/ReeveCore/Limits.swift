@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Every bound of the core, in one place.
+package enum Limits {
+    /// Least time between two spawns of one scheduler, whatever was configured.
+    package static let spawnSpacing = Duration.milliseconds(100)
+    /// From the signal to the leader until the rest of the run gets it too.
+    package static let groupSignalDelay = Duration.seconds(1)
+    /// A second shutdown signal within this time is taken for the same one.
+    package static let duplicateSignalWindow = Duration.seconds(1)
+    /// How often a shutdown says what it waits for.
+    package static let shutdownReportInterval = Duration.seconds(2)
+    /// How often a stopping run is looked at again where no exit tells.
+    package static let surveyInterval = Duration.milliseconds(500)
+    /// Requests that wait for an answer, over all clients.
+    package static let waitingRequestsMax = 1_024
+    /// Restart instants kept for the sliding window, for one scheduler.
+    package static let restartsRememberedMax = 1_000
+    /// Samples are due on whole multiples of this, so that many schedulers cost one wake-up.
+    package static let sampleGrid = Duration.seconds(1)
+    /// From SIGKILL until what is still seen alive is called a survivor, at least.
+    package static let killGrace = Duration.milliseconds(100)
+    /// Killed processes that one survey adds to what a stop remembers.
+    package static let killedRememberedMax = 1_000
+    /// How often survivors of a stop are looked at again.
+    package static let survivorSurveyInterval = Duration.seconds(5)
+    /// From SIGTERM to SIGKILL for processes that belong to no run, at reeve's own end.
+    package static let strayGrace = Duration.seconds(2)
+    /// How often those are looked at.
+    package static let sweepInterval = Duration.milliseconds(50)
+    /// How often they get SIGKILL before reeve leaves although some are alive.
+    package static let strayKillsMin = 3
+    /// Processes named in one record; the rest is counted.
+    package static let processesNamedMax = 16
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// When a scheduler's memory is read, and what its readings lead to.
+
+extension Scheduler {
+    /// Samples lie on whole seconds, so that many schedulers cost one wake-up; each scheduler has its own
+    /// second of the interval, so that they do not all fall on the same one.
+    func firstSample(after now: Instant) -> Instant {
+        let interval = specification.memory.isWatched ? sampleInterval(MemoryGuard()) : .seconds(1)
+        guard interval >= Limits.sampleGrid else { return now + interval }
+        let slots = max(1, interval.seconds)
+        let slot = Int64(id.index) % slots
+        return wholeSecond(atOrBefore: now + .seconds(slot)) + Limits.sampleGrid
+    }
+
+    private func sampleInterval(_ memory: MemoryGuard) -> Duration {
+        memory.interval(specification.memory, ordinary: specification.healthCheckInterval)
+    }
+
+    private func wholeSecond(atOrBefore instant: Instant) -> Instant {
+        let grid = Limits.sampleGrid.nanoseconds
+        return Instant(nanoseconds: instant.nanoseconds / grid * grid)
+    }
+
+    /// Asks for a sample when one is due. The next is set at once, so that a lost answer stops nothing.
+    mutating func sampleIfDue(_ turn: inout Turn) {
+        let now = turn.now.monotonic
+        guard let run = lifecycle.run, let due = run.nextSample, due <= now else { return }
+        turn.effects.append(.sample(run.id))
+        let next = nextSample(run.memory, after: now)
+        updateRun { $0.nextSample = next }
+    }
+
+    private func nextSample(_ memory: MemoryGuard, after now: Instant) -> Instant {
+        let interval = sampleInterval(memory)
+        // An interval shorter than the grid was asked for and is kept.
+        return interval < Limits.sampleGrid
+            ? now + interval : wholeSecond(atOrBefore: now + interval)
+    }
+
+    /// A reading has come. Only a run that is up is judged.
+    mutating func sampled(_ reading: MemoryReading, autoRecovery: Bool, _ turn: inout Turn) {
+        guard var run = lifecycle.run else { return }
+        let verdict = run.memory.sampled(reading, specification.memory)
+        let memory = run.memory
+        if run.nextSample != nil {
+            run.nextSample = nextSample(memory, after: turn.now.monotonic)
+        }
+        let next = run.nextSample
+        updateRun {
+            $0.memory = memory
+            $0.nextSample = next
+        }
+        guard !isStopping else { return }
+        switch verdict {
+        case .below, .above:
+            break
+        case .unreadable(let why):
+            record(.memoryUnreadable(why), run: run.id, in: &turn)
+        case .recovered(let bytes, let limit):
+            recoveryWasRefused = false
+            record(.memoryRecovered(bytes, limit: limit), run: run.id, in: &turn)
+        case .hardLimit(let bytes, let limit):
+            let action = "SIGKILL at once" + (desired == .up ? ", then a restart" : "")
+            record(
+                .memoryAbove(bytes, limit: limit, samples: 1, action: action), run: run.id,
+                in: &turn)
+            beginStop(
+                .memoryHardLimit, reason: "\(bytes) is above the hard limit of \(limit)", &turn)
+        case .exceeded(let bytes, let limit, let samples):
+            exceeded(run, bytes, limit: limit, samples: samples, autoRecovery, &turn)
+        }
+    }
+
+    /// Above the threshold in enough samples: acts, or says once why not.
+    private mutating func exceeded(
+        _ run: Run, _ bytes: Bytes, limit: Bytes, samples: Int, _ autoRecovery: Bool,
+        _ turn: inout Turn
+    ) {
+        let refusal = recoveryRefusal(autoRecovery, at: turn.now.monotonic)
+        if let refusal {
+            guard !recoveryWasRefused else { return }
+            recoveryWasRefused = true
+            return record(
+                .memoryAbove(bytes, limit: limit, samples: samples, action: refusal), run: run.id,
+                in: &turn)
+        }
+        recoveryWasRefused = false
+        record(
+            .memoryAbove(bytes, limit: limit, samples: samples, action: "it is restarted"),
+            run: run.id, in: &turn)
+        beginStop(.memoryThreshold, reason: "\(bytes) is above the threshold of \(limit)", &turn)
+    }
+
+    /// Why a recovery restart is not done now; nil where it is.
+    private mutating func recoveryRefusal(_ autoRecovery: Bool, at now: Instant) -> String? {
+        if specification.memory.action == .alert {
+            return "nothing is done (memory-action = \"alert\")"
+        }
+        if desired != .up || pendingStop != nil { return "it is being stopped anyway" }
+        if !autoRecovery { return "it would be restarted, but auto-recovery is off" }
+        let policy = specification.restart
+        if let last = lastRecoveryRestart, now - last < policy.cooldown {
+            return "it is restarted after the cooldown of \(policy.cooldown), if it still is above"
+        }
+        let inWindow = restartWindow.count(within: policy.window, at: now)
+        if let maxRestarts = policy.maxRestarts, inWindow >= maxRestarts {
+            return "it would be restarted, but was \(maxRestarts) times within \(policy.window)"
+        }
+        return nil
+    }
+}

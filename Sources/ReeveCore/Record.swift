@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Everything that reeve says: decisions with their reasons. One record is one line of the log and one
+// event of the stream; the words are made here so that both, and the tests, read the same.
+
+/// One thing that happened or was decided.
+package struct Record: Equatable, Sendable {
+    package var at: WallTime
+    package var scheduler: SchedulerName?
+    package var run: RunID?
+    package var fact: Fact
+
+    package init(at: WallTime, scheduler: SchedulerName? = nil, run: RunID? = nil, fact: Fact) {
+        self.at = at
+        self.scheduler = scheduler
+        self.run = run
+        self.fact = fact
+    }
+}
+
+/// What a record says.
+package enum Fact: Equatable, Sendable {
+    // The supervisor
+    case supervisorStarted(schedulers: Int, profile: Profile, reason: String)
+    case phaseBegan(Int, members: Int)
+    case phaseEnded(Int, timedOut: Bool, waitingFor: [SchedulerName])
+    case startupEnded(after: Duration)
+    case shutdownBegan(ShutdownCause, running: Int, gracefulTimeout: Duration)
+    case shutdownWaits(for: [SchedulerName], left: Duration)
+    case shutdownForced(reason: String)
+    case shutdownEnded(after: Duration, code: Int32, alive: [ProcessDescription])
+    case defect(String)
+    /// A shell's sentence about itself: lost output, a dropped reader, something it goes without.
+    case notice(SupervisorSettings.LogLevel, String)
+
+    // A run's life
+    case started(PID, reason: String)
+    case becameReady(after: Duration)
+    case spawnFailed(SpawnFailure)
+    case exited(ExitStatus, ran: Duration, isFailure: Bool, meaning: String)
+    case restartScheduled(after: Duration, reason: String)
+    case failuresReset(reason: String)
+    case overRestartLimit(restarts: Int, window: Duration, next: Duration)
+    case exhausted(reason: String)
+    case completed(ran: Duration)
+    case timedOut(Duration)
+
+    // Order
+    case waiting(for: [SchedulerName])
+    case dependencyTimedOut(waitingFor: [SchedulerName], timeout: Duration)
+    case dependencyLost(SchedulerName, action: Dependency.OnFailure, reason: String)
+    case dependencyBack(SchedulerName)
+
+    // Stop
+    case stopping(reason: String, how: String, timeout: Duration)
+    case leftBehind([ProcessDescription], kept: Bool)
+    case signalled(Signal, [ProcessDescription])
+    case killed([ProcessDescription], after: Duration)
+    case signalFailed(Signal, words: String)
+    case stopCommandFailed(words: String, signalFollows: Bool)
+    case stopped(after: Duration, killed: Int)
+    case survived([ProcessDescription])
+
+    // Memory and health
+    case memoryAbove(Bytes, limit: Bytes, samples: Int, action: String)
+    case memoryRecovered(Bytes, limit: Bytes)
+    case memoryUnreadable(String)
+    case healthChanged(from: Health, to: Health, reason: String)
+}

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What operators ask for. A request changes what is desired and lets the ordinary rules do the rest; its
+// answer comes when what was asked for has happened, or cannot.
+
+extension Supervisor {
+    mutating func requested(_ id: RequestID, _ request: Request, _ turn: inout Turn) {
+        if shutdown != nil {
+            turn.effects.append(.reply(id, Reply(refusal: .shuttingDown, outcomes: [])))
+            return
+        }
+        if requests.count >= Limits.waitingRequestsMax {
+            turn.effects.append(.reply(id, Reply(refusal: .tooManyRequests, outcomes: [])))
+            return
+        }
+        switch request {
+        case .start(let scheduler, let force):
+            guard isKnown(scheduler, id, &turn), isFree(scheduler, id, force: force, &turn) else {
+                return
+            }
+            start(scheduler, &turn)
+            wait(id, .up, [scheduler], &turn)
+        case .stop(let scheduler):
+            guard isKnown(scheduler, id, &turn) else { return }
+            schedulers[scheduler.index].stoppedFirst = takenDown(with: scheduler)
+            stop(scheduler, &turn)
+            wait(id, .down, [scheduler], &turn)
+        case .restart(let scheduler, let force):
+            guard isKnown(scheduler, id, &turn), isFree(scheduler, id, force: force, &turn) else {
+                return
+            }
+            let run = schedulers[scheduler.index].lifecycle.run?.id
+            restart(scheduler, &turn)
+            wait(id, .restarted(from: run), [scheduler], &turn)
+        case .reset(let scheduler):
+            guard isKnown(scheduler, id, &turn) else { return }
+            reset(scheduler, id, &turn)
+        case .signal(let scheduler, let signal):
+            guard isKnown(scheduler, id, &turn) else { return }
+            pass(signal, to: scheduler, id, &turn)
+        case .startAll: startAll(id, &turn)
+        case .stopAll: stopAll(id, &turn)
+        }
+    }
+
+    mutating func withdraw(_ id: RequestID) {
+        requests.remove(id)
+    }
+
+    /// A shutdown answers everyone who waits.
+    mutating func refuseWaiting(_ turn: inout Turn) {
+        for id in requests.order {
+            let outcomes = requests[id]?.outcomes ?? []
+            turn.effects.append(.reply(id, Reply(refusal: .shuttingDown, outcomes: outcomes)))
+            requests.remove(id)
+        }
+    }
+
+    // MARK: Single requests
+
+    private mutating func isKnown(
+        _ scheduler: SchedulerID, _ id: RequestID, _ turn: inout Turn
+    ) -> Bool {
+        if schedulers.indices.contains(scheduler.index) { return true }
+        defect("a request for scheduler number \(scheduler.index)", &turn)
+        turn.effects.append(.reply(id, Reply(refusal: .notRunning, outcomes: [])))
+        return false
+    }
+
+    /// Survivors of an earlier stop forbid a start, unless the operator insists.
+    private mutating func isFree(
+        _ scheduler: SchedulerID, _ id: RequestID, force: Bool, _ turn: inout Turn
+    ) -> Bool {
+        guard
+            case .stopped(.survivors(let survived, nextSurvey: _)) = schedulers[
+                scheduler.index
+            ].lifecycle
+        else { return true }
+        if force {
+            turn.effects.append(.forget(survived.run.id))
+            schedulers[scheduler.index].enter(.stopped(.byOperator))
+            return true
+        }
+        let words =
+            "not started: \(listed(survived.alive)) of its last run cannot be ended; --force starts it all the same"
+        let outcome = Reply.Outcome(scheduler: scheduler, result: .failed, words: words)
+        turn.effects.append(.reply(id, Reply(refusal: .survivors, outcomes: [outcome])))
+        return false
+    }
+
+    private mutating func start(_ id: SchedulerID, _ turn: inout Turn) {
+        schedulers[id.index].desired = .up
+        if schedulers[id.index].pendingStop == .byOperator {
+            schedulers[id.index].pendingStop = nil
+        }
+        touch(id)
+        switch schedulers[id.index].lifecycle {
+        case .exhausted:
+            // Its restarts are used up; the operator grants new ones.
+            schedulers[id.index].restartWindow.clear()
+            startByOperator(id, &turn)
+        case .stopped(.unstartable):
+            break
+        case .stopped, .waitingForPhase, .backingOff, .completed:
+            startByOperator(id, &turn)
+        case .waitingForDependencies(var wait):
+            // The operator cuts a back-off short, here as everywhere.
+            wait.backOff = nil
+            schedulers[id.index].startReason = "asked by the operator"
+            schedulers[id.index].enter(.waitingForDependencies(wait))
+        case .starting, .running, .stopping:
+            // It is on its way, or will be when its stop is over.
+            break
+        }
+    }
+
+    private mutating func startByOperator(_ id: SchedulerID, _ turn: inout Turn) {
+        schedulers[id.index].startReason = "asked by the operator"
+        wantStart(id, &turn)
+    }
+
+    private mutating func stop(_ id: SchedulerID, _ turn: inout Turn) {
+        touch(id)
+        switch schedulers[id.index].lifecycle {
+        case .completed, .stopped(.unstartable), .stopped(.disabled):
+            // There is nothing to stop, and that it completed stays true for its dependents.
+            return
+        case .stopped(.survivors):
+            schedulers[id.index].desired = .down
+        case .stopped, .waitingForPhase, .waitingForDependencies, .backingOff, .exhausted:
+            schedulers[id.index].desired = .down
+            schedulers[id.index].enter(.stopped(.byOperator))
+        case .starting, .running:
+            schedulers[id.index].desired = .down
+            schedulers[id.index].pendingStop = .byOperator
+            for dependent in plan.dependents[id.index] { touch(dependent) }
+        case .stopping:
+            schedulers[id.index].desired = .down
+        }
+    }
+
+    private mutating func restart(_ id: SchedulerID, _ turn: inout Turn) {
+        switch schedulers[id.index].lifecycle {
+        case .starting, .running:
+            schedulers[id.index].desired = .up
+            schedulers[id.index].beginStop(.byOperator, reason: "restart by the operator", &turn)
+            touch(id)
+        case .stopped, .waitingForPhase, .waitingForDependencies, .backingOff, .exhausted,
+            .completed,
+            .stopping:
+            start(id, &turn)
+        }
+    }
+
+    private mutating func reset(_ id: SchedulerID, _ request: RequestID, _ turn: inout Turn) {
+        let scheduler = id.index
+        schedulers[scheduler].resetFailures(reason: "reset by the operator", &turn)
+        schedulers[scheduler].restartWindow.clear()
+        schedulers[scheduler].restartCount = 0
+        schedulers[scheduler].recoveryWasRefused = false
+        touch(id)
+        var words = "failures, restarts and their limit are forgotten"
+        if case .exhausted = schedulers[scheduler].lifecycle {
+            schedulers[scheduler].desired = .down
+            schedulers[scheduler].enter(.stopped(.byOperator))
+            words += "; it is stopped, `reeve start` starts it"
+        }
+        let outcome = Reply.Outcome(scheduler: id, result: .done, words: words)
+        turn.effects.append(.reply(request, Reply(outcomes: [outcome])))
+    }
+
+    private mutating func pass(
+        _ signal: Signal, to id: SchedulerID, _ request: RequestID, _ turn: inout Turn
+    ) {
+        let lifecycle = schedulers[id.index].lifecycle
+        guard let run = lifecycle.run, let leader = run.leader, !lifecycle.isLeaderGone else {
+            let words = "is not running, so \(signal) went to nobody"
+            let outcome = Reply.Outcome(scheduler: id, result: .failed, words: words)
+            turn.effects.append(.reply(request, Reply(refusal: .notRunning, outcomes: [outcome])))
+            return
+        }
+        schedulers[id.index].updateRun { $0.operatorSignal = signal }
+        turn.effects.append(.passSignal(run.id, signal))
+        let outcome = Reply.Outcome(
+            scheduler: id, result: .done, words: "\(signal) sent to pid \(leader.pid)")
+        turn.effects.append(.reply(request, Reply(outcomes: [outcome])))
+    }
+
+    // MARK: All at once
+
+    private mutating func startAll(_ request: RequestID, _ turn: inout Turn) {
+        let targets = schedulers.indices.filter { schedulers[$0].specification.enabled }
+            .map { SchedulerID($0) }
+        for id in targets {
+            switch schedulers[id.index].lifecycle {
+            case .stopped(.survivors), .stopped(.unstartable), .completed, .waitingForPhase:
+                continue
+            case .stopped, .exhausted, .backingOff:
+                schedulers[id.index].restartWindow.clear()
+                schedulers[id.index].startReason = "asked by the operator"
+                queueForPhase(id)
+                if !settings.staggeredStartup { wantStart(id, &turn) }
+            case .waitingForDependencies, .starting, .running, .stopping:
+                start(id, &turn)
+            }
+        }
+        if startup.phase == nil { beginNextPhase(&turn) }
+        wait(request, .up, targets, &turn)
+    }
+
+    private mutating func stopAll(_ request: RequestID, _ turn: inout Turn) {
+        let targets = schedulers.map(\.id)
+        for id in targets { stop(id, &turn) }
+        wait(request, .down, targets, &turn)
+    }
+
+    // MARK: Answers
+
+    /// Answers at once where nothing needs waiting for, else when it has happened.
+    private mutating func wait(
+        _ request: RequestID, _ goal: RequestGoal, _ targets: [SchedulerID], _ turn: inout Turn
+    ) {
+        guard !targets.isEmpty else {
+            turn.effects.append(.reply(request, Reply(outcomes: [])))
+            return
+        }
+        requests.add(request, goal, at: turn.now.monotonic, for: targets)
+        for target in targets { touch(target) }
+    }
+
+    mutating func answerWaiting(_ id: SchedulerID, _ turn: inout Turn) {
+        for request in requests.waiters(for: id) {
+            guard let waiting = requests[request], let outcome = outcome(of: waiting, id) else {
+                continue
+            }
+            if let answered = requests.reached(request, id, outcome) {
+                let outcomes = answered.outcomes.sorted { $0.scheduler < $1.scheduler }
+                turn.effects.append(.reply(request, Reply(outcomes: outcomes)))
+            }
+        }
+    }
+
+    /// How a goal was reached, or why it will not be; nil while it may be.
+    private func outcome(of request: WaitingRequest, _ id: SchedulerID) -> Reply.Outcome? {
+        switch request.goal {
+        case .up: outcomeUp(id, from: nil, since: request.askedAt)
+        case .restarted(let run): outcomeUp(id, from: run, since: request.askedAt)
+        case .down: outcomeDown(id, since: request.askedAt)
+        }
+    }
+
+    private func outcomeUp(
+        _ id: SchedulerID, from old: RunID?, since askedAt: Instant
+    ) -> Reply.Outcome? {
+        func ended(_ result: Reply.Outcome.Result, _ words: String) -> Reply.Outcome {
+            Reply.Outcome(scheduler: id, result: result, words: words)
+        }
+        let scheduler = schedulers[id.index]
+        switch scheduler.lifecycle {
+        case .running(let run):
+            guard run.id != old, scheduler.pendingStop == nil, let leader = run.leader else {
+                return nil
+            }
+            return run.askedAt.monotonic >= askedAt
+                ? ended(.done, "started, pid \(leader.pid)")
+                : ended(.unchanged, "is running already, pid \(leader.pid)")
+        case .completed:
+            let isNew = scheduler.lastEnd.map { $0 >= askedAt } ?? false
+            let words = scheduler.lastMeaning.map { "completed: it \($0)" } ?? "completed"
+            return ended(isNew ? .done : .unchanged, words)
+        case .backingOff(let backOff):
+            return backOff.isSpacing ? nil : ended(.failed, "\(backOff.reason); reeve tries again")
+        case .exhausted(let reason): return ended(.failed, "given up: \(reason)")
+        case .stopped(.unstartable(let why)): return ended(.failed, why)
+        case .stopped(.survivors(let stop, nextSurvey: _)):
+            return ended(.failed, "could not be ended: \(listed(stop.alive))")
+        case .stopped: return ended(.failed, "was stopped meanwhile")
+        case .waitingForDependencies(let wait):
+            let unmet = unmetDependencies(of: id)
+            guard wait.timedOut || unmet.contains(where: { !isOnItsWay($0) }) else { return nil }
+            return ended(.pending, "starts when its dependencies are met: \(listed(unmet))")
+        case .waitingForPhase, .starting, .stopping: return nil
+        }
+    }
+
+    private func isOnItsWay(_ name: SchedulerName) -> Bool {
+        guard let id = scheduler(named: name.text) else { return false }
+        let scheduler = schedulers[id.index]
+        return scheduler.desired == .up && views[id.index].health != .unhealthy
+    }
+
+    private func outcomeDown(_ id: SchedulerID, since askedAt: Instant) -> Reply.Outcome? {
+        func ended(_ result: Reply.Outcome.Result, _ words: String) -> Reply.Outcome {
+            Reply.Outcome(scheduler: id, result: result, words: words)
+        }
+        let scheduler = schedulers[id.index]
+        switch scheduler.lifecycle {
+        case .stopped(.survivors(let stop, nextSurvey: _)):
+            return ended(.failed, "could not be ended: \(listed(stop.alive))")
+        case .completed: return ended(.unchanged, "has completed, nothing of it runs")
+        case .stopped:
+            guard let stop = scheduler.lastStop, stop.at >= askedAt else {
+                return ended(.unchanged, "is not running")
+            }
+            return ended(.done, stop.words)
+        case .starting, .running, .stopping:
+            return scheduler.desired == .up ? ended(.failed, "was started meanwhile") : nil
+        case .waitingForPhase, .waitingForDependencies, .backingOff, .exhausted:
+            return ended(.failed, "was started meanwhile")
+        }
+    }
+}

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One supervised scheduler: its state, and what each event does to it alone. What depends on others
+// (dependencies, phases, requests, shutdown) is `Supervisor`'s; it calls in here and looks at the
+// outcome afterwards.
+
+struct Scheduler: Sendable {
+    let id: SchedulerID
+    let specification: SchedulerSpecification
+    private(set) var lifecycle: Lifecycle
+    var desired = Desired.down
+    /// A stop that waits for dependents to be stopped first.
+    var pendingStop: Stop.Cause?
+    /// Dependencies that are lost now, worked out by the supervisor; `ignored` ones only degrade.
+    var lostDependencies: [SchedulerName] = []
+    var ignoredLosses: [SchedulerName] = []
+    /// A `restart` edge whose dependency was lost and is not yet back.
+    var owesRestart: SchedulerName?
+
+    /// Failures without a success or good time in between.
+    var consecutiveFailures = 0
+    /// Automatic restarts without good time in between: the n of the delay.
+    var restartsWithoutGoodTime = 0
+    var isOverLimit = false
+    var restartWindow = RestartWindow()
+    var restartCount = 0
+    var lastRecoveryRestart: Instant?
+    /// A recovery restart that could not be done was said; once per episode.
+    var recoveryWasRefused = false
+    var lastSpawn: Instant?
+    var lastExit: SchedulerStatus.LastExit?
+    var lastExecution: SchedulerStatus.Execution?
+    /// When the last stop was over, and how it went; the answer to a stop.
+    var lastStop: (at: Instant, words: String)?
+    /// Dependents that an operator's stop had to stop first.
+    var stoppedFirst: [SchedulerName] = []
+    /// When the last run ended.
+    var lastEnd: Instant?
+    /// The last end as a shell would report it: an exit code, 128 and the signal, 126 or 127 for a
+    /// program that could not be started.
+    var lastCode: Int32 = 0
+    /// What the last run's end meant; shown while it backs off.
+    var lastMeaning: String?
+    /// The next start is the operator's or the configuration's, not an automatic restart.
+    var startReason = "start-up"
+    var random: SplitMix64
+    /// The kill escalates at most this long after the stop began; the supervisor's force-timeout.
+    let forceTimeout: Duration
+
+    init(
+        id: SchedulerID, _ specification: SchedulerSpecification, seed: UInt64,
+        forceTimeout: Duration
+    ) {
+        self.id = id
+        self.specification = specification
+        self.forceTimeout = forceTimeout
+        lifecycle = .stopped(specification.enabled ? .notStarted : .disabled)
+        var mixer = SplitMix64(seed: seed ^ UInt64(bitPattern: Int64(id.index)))
+        random = SplitMix64(seed: mixer.next())
+    }
+
+    /// The one place where the state changes. Drops what the new state may not hold.
+    mutating func enter(_ state: Lifecycle) {
+        lifecycle = state
+        switch state {
+        case .stopped, .waitingForPhase, .waitingForDependencies, .backingOff, .exhausted,
+            .completed:
+            pendingStop = nil
+            owesRestart = nil
+        case .stopping:
+            pendingStop = nil
+        case .starting, .running:
+            break
+        }
+    }
+
+    /// Changes the run in place, in whichever state holds it.
+    mutating func updateRun(_ change: (inout Run) -> Void) {
+        switch lifecycle {
+        case .starting(var run):
+            change(&run)
+            lifecycle = .starting(run)
+        case .running(var run):
+            change(&run)
+            lifecycle = .running(run)
+        case .stopping(var stop):
+            change(&stop.run)
+            lifecycle = .stopping(stop)
+        case .stopped, .waitingForPhase, .waitingForDependencies, .backingOff, .exhausted,
+            .completed:
+            break
+        }
+    }
+
+    /// Why it is stopped, when it is wanted down.
+    var downReason: Lifecycle.StoppedReason {
+        desired == .downForShutdown ? .shutdown : .byOperator
+    }
+
+    func record(_ fact: Fact, run: RunID? = nil, in turn: inout Turn) {
+        turn.effects.append(
+            .record(Record(at: turn.now.wall, scheduler: specification.name, run: run, fact: fact)))
+    }
+
+    /// When `timePassed` is due for this scheduler; nil while nothing of it waits for time.
+    var nextDeadline: Instant? {
+        switch lifecycle {
+        case .waitingForDependencies(let wait): wait.until
+        case .starting(let run): earliest(readyDeadline(run), runDeadline(run), run.nextSample)
+        case .running(let run): earliest(goodTimeDeadline(run), runDeadline(run), run.nextSample)
+        case .stopping(let stop): stop.nextDeadline
+        case .backingOff(let backOff): backOff.until
+        case .stopped(.survivors(_, let nextSurvey)): nextSurvey
+        case .stopped, .waitingForPhase, .exhausted, .completed: nil
+        }
+    }
+
+    /// Does what is due at `turn.now`.
+    mutating func timePassed(_ turn: inout Turn) {
+        let now = turn.now.monotonic
+        switch lifecycle {
+        case .waitingForDependencies(var wait):
+            guard let until = wait.until, until <= now else { return }
+            wait.until = nil
+            wait.timedOut = true
+            lifecycle = .waitingForDependencies(wait)
+        case .starting(let run):
+            if let limit = runDeadline(run), limit <= now { return timeOut(&turn) }
+            if let ready = readyDeadline(run), ready <= now { becomeReady(&turn) }
+            sampleIfDue(&turn)
+        case .running(let run):
+            if let limit = runDeadline(run), limit <= now { return timeOut(&turn) }
+            if let good = goodTimeDeadline(run), good <= now {
+                resetFailures(reason: "\(specification.restart.resetAfter) of good time", &turn)
+            }
+            sampleIfDue(&turn)
+        case .stopping:
+            continueStop(&turn)
+        case .stopped(.survivors(let stop, let nextSurvey)):
+            guard nextSurvey <= now else { return }
+            turn.effects.append(.survey(stop.run.id))
+            let later = now + Limits.survivorSurveyInterval
+            lifecycle = .stopped(.survivors(stop, nextSurvey: later))
+        case .backingOff, .stopped, .waitingForPhase, .exhausted, .completed:
+            // A back-off that has ended is taken up by the supervisor, which knows the dependencies.
+            break
+        }
+    }
+
+    // MARK: Start
+
+    /// Asks for the program to be started, or backs off to keep the least distance between two spawns.
+    mutating func spawn(_ sequence: inout RunSequence, _ turn: inout Turn) {
+        let now = turn.now.monotonic
+        if let lastSpawn, lastSpawn + Limits.spawnSpacing > now {
+            let reason = "at most one start in \(Limits.spawnSpacing)"
+            let until = lastSpawn + Limits.spawnSpacing
+            enter(.backingOff(.init(until: until, reason: reason, isSpacing: true)))
+            return
+        }
+        let run = Run(id: sequence.next(at: turn.now.wall), askedAt: turn.now, reason: startReason)
+        lastSpawn = now
+        recoveryWasRefused = false
+        enter(.starting(run))
+        turn.effects.append(.spawn(run.id, id))
+    }
+
+    mutating func spawned(_ leader: ProcessIdentity, _ turn: inout Turn) {
+        let now = turn.now
+        let sample = specification.memory.isWatched ? firstSample(after: now.monotonic) : nil
+        updateRun {
+            $0.leader = leader
+            $0.startedAt = now
+            $0.nextSample = sample
+        }
+        guard let run = lifecycle.run else { return }
+        record(.started(leader.pid, reason: run.reason), run: run.id, in: &turn)
+        switch lifecycle {
+        case .starting:
+            if specification.readiness.rule == .spawn { becomeReady(&turn) }
+        case .stopping:
+            // It was to be stopped before it was there.
+            signalAfterSpawn(&turn)
+        case .running, .stopped, .waitingForPhase, .waitingForDependencies, .backingOff, .exhausted,
+            .completed:
+            break
+        }
+    }
+
+    mutating func becomeReady(_ turn: inout Turn) {
+        guard case .starting(var run) = lifecycle, run.leader != nil else { return }
+        run.readyAt = turn.now.monotonic
+        enter(.running(run))
+        let after = turn.now.monotonic - run.startedAt.monotonic
+        record(.becameReady(after: after), run: run.id, in: &turn)
+    }
+
+    /// Forgets failures after a success, good time, or an operator's `reset`.
+    mutating func resetFailures(reason: String, _ turn: inout Turn) {
+        guard consecutiveFailures > 0 || restartsWithoutGoodTime > 0 || isOverLimit else { return }
+        consecutiveFailures = 0
+        restartsWithoutGoodTime = 0
+        isOverLimit = false
+        record(.failuresReset(reason: reason), run: lifecycle.run?.id, in: &turn)
+    }
+
+    // MARK: Deadlines of a run
+
+    /// Whether the uptime that makes it ready has passed.
+    func isDue(_ run: Run, at now: Instant) -> Bool {
+        readyDeadline(run).map { $0 <= now } ?? false
+    }
+
+    private func readyDeadline(_ run: Run) -> Instant? {
+        guard run.leader != nil, case .uptime(let least) = specification.readiness.rule else {
+            return nil
+        }
+        return run.startedAt.monotonic + least
+    }
+
+    private func runDeadline(_ run: Run) -> Instant? {
+        guard run.leader != nil, let timeout = specification.timeout else { return nil }
+        return run.startedAt.monotonic + timeout
+    }
+
+    /// Nobody waits for good time where there is nothing to forget: an idle reeve never wakes.
+    private func goodTimeDeadline(_ run: Run) -> Instant? {
+        guard consecutiveFailures > 0 || restartsWithoutGoodTime > 0 || isOverLimit else {
+            return nil
+        }
+        return run.readyAt.map { $0 + specification.restart.resetAfter }
+    }
+
+    private mutating func timeOut(_ turn: inout Turn) {
+        guard let timeout = specification.timeout, let run = lifecycle.run else { return }
+        record(.timedOut(timeout), run: run.id, in: &turn)
+        beginStop(.timeout, reason: "it ran longer than \(timeout)", &turn)
+    }
+
+    private func earliest(_ instants: Instant?...) -> Instant? {
+        instants.compactMap { $0 }.min()
+    }
+}

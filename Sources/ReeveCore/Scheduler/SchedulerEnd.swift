@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The end of a run: what it meant, and what follows.
+
+extension Scheduler {
+    /// A spawn that failed: a failure like an exit, with the errno's words.
+    mutating func spawnFailed(_ failure: SpawnFailure, _ turn: inout Turn) -> RestartOutcome {
+        guard let run = lifecycle.run else { return .settled }
+        record(.spawnFailed(failure), run: run.id, in: &turn)
+        turn.effects.append(.forget(run.id))
+        let verdict = specification.verdict(
+            on: .spawnFailed(failure), wasReady: false, operatorSignal: nil)
+        note(verdict, of: run, status: nil, &turn)
+        // ENOENT is what a shell reports as 127, every other reason as 126.
+        lastCode = failure.errno == 2 ? 127 : 126
+        if case .stopping(let stop) = lifecycle { return finished(stop, &turn) }
+        return follow(verdict, &turn)
+    }
+
+    /// The leader was reaped.
+    mutating func exited(
+        _ status: ExitStatus, leftovers: [ProcessDescription], _ turn: inout Turn
+    ) -> RestartOutcome {
+        if case .stopping(let stop) = lifecycle {
+            return exitedWhileStopping(stop, status, leftovers, &turn)
+        }
+        if case .stopped(.survivors(var stop, let nextSurvey)) = lifecycle {
+            guard stop.leaderStatus == nil else { return .settled }
+            stop.leaderStatus = status
+            noteStopped(stop, status, &turn)
+            enter(.stopped(.survivors(stop, nextSurvey: nextSurvey)))
+            return surveyed(leftovers, reached: nil, &turn)
+        }
+        // The exit comes before the passage of time of the same turn, in which it may have become ready.
+        if case .starting(let run) = lifecycle, isDue(run, at: turn.now.monotonic) {
+            becomeReady(&turn)
+        }
+        guard let run = lifecycle.run else { return .settled }
+        let ran = turn.now.monotonic - run.startedAt.monotonic
+        let hadGoodTime = run.readyAt.map {
+            turn.now.monotonic - $0 >= specification.restart.resetAfter
+        }
+        if hadGoodTime == true {
+            resetFailures(reason: "\(specification.restart.resetAfter) of good time", &turn)
+        }
+        let verdict = specification.verdict(
+            on: .exited(status), wasReady: run.readyAt != nil, operatorSignal: run.operatorSignal)
+        note(verdict, of: run, status: status, &turn)
+        record(
+            .exited(status, ran: ran, isFailure: verdict.isFailure, meaning: verdict.meaning),
+            run: run.id, in: &turn)
+        if leftovers.isEmpty {
+            turn.effects.append(.forget(run.id))
+            return follow(verdict, &turn)
+        }
+        let keep = specification.stop.leftovers == .keep
+        record(.leftBehind(leftovers, kept: keep), run: run.id, in: &turn)
+        if keep {
+            turn.effects.append(.forget(run.id))
+            return follow(verdict, &turn)
+        }
+        beginStopOfLeftovers(run, verdict, status, leftovers, &turn)
+        return .settled
+    }
+
+    /// Counts a failure or forgets them after a task's success, and keeps what `status` shows.
+    mutating func note(_ verdict: Verdict, of run: Run, status: ExitStatus?, _ turn: inout Turn) {
+        lastMeaning = verdict.meaning
+        lastEnd = turn.now.monotonic
+        lastExecution = SchedulerStatus.Execution(
+            startedAt: run.startedAt.wall, duration: turn.now.monotonic - run.startedAt.monotonic,
+            succeeded: !verdict.isFailure)
+        if let status {
+            lastCode = status.shellCode
+            lastExit = SchedulerStatus.LastExit(
+                status: status, meaning: verdict.meaning, at: turn.now.wall)
+        }
+        if verdict.isFailure {
+            consecutiveFailures += 1
+        } else if specification.kind == .task && verdict.kind == .success {
+            resetFailures(reason: "it succeeded", &turn)
+        }
+    }
+
+    /// Decides what follows a run's end when it is wanted up, and enters that state.
+    mutating func follow(
+        _ verdict: Verdict, forced: Bool = false, immediately: Bool = false, _ turn: inout Turn
+    ) -> RestartOutcome {
+        guard desired == .up else {
+            if lastStop?.at != turn.now.monotonic {
+                lastStop = (turn.now.monotonic, "it ended by itself: \(verdict.meaning)")
+            }
+            enter(.stopped(downReason))
+            return .settled
+        }
+        let now = turn.now.monotonic
+        let window = specification.restart.window
+        let inWindow = restartWindow.count(within: window, at: now)
+        let decision = specification.restart.decide(
+            verdict, n: restartsWithoutGoodTime + 1, restartsInWindow: inWindow, forced: forced,
+            random: &random)
+        switch decision {
+        case .complete:
+            enter(.completed)
+            let ran = lastExecution?.duration ?? .zero
+            record(.completed(ran: ran), in: &turn)
+            return .endedForGood(endsReeve: false)
+        case .rest:
+            desired = .down
+            enter(.stopped(.byOperator))
+            return .endedForGood(endsReeve: false)
+        case .giveUp(let reason):
+            enter(.exhausted(reason: reason))
+            record(.exhausted(reason: reason), in: &turn)
+            return .endedForGood(endsReeve: false)
+        case .giveUpAndExit(let reason):
+            enter(.exhausted(reason: reason))
+            record(.exhausted(reason: reason), in: &turn)
+            return .endedForGood(endsReeve: true)
+        case .restart(let drawn, let overLimit):
+            return scheduleRestart(
+                after: immediately ? .zero : drawn, overLimit: overLimit, inWindow, verdict, &turn)
+        }
+    }
+
+    private mutating func scheduleRestart(
+        after drawn: Duration, overLimit: Bool, _ inWindow: Int, _ verdict: Verdict,
+        _ turn: inout Turn
+    ) -> RestartOutcome {
+        let now = turn.now.monotonic
+        let spaced = (lastSpawn ?? now) + Limits.spawnSpacing
+        let until = max(now + drawn, min(spaced, now + Limits.spawnSpacing))
+        restartsWithoutGoodTime += 1
+        restartCount += 1
+        restartWindow.add(now)
+        startReason = "restart: it \(verdict.meaning)"
+        if overLimit && !isOverLimit {
+            isOverLimit = true
+            let window = specification.restart.window
+            record(
+                .overRestartLimit(restarts: inWindow, window: window, next: until - now), in: &turn)
+        } else {
+            let failures =
+                consecutiveFailures > 0
+                ? "\(counted(consecutiveFailures, "failure")) in a row" : verdict.meaning
+            record(.restartScheduled(after: until - now, reason: failures), in: &turn)
+        }
+        if until <= now { return .startNow }
+        enter(.backingOff(.init(until: until, reason: verdict.meaning)))
+        return .settled
+    }
+}
+
+/// What the supervisor has to do after a run's end.
+enum RestartOutcome: Equatable, Sendable {
+    /// The scheduler is in its new state; nothing more.
+    case settled
+    /// It is to start at once, if its dependencies are met.
+    case startNow
+    /// No start follows. `endsReeve`: `when-exhausted = "exit"` asks for reeve's end too.
+    case endedForGood(endsReeve: Bool)
+}

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The stop sequence. It belongs to the run, not to its leader: the leader is asked; when it is gone, or
+// after a second, the rest is; at the stop timeout everything that is left gets SIGKILL; and it is over
+// when nothing of the run is alive. What cannot die ends it all the same, by name.
+
+extension Stop {
+    /// When the sequence has something to do; never nil.
+    var nextDeadline: Instant {
+        switch step {
+        // The answer to the spawn is on its way.
+        case .awaitingSpawn: .distantFuture
+        case .leaderAsked(let othersAt): min(othersAt ?? killAt, killAt)
+        case .allAsked(let nextSurvey): min(nextSurvey, killAt)
+        case .killed(let nextSurvey): min(nextSurvey, endAt)
+        }
+    }
+
+    var isLeaderGone: Bool { leaderStatus != nil }
+
+    var isKilled: Bool {
+        if case .killed = step { return true }
+        return false
+    }
+}
+
+extension Scheduler {
+    /// Begins to end the current run; `killAt` only ever shortens what the specification grants.
+    mutating func beginStop(
+        _ cause: Stop.Cause, reason: String, killAt limit: Instant? = nil, _ turn: inout Turn
+    ) {
+        guard let run = lifecycle.run, !isStopping else { return }
+        let now = turn.now.monotonic
+        let isKill = cause == .memoryHardLimit
+        let timeout = isKill ? .zero : specification.stop.timeout
+        let killLimit = limit ?? .distantFuture
+        let killAt = min(now + timeout, killLimit)
+        var stop = Stop(
+            run: run, cause: cause, began: now, step: .awaitingSpawn, killAt: killAt,
+            killLimit: killLimit, endAt: killAt + forceTimeout)
+        let how = isKill ? "SIGKILL at once" : stopWords
+        record(.stopping(reason: reason, how: how, timeout: killAt - now), run: run.id, in: &turn)
+        guard run.leader != nil else { return enter(.stopping(stop)) }
+        if isKill {
+            kill(&stop, &turn)
+        } else {
+            ask(&stop, &turn)
+        }
+        enter(.stopping(stop))
+    }
+
+    var isStopping: Bool {
+        if case .stopping = lifecycle { return true }
+        return false
+    }
+
+    private var stopWords: String {
+        if specification.stop.command != nil { return "running its stop command" }
+        switch specification.stop.scope {
+        case .leaderThenGroup, .leader: return "\(specification.stop.signal) to its leader"
+        case .group: return "\(specification.stop.signal) to its group"
+        }
+    }
+
+    /// The first step. With a stop command the rest is asked only once the leader is gone: the command
+    /// may take its time to end the leader in order, and a signal would cut that short.
+    private func ask(_ stop: inout Stop, _ turn: inout Turn) {
+        let run = stop.run.id
+        if specification.stop.command != nil {
+            turn.effects.append(.runStopCommand(run))
+            stop.step = .leaderAsked(othersAt: nil)
+        } else {
+            askBySignal(&stop, &turn)
+        }
+    }
+
+    private func askBySignal(_ stop: inout Stop, _ turn: inout Turn) {
+        let now = turn.now.monotonic
+        let run = stop.run.id
+        switch specification.stop.scope {
+        case .leaderThenGroup:
+            turn.effects.append(.signal(run, specification.stop.signal, to: .leader))
+            stop.step = .leaderAsked(othersAt: now + Limits.groupSignalDelay)
+        case .leader:
+            turn.effects.append(.signal(run, specification.stop.signal, to: .leader))
+            stop.step = .leaderAsked(othersAt: nil)
+        case .group:
+            turn.effects.append(.signal(run, specification.stop.signal, to: .everyone))
+            stop.step = .allAsked(nextSurvey: now + Limits.surveyInterval)
+        }
+    }
+
+    private func askOthers(_ stop: inout Stop, _ turn: inout Turn) {
+        turn.effects.append(.signal(stop.run.id, specification.stop.signal, to: .others))
+        stop.step = .allAsked(nextSurvey: turn.now.monotonic + Limits.surveyInterval)
+    }
+
+    private func kill(_ stop: inout Stop, _ turn: inout Turn) {
+        let now = turn.now.monotonic
+        turn.effects.append(.kill(stop.run.id))
+        if !stop.isKilled {
+            // A loop that came late still waits the force timeout; and whatever was configured, the answer
+            // is waited for before anyone is called a survivor.
+            let granted = max(stop.endAt, now + forceTimeout)
+            stop.endAt = max(min(granted, stop.endLimit), now + Limits.killGrace)
+        }
+        stop.step = .killed(nextSurvey: now + Limits.surveyInterval)
+    }
+
+    /// What a leader that ended by itself left behind is asked at once; then it is a stop like any other.
+    mutating func beginStopOfLeftovers(
+        _ run: Run, _ verdict: Verdict, _ status: ExitStatus, _ leftovers: [ProcessDescription],
+        _ turn: inout Turn
+    ) {
+        let now = turn.now.monotonic
+        let killAt = now + specification.stop.timeout
+        var stop = Stop(
+            run: run, cause: .leftovers(verdict), began: now, step: .awaitingSpawn, killAt: killAt,
+            killLimit: .distantFuture, endAt: killAt + forceTimeout)
+        stop.leaderStatus = status
+        stop.alive = leftovers
+        askOthers(&stop, &turn)
+        enter(.stopping(stop))
+    }
+
+    /// The spawn that a stop waited for has come.
+    mutating func signalAfterSpawn(_ turn: inout Turn) {
+        guard case .stopping(var stop) = lifecycle, stop.step == .awaitingSpawn else { return }
+        // The timeout counts from the first signal, which could not be sent before.
+        let endAt = stop.endAt
+        stop.killAt = min(turn.now.monotonic + specification.stop.timeout, stop.killLimit)
+        stop.endAt = stop.killLimit == .distantFuture ? stop.killAt + forceTimeout : endAt
+        ask(&stop, &turn)
+        if stop.killAt <= turn.now.monotonic { kill(&stop, &turn) }
+        enter(.stopping(stop))
+    }
+
+    /// The leader ended during the stop.
+    mutating func exitedWhileStopping(
+        _ stop: Stop, _ status: ExitStatus, _ leftovers: [ProcessDescription], _ turn: inout Turn
+    ) -> RestartOutcome {
+        var stop = stop
+        guard stop.leaderStatus == nil else { return .settled }
+        stop.leaderStatus = status
+        stop.alive = leftovers
+        noteStopped(stop, status, &turn)
+        if leftovers.isEmpty { return finished(stop, &turn) }
+        if case .leaderAsked = stop.step, specification.stop.scope != .leader {
+            askOthers(&stop, &turn)
+        } else if case .leaderAsked = stop.step {
+            // Only the leader is asked; the others have until the stop timeout to end by themselves.
+            stop.step = .allAsked(nextSurvey: turn.now.monotonic + Limits.surveyInterval)
+        }
+        enter(.stopping(stop))
+        return .settled
+    }
+
+    /// An end that reeve brought about is no failure, except for a timeout.
+    mutating func noteStopped(_ stop: Stop, _ status: ExitStatus, _ turn: inout Turn) {
+        let isTimeout = stop.cause == .timeout
+        let meaning: String
+        switch status {
+        case .exited(let code): meaning = "ended with exit code \(code) when it was stopped"
+        case .signalled(let signal, coreDumped: _):
+            meaning = "ended by \(signal) when it was stopped"
+        }
+        let verdict = Verdict(
+            kind: isTimeout ? .failure : .ended,
+            meaning: isTimeout ? "ran longer than its timeout" : meaning)
+        let ran = turn.now.monotonic - stop.run.startedAt.monotonic
+        lastMeaning = verdict.meaning
+        lastEnd = turn.now.monotonic
+        lastCode = status.shellCode
+        lastExit = SchedulerStatus.LastExit(
+            status: status, meaning: verdict.meaning, at: turn.now.wall)
+        lastExecution = SchedulerStatus.Execution(
+            startedAt: stop.run.startedAt.wall, duration: ran,
+            succeeded: !isTimeout
+                && (specification.kind == .daemon || isSuccess(status)))
+        if isTimeout { consecutiveFailures += 1 }
+        record(
+            .exited(status, ran: ran, isFailure: isTimeout, meaning: verdict.meaning),
+            run: stop.run.id, in: &turn)
+    }
+
+    private func isSuccess(_ status: ExitStatus) -> Bool {
+        if case .exited(let code) = status { return specification.successExitCodes.contains(code) }
+        return false
+    }
+
+    /// Which members are alive, and which got a signal just before.
+    mutating func surveyed(
+        _ alive: [ProcessDescription], reached: Reached?, _ turn: inout Turn
+    ) -> RestartOutcome {
+        switch lifecycle {
+        case .stopping(var stop):
+            stop.alive = alive
+            if let reached { note(reached, &stop, &turn) }
+            guard alive.isEmpty, stop.isLeaderGone else {
+                enter(.stopping(stop))
+                return .settled
+            }
+            return finished(stop, &turn)
+        case .stopped(.survivors(var stop, let nextSurvey)):
+            if alive.isEmpty && stop.isLeaderGone { return finished(stop, &turn) }
+            stop.alive = alive
+            enter(.stopped(.survivors(stop, nextSurvey: nextSurvey)))
+            return .settled
+        case .starting, .running, .waitingForPhase, .waitingForDependencies, .backingOff,
+            .exhausted,
+            .completed, .stopped:
+            // An answer to a question that a change of state has overtaken.
+            return .settled
+        }
+    }
+
+    /// Names what was signalled besides the leader, and everything that SIGKILL was needed for, once.
+    private func note(_ reached: Reached, _ stop: inout Stop, _ turn: inout Turn) {
+        guard reached.signal == .kill else {
+            let others = reached.processes.filter { $0.identity != stop.run.leader }
+            guard !others.isEmpty else { return }
+            return record(.signalled(reached.signal, others), run: stop.run.id, in: &turn)
+        }
+        let known = stop.killed
+        let new = reached.processes.filter { process in
+            !known.contains { $0.identity == process.identity }
+        }
+        guard !new.isEmpty else { return }
+        stop.killed.append(contentsOf: new.prefix(Limits.killedRememberedMax))
+        record(.killed(new, after: turn.now.monotonic - stop.began), run: stop.run.id, in: &turn)
+    }
+
+    /// Time has come for the stop's next step.
+    mutating func continueStop(_ turn: inout Turn) {
+        guard case .stopping(var stop) = lifecycle else { return }
+        let now = turn.now.monotonic
+        if stop.isKilled && stop.endAt <= now { return survive(stop, &turn) }
+        switch stop.step {
+        case .awaitingSpawn:
+            return
+        case .leaderAsked, .allAsked:
+            if stop.killAt <= now {
+                kill(&stop, &turn)
+            } else if case .leaderAsked(let othersAt?) = stop.step, othersAt <= now {
+                askOthers(&stop, &turn)
+            } else if case .allAsked(let nextSurvey) = stop.step, nextSurvey <= now {
+                turn.effects.append(.survey(stop.run.id))
+                stop.step = .allAsked(nextSurvey: now + Limits.surveyInterval)
+            }
+        case .killed(let nextSurvey):
+            guard nextSurvey <= now else { return }
+            kill(&stop, &turn)
+        }
+        enter(.stopping(stop))
+    }
+
+    /// Shortens a stop: a shutdown's level ends, or an operator forces.
+    mutating func hasten(killAt: Instant, endAt: Instant, _ turn: inout Turn) {
+        guard case .stopping(var stop) = lifecycle else { return }
+        stop.killAt = min(stop.killAt, killAt)
+        stop.killLimit = min(stop.killLimit, killAt)
+        stop.endAt = min(stop.endAt, endAt)
+        stop.endLimit = min(stop.endLimit, endAt)
+        if stop.killAt <= turn.now.monotonic {
+            switch stop.step {
+            case .leaderAsked, .allAsked: kill(&stop, &turn)
+            case .awaitingSpawn, .killed: break
+            }
+        }
+        enter(.stopping(stop))
+    }
+
+    /// The stop command failed: the signal instead, unless the sequence is past that.
+    mutating func stopCommandFailed(_ words: String, _ turn: inout Turn) {
+        guard case .stopping(var stop) = lifecycle else { return }
+        var isInTime = false
+        if case .leaderAsked = stop.step { isInTime = !stop.isLeaderGone }
+        record(
+            .stopCommandFailed(words: words, signalFollows: isInTime), run: stop.run.id, in: &turn)
+        if isInTime { askBySignal(&stop, &turn) }
+        enter(.stopping(stop))
+    }
+
+    /// Nothing of the run is alive.
+    mutating func finished(_ stop: Stop, _ turn: inout Turn) -> RestartOutcome {
+        if stop.leaderStatus != nil || stop.run.leader != nil {
+            turn.effects.append(.forget(stop.run.id))
+        }
+        let now = turn.now.monotonic
+        let took = now - stop.began
+        record(.stopped(after: took, killed: stop.killed.count), run: stop.run.id, in: &turn)
+        lastStop = (now, stopAnswer(stop, took))
+        stoppedFirst = []
+        switch stop.cause {
+        case .shutdown:
+            enter(.stopped(.shutdown))
+            return .settled
+        case .byOperator, .dependencyBack:
+            enter(.stopped(downReason))
+            if desired == .up { startReason = "restart by the operator" }
+            if case .dependencyBack(let name) = stop.cause { startReason = "\(name) is back" }
+            return desired == .up ? .startNow : .settled
+        case .dependencyLost(let name):
+            guard desired == .up else { return settleDown() }
+            let until = now + specification.order.dependencyTimeout
+            enter(.waitingForDependencies(.init(until: until, lost: name)))
+            startReason = "\(name) is back"
+            return .startNow
+        case .memoryThreshold:
+            lastRecoveryRestart = now
+            return follow(memoryVerdict, forced: true, immediately: true, &turn)
+        case .memoryHardLimit:
+            return follow(memoryVerdict, forced: true, &turn)
+        case .timeout:
+            return follow(Verdict(kind: .failure, meaning: "ran longer than its timeout"), &turn)
+        case .leftovers(let verdict):
+            return follow(verdict, &turn)
+        }
+    }
+
+    private func stopAnswer(_ stop: Stop, _ took: Duration) -> String {
+        let killed = stop.killed.isEmpty ? "" : "; killed \(listed(stop.killed))"
+        let first = stoppedFirst.isEmpty ? "" : "; stopped before it: \(listed(stoppedFirst))"
+        return "stopped after \(took), nothing of it is left\(killed)\(first)"
+    }
+
+    private var memoryVerdict: Verdict {
+        Verdict(kind: .ended, meaning: "was stopped for its memory")
+    }
+
+    private mutating func settleDown() -> RestartOutcome {
+        enter(.stopped(downReason))
+        return .settled
+    }
+
+    /// The force timeout is over and something is alive: the stop ends, and names it.
+    private mutating func survive(_ stop: Stop, _ turn: inout Turn) {
+        var stop = stop
+        if stop.alive.isEmpty, let leader = stop.run.leader, !stop.isLeaderGone {
+            stop.alive = [ProcessDescription(identity: leader, name: specification.name.text)]
+        }
+        record(.survived(stop.alive), run: stop.run.id, in: &turn)
+        let nextSurvey = turn.now.monotonic + Limits.survivorSurveyInterval
+        enter(.stopped(.survivors(stop, nextSurvey: nextSurvey)))
+    }
+}

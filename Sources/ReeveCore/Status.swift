@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the core shows of itself. These are copies, made when asked; nothing in them is live.
+
+/// The public state of a scheduler, and of the whole.
+package enum Health: String, Equatable, Sendable, CaseIterable {
+    case healthy, degraded, unhealthy, stopped, starting, stopping
+}
+
+/// The public name of a lifecycle state.
+package enum LifecycleName: String, Equatable, Sendable, CaseIterable {
+    case stopped
+    case waitingForPhase = "waiting-for-phase"
+    case waitingForDependencies = "waiting-for-dependencies"
+    case starting
+    case running
+    case stopping
+    case backingOff = "backing-off"
+    case exhausted
+    case completed
+}
+
+/// One scheduler, as `reeve status` shows it.
+package struct SchedulerStatus: Equatable, Sendable {
+    package struct Execution: Equatable, Sendable {
+        package var startedAt: WallTime
+        package var duration: Duration
+        package var succeeded: Bool
+    }
+    /// The end of the last run whose leader was reaped.
+    package struct LastExit: Equatable, Sendable {
+        /// Exit code or signal.
+        package var status: ExitStatus
+        /// What that means, in words: "failed with exit code 3", "killed by SIGKILL, not by reeve".
+        package var meaning: String
+        package var at: WallTime
+    }
+    /// One edge, as it stands.
+    package struct DependencyStatus: Equatable, Sendable {
+        /// Whom it depends on.
+        package var name: SchedulerName
+        /// What has to hold.
+        package var condition: Dependency.Condition
+        /// Whether it holds.
+        package var isMet: Bool
+    }
+
+    /// Its place in the table.
+    package var id: SchedulerID
+    /// Its name.
+    package var name: SchedulerName
+    /// Daemon or task.
+    package var kind: SchedulerSpecification.Kind
+    /// The public state.
+    package var health: Health
+    /// The state behind it.
+    package var lifecycle: LifecycleName
+    /// Why it is in this state, as a sentence without a full stop.
+    package var reason: String
+    package var priority: Int
+    /// The effective phase, 1 to 4.
+    package var phase: Int
+    package var run: RunID?
+    /// The leader of the current run.
+    package var pid: PID?
+    /// The last sample of the current run; nil where none was taken or /proc did not tell.
+    package var memory: Bytes?
+    package var memoryThreshold: Bytes?
+    /// How long the current run has been up; nil when down.
+    package var uptime: Duration?
+    package var consecutiveFailures: Int
+    /// Automatic restarts since the start or the last `reset`.
+    package var restartCount: Int
+    package var restartsInWindow: Int
+    package var lastExit: LastExit?
+    package var lastExecution: Execution?
+    package var nextRestart: WallTime?
+    package var dependencies: [DependencyStatus]
+    /// What a stop could not end.
+    package var survivors: [ProcessDescription]
+}
+
+/// The whole, as `reeve status` heads it.
+package struct SupervisorStatus: Equatable, Sendable {
+    package var health: Health
+    /// Schedulers by health; `counts[.healthy, default: 0]`.
+    package var healthy = 0
+    package var degraded = 0
+    package var unhealthy = 0
+    package var stopped = 0
+    package var starting = 0
+    package var stopping = 0
+    package var total: Int { healthy + degraded + unhealthy + stopped + starting + stopping }
+    /// The start-up phase that is going on, 1 to 4; nil when start-up is over.
+    package var phase: Int?
+    package var isShuttingDown = false
+    package var startedAt: WallTime
+    package var uptime: Duration
+    /// Impossible states that were seen; zero unless reeve has a defect.
+    package var defects = 0
+}

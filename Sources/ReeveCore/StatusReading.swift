@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The reading methods: copies for whoever asks. They change nothing and cost what is asked for.
+
+extension Supervisor {
+    /// One scheduler as it is now; nil for an id out of range.
+    package func status(of id: SchedulerID, at now: Moment) -> SchedulerStatus? {
+        guard schedulers.indices.contains(id.index) else { return nil }
+        let scheduler = schedulers[id.index]
+        let (health, reason) = scheduler.health
+        let run = scheduler.lifecycle.run
+        // A leader that was reaped is nobody: its pid may be another process's by now.
+        let leader = scheduler.lifecycle.isLeaderGone ? nil : run?.leader
+        return SchedulerStatus(
+            id: id, name: scheduler.specification.name, kind: scheduler.specification.kind,
+            health: health, lifecycle: scheduler.lifecycle.name,
+            reason: describe(reason, of: id), priority: scheduler.specification.order.priority,
+            phase: plan.phases[id.index], run: run?.id, pid: leader?.pid,
+            memory: run?.memory.last, memoryThreshold: scheduler.specification.memory.threshold,
+            uptime: leader == nil ? nil : run.map { now.monotonic - $0.startedAt.monotonic },
+            consecutiveFailures: scheduler.consecutiveFailures,
+            restartCount: scheduler.restartCount,
+            restartsInWindow: scheduler.restartWindow.counted(
+                within: scheduler.specification.restart.window, at: now.monotonic),
+            lastExit: scheduler.lastExit, lastExecution: scheduler.lastExecution,
+            nextRestart: nextRestart(of: scheduler, at: now),
+            dependencies: plan.dependencies[id.index].map { edge in
+                .init(
+                    name: edge.name, condition: edge.condition,
+                    isMet: edge.target.map { views[$0.index].meets(edge.condition) } ?? false)
+            },
+            survivors: survivors(of: scheduler))
+    }
+
+    /// The whole as it is now.
+    package func status(at now: Moment) -> SupervisorStatus {
+        SupervisorStatus(
+            health: counts.overall, healthy: counts.healthy, degraded: counts.degraded,
+            unhealthy: counts.unhealthy, stopped: counts.stopped, starting: counts.starting,
+            stopping: counts.stopping, phase: startup.phase, isShuttingDown: shutdown != nil,
+            startedAt: startedAt.wall, uptime: now.monotonic - startedAt.monotonic,
+            defects: defects)
+    }
+
+    /// One line for a service manager: what is up, and what is not well.
+    package var statusLine: String {
+        if let shutdown {
+            return
+                "shutting down (\(shutdown.cause.words)), \(counted(liveCount, "scheduler")) still up"
+        }
+        let parts = [
+            (counts.unhealthy, "unhealthy"), (counts.degraded, "degraded"),
+            (counts.starting, "starting"), (counts.stopping, "stopping"),
+            (counts.stopped, "stopped"),
+        ].filter { $0.0 > 0 }.map { ", \($0.0) \($0.1)" }.joined()
+        let phase = startup.phase.map { "phase \($0): " } ?? ""
+        return
+            "\(phase)\(counts.healthy) of \(counted(schedulers.count, "scheduler")) healthy\(parts)"
+    }
+
+    /// Adds to a reason what only the supervisor knows: which dependencies are waited for.
+    private func describe(_ reason: String, of id: SchedulerID) -> String {
+        guard case .waitingForDependencies = schedulers[id.index].lifecycle else { return reason }
+        let unmet = unmetDependencies(of: id).map { name in
+            guard let target = scheduler(named: name.text) else { return "\(name) (unknown)" }
+            return "\(name) (\(views[target.index].health.rawValue))"
+        }
+        return unmet.isEmpty ? reason : "\(reason): \(listed(unmet))"
+    }
+
+    private func nextRestart(of scheduler: Scheduler, at now: Moment) -> WallTime? {
+        guard case .backingOff(let backOff) = scheduler.lifecycle else { return nil }
+        return now.wall(at: backOff.until)
+    }
+
+    private func survivors(of scheduler: Scheduler) -> [ProcessDescription] {
+        guard case .stopped(.survivors(let stop, nextSurvey: _)) = scheduler.lifecycle else {
+            return []
+        }
+        return stop.alive
+    }
+}

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The whole of reeve's decisions.
+///
+/// A. `handle(_:at:)` takes one event and returns what is to be done, in order. B. `nextDeadline` says when
+/// `.timePassed` is due; ask after each turn. C. The reading methods copy what they show and change nothing.
+/// D. Time must not run backwards between two calls: `Moment.monotonic` never falls.
+///
+/// An event changes one scheduler first. Whatever changed is *touched*, and one loop (`settle`) works
+/// through the touched ones: dependents react, requests are answered, phases and the shutdown go on. There
+/// is no recursion through dependencies, and nothing is looked at that was not touched.
+package struct Supervisor: Sendable {
+    let settings: SupervisorSettings
+    let plan: StartPlan
+    var schedulers: [Scheduler]
+    /// What each scheduler showed when it was last settled.
+    var views: [SchedulerView]
+    var counts = HealthCounts()
+    var deadlines: DeadlineQueue
+    var touched = TouchedQueue()
+    var startup = Startup()
+    var requests = RequestTable()
+    var shutdown: Shutdown?
+    /// How many schedulers have processes that reeve answers for.
+    var liveCount = 0
+    let startedAt: Moment
+    var defects = 0
+
+    private let idsByName: [String: SchedulerID]
+    private var idsByRun: [RunID: SchedulerID] = [:]
+    private var sequence: RunSequence
+
+    /// `origin` is the state directory's random id, `seed` the only source of jitter.
+    package init(_ specification: Specification, origin: UInt64, seed: UInt64, at now: Moment) {
+        settings = specification.supervisor
+        plan = StartPlan(specification.schedulers)
+        schedulers = specification.schedulers.enumerated().map { index, scheduler in
+            Scheduler(
+                id: SchedulerID(index), scheduler, seed: seed,
+                forceTimeout: specification.supervisor.forceTimeout)
+        }
+        var idsByName: [String: SchedulerID] = [:]
+        for scheduler in schedulers { idsByName[scheduler.specification.name.text] = scheduler.id }
+        self.idsByName = idsByName
+        views = schedulers.map { SchedulerView(of: $0) }
+        deadlines = DeadlineQueue(count: schedulers.count)
+        sequence = RunSequence(origin: origin)
+        startedAt = now
+        for view in views { counts.add(view.health) }
+    }
+
+    /// Takes one event and returns what is to be done, in order.
+    package mutating func handle(_ event: Event, at now: Moment) -> [Effect] {
+        var turn = Turn(now: now)
+        switch event {
+        case .began: began(&turn)
+        case .spawned(let run, let leader):
+            withScheduler(of: run, "spawned", &turn) { scheduler, turn in
+                scheduler.spawned(leader, &turn)
+                return .settled
+            }
+        case .spawnFailed(let run, let failure):
+            withScheduler(of: run, "spawnFailed", &turn) { $0.spawnFailed(failure, &$1) }
+        case .exited(let run, let status, let leftovers):
+            withScheduler(of: run, "exited", &turn) {
+                $0.exited(status, leftovers: leftovers, &$1)
+            }
+        case .surveyed, .signalFailed, .stopCommandFailed, .sampled: answered(event, &turn)
+        case .requested(let id, let request): requested(id, request, &turn)
+        case .requestWithdrawn(let id): withdraw(id)
+        case .shutdownRequested(let cause): requestShutdown(cause, &turn)
+        case .swept(let alive): swept(alive, &turn)
+        case .timePassed: timePassed(&turn)
+        }
+        settle(&turn)
+        for case .forget(let run) in turn.effects { idsByRun[run] = nil }
+        return turn.effects
+    }
+
+    /// When `.timePassed` is due; nil while nothing waits for time.
+    package var nextDeadline: Instant? {
+        [deadlines.earliest, startup.deadline, shutdown?.nextDeadline].compactMap { $0 }.min()
+    }
+
+    // MARK: Finding
+
+    /// Finds a scheduler by name.
+    package func scheduler(named name: String) -> SchedulerID? { idsByName[name] }
+
+    /// The scheduler of a run that is not forgotten.
+    package func scheduler(of run: RunID) -> SchedulerID? { idsByRun[run] }
+
+    /// How many schedulers there are; their ids are 0 to this, exclusive.
+    package var schedulerCount: Int { schedulers.count }
+
+    /// What was configured; nil for an id out of range.
+    package func specification(of scheduler: SchedulerID) -> SchedulerSpecification? {
+        schedulers.indices.contains(scheduler.index)
+            ? schedulers[scheduler.index].specification : nil
+    }
+
+    // MARK: Details
+
+    /// Hands an event of a run to its scheduler, and sees to what follows. `event` names those that
+    /// cannot come for a run that is over.
+    private mutating func withScheduler(
+        of run: RunID, _ event: String?, _ turn: inout Turn,
+        _ body: (inout Scheduler, inout Turn) -> RestartOutcome
+    ) {
+        guard let id = idsByRun[run], schedulers[id.index].isConcerned(with: run) else {
+            if let event { defect("\(event) for run \(run), which is over", &turn) }
+            return
+        }
+        let outcome = body(&schedulers[id.index], &turn)
+        touch(id)
+        carryOut(outcome, id, &turn)
+    }
+
+    /// An answer to an effect. The run may have ended since it was asked, which is no defect.
+    private mutating func answered(_ event: Event, _ turn: inout Turn) {
+        switch event {
+        case .surveyed(let run, let alive, let reached):
+            withScheduler(of: run, nil, &turn) { $0.surveyed(alive, reached: reached, &$1) }
+        case .signalFailed(let run, let signal, let words):
+            withScheduler(of: run, nil, &turn) { scheduler, turn in
+                scheduler.record(.signalFailed(signal, words: words), run: run, in: &turn)
+                return .settled
+            }
+        case .stopCommandFailed(let run, let words):
+            withScheduler(of: run, nil, &turn) { scheduler, turn in
+                scheduler.stopCommandFailed(words, &turn)
+                return .settled
+            }
+        case .sampled(let run, let reading):
+            let autoRecovery = settings.autoRecovery
+            withScheduler(of: run, nil, &turn) { scheduler, turn in
+                scheduler.sampled(reading, autoRecovery: autoRecovery, &turn)
+                return .settled
+            }
+        case .began, .spawned, .spawnFailed, .exited, .requested, .requestWithdrawn,
+            .shutdownRequested, .swept, .timePassed:
+            break
+        }
+    }
+
+    mutating func carryOut(_ outcome: RestartOutcome, _ id: SchedulerID, _ turn: inout Turn) {
+        let scheduler = schedulers[id.index]
+        switch outcome {
+        case .settled:
+            return
+        case .startNow:
+            wantStart(id, &turn)
+        case .endedForGood(let endsReeve):
+            guard endsReeve || settings.exitWith == scheduler.specification.name else { return }
+            let cause = ShutdownCause.schedulerEnded(
+                scheduler.specification.name, shellCode: scheduler.lastCode)
+            requestShutdown(cause, &turn)
+        }
+    }
+
+    /// Starts the program now: its dependencies are met.
+    mutating func spawn(_ id: SchedulerID, _ turn: inout Turn) {
+        schedulers[id.index].spawn(&sequence, &turn)
+        if case .starting(let run) = schedulers[id.index].lifecycle { idsByRun[run.id] = id }
+        touch(id)
+    }
+
+    mutating func touch(_ id: SchedulerID) {
+        touched.add(id)
+    }
+
+    /// An impossible state: counted and said; the caller leaves everything as it is.
+    mutating func defect(_ words: String, _ turn: inout Turn) {
+        defects += 1
+        turn.record(.defect(words))
+    }
+
+    private mutating func timePassed(_ turn: inout Turn) {
+        while let id = deadlines.popDue(at: turn.now.monotonic) {
+            let wasWaiting = schedulers[id.index].isWaitingInTime
+            schedulers[id.index].timePassed(&turn)
+            if wasWaiting && !schedulers[id.index].isWaitingInTime {
+                let timeout = schedulers[id.index].specification.order.dependencyTimeout
+                let unmet = unmetDependencies(of: id)
+                schedulers[id.index].record(
+                    .dependencyTimedOut(waitingFor: unmet, timeout: timeout), in: &turn)
+            }
+            if case .backingOff(let backOff) = schedulers[id.index].lifecycle,
+                backOff.until <= turn.now.monotonic
+            {
+                wantStart(id, &turn)
+            }
+            touch(id)
+        }
+        startupTimePassed(&turn)
+        shutdownTimePassed(&turn)
+    }
+}
+
+extension Scheduler {
+    /// Whether an event of this run is for the present state.
+    func isConcerned(with run: RunID) -> Bool {
+        if case .stopped(.survivors(let stop, nextSurvey: _)) = lifecycle {
+            return stop.run.id == run
+        }
+        return lifecycle.run?.id == run
+    }
+
+    /// Waits for dependencies, and patience has not run out.
+    var isWaitingInTime: Bool {
+        if case .waitingForDependencies(let wait) = lifecycle { return wait.until != nil }
+        return false
+    }
+}
+
+/// The schedulers whose state has changed and has not been looked at, first in, first out, each once.
+struct TouchedQueue: Sendable {
+    private var queue: [SchedulerID] = []
+    private var next = 0
+    private var isQueued: [Bool] = []
+
+    mutating func add(_ id: SchedulerID) {
+        while isQueued.count <= id.index { isQueued.append(false) }
+        guard !isQueued[id.index] else { return }
+        isQueued[id.index] = true
+        queue.append(id)
+    }
+
+    var hasNext: Bool { next < queue.count }
+
+    mutating func takeNext() -> SchedulerID? {
+        guard next < queue.count else {
+            queue.removeAll(keepingCapacity: true)
+            next = 0
+            return nil
+        }
+        let id = queue[next]
+        next += 1
+        isQueued[id.index] = false
+        return id
+    }
+}
