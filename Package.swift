@@ -23,6 +23,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
     ],
     targets: [
+        .target(name: "ReeveSimulator", dependencies: ["ReeveCore"], swiftSettings: strict),
         .target(
             name: "ReeveCore",
             dependencies: [
@@ -32,6 +33,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "ReeveCoreTests", dependencies: ["ReeveCore"], swiftSettings: strict),
+        .testTarget(
+            name: "ReeveSimulatorTests", dependencies: ["ReeveCore", "ReeveSimulator"],
+            swiftSettings: strict),
     ],
     cxxLanguageStandard: .cxx17
 )

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ReeveCore
+
+/// What is shown after each turn adds up and is what the core was told.
+struct StatusChecker: Checker {
+    let name = "status"
+
+    mutating func turnEnded(_ view: View, in kernel: Kernel) -> String? {
+        if view.whole.defects != 0 { return "the status counts a defect" }
+        if view.whole.total != kernel.count {
+            return "the status counts \(view.whole.total) of \(kernel.count) schedulers"
+        }
+        for health in Health.allCases {
+            let counted = view.schedulers.filter { $0.health == health }.count
+            let shown = StatusChecker.count(of: health, in: view.whole)
+            if counted != shown {
+                return "the status counts \(shown) \(health.rawValue), and \(counted) are"
+            }
+        }
+        if view.whole.health != StatusChecker.overall(view.schedulers.map(\.health)) {
+            return "the status of all is \(view.whole.health.rawValue)"
+        }
+        for (index, status) in view.schedulers.enumerated() {
+            if status.id.index != index { return "the status of scheduler \(index) is another's" }
+            if let sentence = check(status, in: kernel) {
+                return "the status of \(status.name) \(sentence)"
+            }
+        }
+        return nil
+    }
+
+    /// The worst; all stopped is stopped.
+    private static func overall(_ healths: [Health]) -> Health {
+        let ranks: [Health] = [.unhealthy, .degraded, .starting, .stopping, .healthy]
+        return ranks.first { healths.contains($0) } ?? .stopped
+    }
+
+    private static func count(of health: Health, in status: SupervisorStatus) -> Int {
+        switch health {
+        case .healthy: status.healthy
+        case .degraded: status.degraded
+        case .unhealthy: status.unhealthy
+        case .stopped: status.stopped
+        case .starting: status.starting
+        case .stopping: status.stopping
+        }
+    }
+
+    private func check(_ status: SchedulerStatus, in kernel: Kernel) -> String? {
+        let last = kernel.lastRun(of: status.id)
+        let isUp = last?.isUp ?? false
+        if status.name != kernel.specification(of: status.id).name { return "has another's name" }
+        if status.reason.isEmpty { return "gives no reason for \(status.lifecycle.rawValue)" }
+        if let pid = status.pid {
+            guard isUp, let leader = last?.leader, kernel.processes[leader].identity.pid == pid
+            else {
+                return "shows pid \(pid), which is not up"
+            }
+        } else if isUp, last?.forgottenAt == nil, status.survivors.isEmpty {
+            return "shows no pid, and \(last.map { kernel.label($0.id) } ?? "it") is up"
+        }
+        if let uptime = status.uptime {
+            if !isUp { return "shows an uptime, and nothing is up" }
+            if uptime < .zero { return "shows an uptime below zero" }
+        }
+        if status.consecutiveFailures < 0 || status.restartCount < status.restartsInWindow,
+            status.restartCount < 0
+        {
+            return "counts below zero"
+        }
+        if (status.nextRestart != nil) != (status.lifecycle == .backingOff) {
+            return "is \(status.lifecycle.rawValue) and "
+                + (status.nextRestart == nil ? "has no next restart" : "has a next restart")
+        }
+        if let sentence = check(status.health, status, isUp: isUp) { return sentence }
+        switch status.lifecycle {
+        case .running: return isUp ? nil : "is running, and nothing is up"
+        case .starting, .stopping:
+            return last == nil || last?.forgottenAt != nil
+                ? "is \(status.lifecycle.rawValue), and no run is there" : nil
+        case .stopped, .waitingForPhase, .waitingForDependencies, .backingOff, .exhausted,
+            .completed:
+            return isUp && last?.forgottenAt == nil && status.survivors.isEmpty
+                ? "is \(status.lifecycle.rawValue), and a run is up" : nil
+        }
+    }
+
+    private func check(_ health: Health, _ status: SchedulerStatus, isUp: Bool) -> String? {
+        switch health {
+        case .healthy:
+            return status.lifecycle == .completed || (status.lifecycle == .running && isUp)
+                ? nil : "is healthy and \(status.lifecycle.rawValue)"
+        case .stopped: return isUp ? "is stopped and up" : nil
+        case .starting:
+            return status.consecutiveFailures > 0 ? "is starting after a failure" : nil
+        case .degraded, .unhealthy, .stopping: return nil
+        }
+    }
+}

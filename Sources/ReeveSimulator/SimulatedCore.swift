@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import ReeveCore
+
+/// What a simulation drives: the core itself, or a core that a test has broken on purpose.
+package protocol SimulatedCore {
+    /// As `Supervisor.handle(_:at:)`.
+    mutating func handle(_ event: Event, at now: Moment) -> [Effect]
+    /// As `Supervisor.nextDeadline`.
+    var nextDeadline: Instant? { get }
+    /// As `Supervisor.status(of:at:)`.
+    func status(of scheduler: SchedulerID, at now: Moment) -> SchedulerStatus?
+    /// As `Supervisor.status(at:)`.
+    func status(at now: Moment) -> SupervisorStatus
+}
+
+extension Supervisor: SimulatedCore {}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What happened in a simulation, in order: events in, effects out, and what the kernel did between.
+// It is kept as values and made readable only when somebody wants to read or compare it.
+
+internal import ReeveCore
+
+/// The record of one simulation.
+package struct Timeline {
+    enum Happening {
+        case event(Event)
+        case effect(Effect)
+        case kernel(KernelFact)
+        case wallStep(Duration)
+    }
+    struct Entry {
+        let at: Instant
+        let happening: Happening
+    }
+
+    private let specification: Specification
+    private(set) var entries: [Entry] = []
+    /// Events that the core was told.
+    package private(set) var eventCount = 0
+    /// Labels of runs by their order of spawn: "web/3" is the third run of web.
+    private var labels: [RunID: String] = [:]
+    private var runsOf: [Int]
+
+    init(specification: Specification) {
+        self.specification = specification
+        runsOf = Array(repeating: 0, count: specification.schedulers.count)
+    }
+
+    mutating func append(_ happening: Happening, at instant: Instant) {
+        if case .event = happening { eventCount += 1 }
+        if case .effect(.spawn(let run, let scheduler)) = happening, labels[run] == nil,
+            runsOf.indices.contains(scheduler.index)
+        {
+            runsOf[scheduler.index] += 1
+            labels[run] = "\(name(scheduler))/\(runsOf[scheduler.index])"
+        }
+        entries.append(Entry(at: instant, happening: happening))
+    }
+
+    /// A number that differs where any event, effect or kernel fact differs, or its time (FNV-1a).
+    package var hash: UInt64 {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for entry in entries {
+            for byte in "\(entry.at.nanoseconds) \(text(entry.happening))".utf8 {
+                hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3
+            }
+        }
+        return hash
+    }
+
+    /// The last lines, oldest first, each with the time since the start.
+    package func lines(last count: Int = .max) -> [String] {
+        entries.suffix(count).map { entry in
+            let micros = (entry.at - Scenario.start).nanoseconds / 1_000
+            let whole = String(micros / 1_000_000)
+            let rest = String(micros % 1_000_000)
+            let padded = String(repeating: "0", count: 6 - rest.utf8.count) + rest
+            let blanks = String(repeating: " ", count: max(0, 5 - whole.utf8.count))
+            return "\(blanks)\(whole).\(padded)  \(text(entry.happening))"
+        }
+    }
+
+    private func text(_ happening: Happening) -> String {
+        switch happening {
+        case .event(let event): "> " + text(event)
+        case .effect(let effect): "    < " + text(effect)
+        case .kernel(.started(let process, let run, let isLeader)):
+            "  . \(isLeader ? "leader" : "child") \(process.pid) of \(label(run)) started"
+        case .kernel(.ended(let process, let status)): "  . \(process.pid) ended: \(status)"
+        case .wallStep(let step): "  . the wall clock was set by \(step)"
+        }
+    }
+
+    private func name(_ scheduler: SchedulerID) -> String {
+        specification.schedulers.indices.contains(scheduler.index)
+            ? specification.schedulers[scheduler.index].name.text : "scheduler \(scheduler.index)"
+    }
+
+    func label(_ run: RunID) -> String { labels[run] ?? "unknown run \(run)" }
+
+    private func text(_ event: Event) -> String {
+        switch event {
+        case .began: "began"
+        case .spawned(let run, let identity): "spawned \(label(run)), pid \(identity.pid)"
+        case .spawnFailed(let run, let failure): "spawnFailed \(label(run)): \(failure)"
+        case .exited(let run, let status, let leftovers):
+            "exited \(label(run)): \(status)"
+                + (leftovers.isEmpty ? "" : ", leftovers \(text(leftovers))")
+        case .surveyed(let run, let alive, let reached):
+            "surveyed \(label(run)): \(text(alive))"
+                + (reached.map { ", \($0.signal) went to \(text($0.processes))" } ?? "")
+        case .signalFailed(let run, let signal, let words):
+            "signalFailed \(label(run)) \(signal): \(words)"
+        case .stopCommandFailed(let run, let words): "stopCommandFailed \(label(run)): \(words)"
+        case .sampled(let run, let reading): "sampled \(label(run)): \(reading)"
+        case .requested(let id, let request): "requested \(id.number): \(text(request))"
+        case .requestWithdrawn(let id): "requestWithdrawn \(id.number)"
+        case .shutdownRequested(let cause): "shutdownRequested \(cause)"
+        case .swept(let alive): "swept, alive: \(text(alive))"
+        case .timePassed: "timePassed"
+        }
+    }
+
+    private func text(_ request: Request) -> String {
+        switch request {
+        case .start(let scheduler, let force):
+            "start \(name(scheduler))" + (force ? " --force" : "")
+        case .stop(let scheduler): "stop \(name(scheduler))"
+        case .restart(let scheduler, let force):
+            "restart \(name(scheduler))" + (force ? " --force" : "")
+        case .reset(let scheduler): "reset \(name(scheduler))"
+        case .signal(let scheduler, let signal): "signal \(name(scheduler)) \(signal)"
+        case .startAll: "startAll"
+        case .stopAll: "stopAll"
+        }
+    }
+
+    private func text(_ effect: Effect) -> String {
+        switch effect {
+        case .spawn(let run, let scheduler): "spawn \(label(run)) of \(name(scheduler))"
+        case .signal(let run, let signal, let target): "signal \(label(run)) \(signal) to \(target)"
+        case .passSignal(let run, let signal): "passSignal \(label(run)) \(signal)"
+        case .kill(let run): "kill \(label(run))"
+        case .survey(let run): "survey \(label(run))"
+        case .runStopCommand(let run): "runStopCommand \(label(run))"
+        case .sample(let run): "sample \(label(run))"
+        case .forget(let run): "forget \(label(run))"
+        case .sweep(let signal): "sweep" + (signal.map { " with \($0)" } ?? "")
+        case .reply(let id, let reply): "reply \(id.number): \(text(reply))"
+        case .record(let record):
+            "record \(record.scheduler?.text ?? "reeve"): \(record.name): \(record.message)"
+        case .tellManager(let message): "tellManager \(message)"
+        case .exit(let code): "exit \(code)"
+        }
+    }
+
+    private func text(_ reply: Reply) -> String {
+        let outcomes = reply.outcomes.map { "\(name($0.scheduler)) \($0.result): \($0.words)" }
+        return (reply.refusal.map { "refused, \($0.rawValue); " } ?? "")
+            + outcomes.joined(separator: "; ")
+    }
+
+    private func text(_ processes: [ProcessDescription]) -> String {
+        processes.isEmpty ? "nobody" : processes.map(\.description).joined(separator: ", ")
+    }
+}

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A core with a fault: the right core behind a wrapper that mangles what goes in or what comes out, or
+// the right core with a wrong configuration.
+// It shows that the checkers can fail, and leaves no trace in the core.
+
+import ReeveCore
+import ReeveSimulator
+
+/// What is wrong with a core.
+enum Fault: String, CaseIterable, Sendable {
+    case spawnsTwice, spawnsWhenShuttingDown, spawnsEverythingAtOnce, spawnsAgainAtOnce
+    case spawnsWhatWasStopped, startsDisabled, announcesRestartsOnly
+    case swallowsExits, swallowsWithdrawals, swallowsSamples, swallowsFirstShutdown
+    case neverKills, killsAtOnce, signalsTheDead, forgetsEarly, neverForgets, hidesSurvivors
+    case answersTwice, answersNever, answersAtOnce
+    case neverWakes, wakesLate, wakesWithoutEnd
+    case leavesAtOnce, leavesNever, leavesWithAnotherCode, leavesAndGoesOn, stopsAllAtOnce
+    case recordsDefect, countsWrong, hidesPid, readyTwice, saysNoEnds, showsOldUptime
+    // The core is given another configuration than the checkers.
+    case ignoresDependencies, ignoresPhases, ignoresPhaseTimeout, ignoresRestartLimit
+    case ignoresRestartMode, ignoresRestartDelay, ignoresDelayCap, ignoresStopTimeout
+    case ignoresLeftovers, ignoresHardLimit, ignoresMemoryThreshold, ignoresTaskTimeout
+    case ignoresGracefulTimeout, ignoresForceTimeout, givesUpAtOnce, ignoresExitWith,
+        ignoresReadiness
+    case ignoresDependents
+
+    /// The checkers of which one has to notice.
+    var caughtBy: [String] {
+        switch self {
+        case .spawnsTwice, .forgetsEarly, .neverForgets, .signalsTheDead, .startsDisabled: ["runs"]
+        case .hidesSurvivors: ["runs", "shutdown"]
+        case .spawnsWhenShuttingDown, .leavesAtOnce, .leavesWithAnotherCode, .leavesAndGoesOn,
+            .stopsAllAtOnce, .leavesNever:
+            ["shutdown"]
+        case .swallowsFirstShutdown: ["shutdown", "requests", "simulation"]
+        case .spawnsEverythingAtOnce: ["dependencies", "phases"]
+        case .spawnsAgainAtOnce, .announcesRestartsOnly: ["restarts"]
+        case .spawnsWhatWasStopped, .neverKills, .killsAtOnce: ["stops"]
+        case .countsWrong, .hidesPid: ["status"]
+        case .swallowsExits: ["status", "words"]
+        case .swallowsSamples: ["memory and time limits", "words"]
+        case .swallowsWithdrawals, .answersTwice, .answersNever, .answersAtOnce: ["requests"]
+        case .neverWakes: ["liveness", "simulation", "memory and time limits", "stops"]
+        case .wakesLate: ["stops", "restarts", "phases", "memory and time limits", "shutdown"]
+        case .wakesWithoutEnd: ["clock"]
+        case .recordsDefect, .readyTwice: ["records"]
+        case .saysNoEnds, .showsOldUptime: ["words"]
+        case .ignoresDependencies, .ignoresReadiness: ["dependencies"]
+        case .ignoresPhases, .ignoresPhaseTimeout: ["phases"]
+        case .ignoresRestartLimit, .ignoresRestartMode, .ignoresRestartDelay, .ignoresDelayCap:
+            ["restarts"]
+        case .ignoresStopTimeout, .givesUpAtOnce: ["stops"]
+        case .ignoresDependents: ["stops", "dependencies"]
+        case .ignoresLeftovers: ["runs"]
+        case .ignoresHardLimit, .ignoresMemoryThreshold, .ignoresTaskTimeout:
+            ["memory and time limits"]
+        case .ignoresGracefulTimeout, .ignoresExitWith: ["shutdown"]
+        case .ignoresForceTimeout: ["stops", "shutdown"]
+        }
+    }
+}
+
+/// The core, and one fault.
+struct FaultyCore: SimulatedCore {
+    let fault: Fault
+    private let specification: Specification
+    private var core: Supervisor
+    private var now: Moment
+    private var invented: UInt64 = 0
+    private var lastSpawn: RunID?
+    private var runs: [(run: RunID, scheduler: SchedulerID)] = []
+    private var hasSwallowed = false
+
+    init(
+        _ fault: Fault, _ specification: Specification, origin: UInt64, seed: UInt64, at now: Moment
+    ) {
+        self.fault = fault
+        self.specification = specification
+        self.now = now
+        core = Supervisor(
+            fault.mangled(specification), origin: origin, seed: seed, at: now)
+    }
+
+    var nextDeadline: Instant? {
+        switch fault {
+        case .neverWakes: nil
+        case .wakesLate: core.nextDeadline.map { $0 + .seconds(20) }
+        case .wakesWithoutEnd: now.monotonic
+        default: core.nextDeadline
+        }
+    }
+
+    func status(of scheduler: SchedulerID, at now: Moment) -> SchedulerStatus? {
+        var status = core.status(of: scheduler, at: now)
+        if fault == .hidesPid { status?.pid = nil }
+        if fault == .showsOldUptime, let uptime = status?.uptime {
+            status?.uptime = uptime + .seconds(1)
+        }
+        return status
+    }
+
+    func status(at now: Moment) -> SupervisorStatus {
+        var status = core.status(at: now)
+        if fault == .countsWrong { status.healthy += 1 }
+        return status
+    }
+
+    mutating func handle(_ event: Event, at now: Moment) -> [Effect] {
+        self.now = now
+        guard let event = mangled(event) else { return [] }
+        var effects: [Effect] = []
+        for effect in core.handle(event, at: now) {
+            if case .spawn(let run, let scheduler) = effect {
+                lastSpawn = run
+                runs.append((run, scheduler))
+            }
+            effects.append(contentsOf: mangled(effect))
+        }
+        return effects + added(after: event, effects)
+    }
+
+    // MARK: The faults
+
+    /// What the core hears of it; nil for nothing.
+    private mutating func mangled(_ event: Event) -> Event? {
+        switch (fault, event) {
+        case (.swallowsExits, .exited), (.swallowsWithdrawals, .requestWithdrawn): return nil
+        case (.swallowsSamples, .sampled(let run, _)): return .sampled(run, .resident(.zero))
+        case (.swallowsFirstShutdown, .shutdownRequested):
+            defer { hasSwallowed = true }
+            return hasSwallowed ? event : nil
+        default: return event
+        }
+    }
+
+    /// What comes out in place of it.
+    private mutating func mangled(_ effect: Effect) -> [Effect] {
+        switch (fault, effect) {
+        case (.neverKills, .kill), (.neverForgets, .forget), (.answersNever, .reply),
+            (.leavesNever, .exit):
+            return []
+        case (.spawnsTwice, .spawn(let run, let scheduler)):
+            return [effect, .spawn(next(after: run), scheduler)]
+        case (.killsAtOnce, .signal(let run, _, to: _)): return [.kill(run)]
+        case (.answersTwice, .reply): return [effect, effect]
+        case (.leavesWithAnotherCode, .exit(let code)): return [.exit(code: code + 1)]
+        case (.leavesAndGoesOn, .exit): return [effect, .sweep(.kill)]
+        case (.saysNoEnds, .record(let record)):
+            if case .exited = record.fact { return [] }
+            return [effect]
+        case (.readyTwice, .tellManager(.ready)): return [effect, effect]
+        case (.hidesSurvivors, .record(var record)):
+            if case .survived = record.fact { record.fact = .survived([]) }
+            if case .shutdownEnded(let after, let code, alive: _) = record.fact {
+                record.fact = .shutdownEnded(after: after, code: code, alive: [])
+            }
+            return [.record(record)]
+        default: return [effect]
+        }
+    }
+
+    /// What comes out besides.
+    private mutating func added(after event: Event, _ effects: [Effect]) -> [Effect] {
+        switch (fault, event) {
+        case (.spawnsWhenShuttingDown, .shutdownRequested), (.startsDisabled, .began):
+            let scheduler = specification.schedulers.firstIndex {
+                fault == .spawnsWhenShuttingDown || !$0.enabled
+            }
+            return scheduler.map { [invent(SchedulerID($0))] } ?? []
+        case (.spawnsEverythingAtOnce, .began):
+            return specification.schedulers.indices.filter { index in
+                specification.schedulers[index].enabled
+                    && !runs.contains { $0.scheduler.index == index }
+            }.map { invent(SchedulerID($0)) }
+        case (.spawnsAgainAtOnce, .exited(let run, _, leftovers: _)):
+            guard effects.contains(.forget(run)), let scheduler = scheduler(of: run),
+                !effects.contains(where: { if case .spawn = $0 { true } else { false } })
+            else { return [] }
+            return [invent(scheduler)]
+        case (.spawnsWhatWasStopped, .requested(_, .stop(let scheduler))):
+            return core.status(of: scheduler, at: now)?.run == nil ? [invent(scheduler)] : []
+        case (.signalsTheDead, .exited(let run, _, leftovers: _)):
+            return effects.contains(.forget(run)) ? [] : [.signal(run, .terminate, to: .leader)]
+        case (.forgetsEarly, .spawned(let run, _)): return [.forget(run)]
+        case (.answersAtOnce, .requested(let id, .stop(let scheduler))):
+            let outcome = Reply.Outcome(scheduler: scheduler, result: .done, words: "stopped")
+            return [.reply(id, Reply(outcomes: [outcome]))]
+        case (.leavesAtOnce, .shutdownRequested): return [.exit(code: 0)]
+        case (.stopsAllAtOnce, .shutdownRequested):
+            return runs.compactMap { run, scheduler in
+                guard let status = core.status(of: scheduler, at: now), status.run == run,
+                    status.pid != nil, status.lifecycle != .stopping
+                else { return nil }
+                return .signal(run, .terminate, to: .leader)
+            }
+        case (.recordsDefect, .exited):
+            return [.record(Record(at: now.wall, fact: .defect("a fault on purpose")))]
+        case (.announcesRestartsOnly, .exited(let run, _, leftovers: _)):
+            guard let scheduler = scheduler(of: run) else { return [] }
+            let name = specification.schedulers[scheduler.index].name
+            let fact = Fact.restartScheduled(after: .milliseconds(200), reason: "a fault")
+            return [.record(Record(at: now.wall, scheduler: name, run: run, fact: fact))]
+        default: return []
+        }
+    }
+
+    private func scheduler(of run: RunID) -> SchedulerID? {
+        runs.first { $0.run == run }?.scheduler
+    }
+
+    private mutating func invent(_ scheduler: SchedulerID) -> Effect {
+        .spawn(next(after: lastSpawn ?? RunID(order: 0, origin: 0)), scheduler)
+    }
+
+    private mutating func next(after run: RunID) -> RunID {
+        invented += 1
+        return RunID(order: run.order &+ invented, origin: run.origin)
+    }
+}
+
+extension Fault {
+    /// What the core believes to be its configuration.
+    fileprivate func mangled(_ specification: Specification) -> Specification {
+        var result = specification
+        switch self {
+        case .ignoresPhases: result.supervisor.staggeredStartup = false
+        case .ignoresPhaseTimeout: result.supervisor.phaseTimeout = .minutes(60)
+        case .ignoresGracefulTimeout: result.supervisor.gracefulTimeout = .minutes(60)
+        case .ignoresForceTimeout: result.supervisor.forceTimeout = .minutes(60)
+        case .givesUpAtOnce: result.supervisor.forceTimeout = .milliseconds(1)
+        case .ignoresExitWith: result.supervisor.exitWith = nil
+        default: break
+        }
+        for index in result.schedulers.indices { mangle(&result.schedulers[index]) }
+        return result
+    }
+
+    private func mangle(_ scheduler: inout SchedulerSpecification) {
+        switch self {
+        case .ignoresDependencies: scheduler.order.dependencies = []
+        case .ignoresDependents:
+            for index in scheduler.order.dependencies.indices {
+                scheduler.order.dependencies[index].onFailure = .ignore
+            }
+        case .ignoresReadiness: scheduler.readiness.rule = .spawn
+        case .ignoresRestartLimit: scheduler.restart.maxRestarts = nil
+        case .ignoresRestartMode: scheduler.restart.mode = .always
+        case .ignoresRestartDelay: scheduler.restart.delay = .zero
+        case .ignoresDelayCap: scheduler.restart.delayMax = .minutes(60)
+        case .ignoresStopTimeout: scheduler.stop.timeout = .minutes(60)
+        case .ignoresLeftovers: scheduler.stop.leftovers = .keep
+        case .ignoresHardLimit: scheduler.memory.hardLimit = .init(.max)
+        case .ignoresMemoryThreshold: scheduler.memory.action = .alert
+        case .ignoresTaskTimeout: scheduler.timeout = nil
+        default: break
+        }
+    }
+}
