@@ -23,6 +23,9 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
     ],
     targets: [
+        .target(
+            name: "ReeveLinux", dependencies: ["CReeveLinux", "ReeveCore"],
+            swiftSettings: strict),
         .target(name: "ReeveSimulator", dependencies: ["ReeveCore"], swiftSettings: strict),
         .target(
             name: "ReeveCore",
@@ -31,10 +34,14 @@ let package = Package(
                 .product(name: "HeapModule", package: "swift-collections"),
             ],
             swiftSettings: strict),
+        .target(name: "CReeveLinux"),
         .testTarget(
             name: "ReeveCoreTests", dependencies: ["ReeveCore"], swiftSettings: strict),
         .testTarget(
             name: "ReeveSimulatorTests", dependencies: ["ReeveCore", "ReeveSimulator"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ReeveLinuxTests", dependencies: ["ReeveLinux", "ReeveCore"],
             swiftSettings: strict),
     ],
     cxxLanguageStandard: .cxx17

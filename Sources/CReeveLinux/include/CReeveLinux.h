@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The kernel's interfaces that Swift cannot call by itself: variadic functions, macros, structures
+ * with unions, and what glibc hides behind _GNU_SOURCE (which is never defined here, because fd_set
+ * would then clash with the system module).
+ *
+ * Convention: a result below zero is a negated errno, so that nothing between the call and the
+ * check can overwrite it. Calls that a signal interrupted are repeated, unless said otherwise.
+ */
+#ifndef CREEVELINUX_H
+#define CREEVELINUX_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Errors. NULL for an unknown number; the strings live for ever. */
+const char *reeve_errno_name(int number);
+const char *reeve_errno_words(int number);
+
+/* Files and descriptors. */
+int reeve_open(const char *path, int flags, unsigned mode);
+int reeve_close(int fd);
+int64_t reeve_read(int fd, void *buffer, size_t count);
+int64_t reeve_write(int fd, const void *buffer, size_t count);
+int64_t reeve_pread(int fd, void *buffer, size_t count, int64_t offset);
+int64_t reeve_pwrite(int fd, const void *buffer, size_t count, int64_t offset);
+int reeve_truncate(int fd, int64_t size);
+int reeve_set_close_on_exec(int fd, int enabled);
+int reeve_set_nonblocking(int fd, int enabled);
+/* A duplicate above 2 with close-on-exec. */
+int reeve_duplicate(int fd);
+int reeve_is_open(int fd);
+int reeve_access_mode(int fd);
+int reeve_pipe(int *read_end, int *write_end);
+/* Entries as the kernel writes them (struct linux_dirent64). */
+int64_t reeve_getdents(int fd, void *buffer, size_t count);
+/* 1 = taken, 0 = another open file holds it. */
+int reeve_lock(int fd);
+/* The events of poll(2) that hold within the given time; 0 = none. */
+int reeve_poll(int fd, int events, int milliseconds);
+
+struct reeve_file_facts {
+    uint32_t mode;
+    uint32_t user;
+    uint32_t group;
+    uint64_t device;
+    uint64_t inode;
+    int64_t size;
+    uint64_t links;
+};
+int reeve_stat(const char *path, int follow, struct reeve_file_facts *facts);
+int reeve_fstat(int fd, struct reeve_file_facts *facts);
+int reeve_is_same_file(int first, int second);
+int reeve_mkdir(const char *path, unsigned mode);
+int reeve_unlink(const char *path);
+int reeve_fchmod(int fd, unsigned mode);
+int reeve_chmod(const char *path, unsigned mode);
+int reeve_fchown(int fd, int64_t user, int64_t group);
+int reeve_lchown(const char *path, int64_t user, int64_t group);
+/* May the effective user execute (a file) or search (a directory) this? */
+int reeve_may_execute(const char *path);
+/* 1 where the file system of the path is mounted noexec. */
+int reeve_is_noexec(const char *path);
+
+int reeve_memfd(const char *name);
+int reeve_seal(int fd);
+int reeve_is_sealed(int fd);
+
+/* epoll, timerfd, signalfd. */
+struct reeve_epoll_event {
+    uint32_t events;
+    uint64_t token;
+};
+int reeve_epoll_create(void);
+int reeve_epoll_add(int epoll, int fd, uint32_t events, uint64_t token);
+int reeve_epoll_modify(int epoll, int fd, uint32_t events, uint64_t token);
+int reeve_epoll_remove(int epoll, int fd);
+/* Waits at most `nanoseconds`, for ever where that is below zero. -EINTR is passed on, so that the
+ * caller computes the time left. */
+int reeve_epoll_wait(int epoll, struct reeve_epoll_event *events, int count, int64_t nanoseconds);
+int reeve_timer_create(void);
+/* Absolute, CLOCK_MONOTONIC; 0 disarms. */
+int reeve_timer_arm(int timer, int64_t nanoseconds);
+
+struct reeve_received_signal {
+    int32_t signal;
+    int32_t code;
+    int32_t pid;
+    uint32_t user;
+};
+/* Bit n-1 stands for signal n. */
+int reeve_signals_block(uint64_t set);
+int reeve_signals_unblock_all(void);
+int reeve_signals_prepare(void);
+int reeve_signal_descriptor(uint64_t set);
+int reeve_signal_read(int fd, struct reeve_received_signal *signals, int count);
+
+/* Processes. */
+struct reeve_exit {
+    int32_t pid;
+    int32_t status; /* exit code or signal */
+    int32_t how;    /* 0 = exited, 1 = killed, 2 = killed with a core dump */
+    uint32_t user;
+    int64_t user_nanoseconds;
+    int64_t system_nanoseconds;
+};
+/* 1 = filled, 0 = nobody has ended. pid 0: any child. */
+int reeve_wait(int32_t pid, int keep, struct reeve_exit *ended);
+int reeve_kill(int32_t pid, int signal);
+int reeve_killpg(int32_t group, int signal);
+int reeve_pidfd_open(int32_t pid);
+int reeve_pidfd_send(int pidfd, int signal);
+int reeve_set_subreaper(void);
+int reeve_set_name(const char *name);
+int reeve_set_soft_nofile(uint64_t soft);
+int reeve_get_nofile(uint64_t *soft, uint64_t *hard);
+
+/* ROOT/PID/LEAF, or ROOT/PID/task/TASK/LEAF where the task is above zero. */
+int reeve_proc_open(const char *root, int32_t pid, int32_t task, const char *leaf, int directory);
+int reeve_proc_stat(
+    const char *root, int32_t pid, const char *leaf, struct reeve_file_facts *facts);
+
+struct reeve_spawn {
+    const char *program;
+    char *const *arguments;
+    char *const *environment;
+    const char *directory; /* or NULL */
+    int streams[3];        /* descriptors that become 0, 1 and 2 */
+    int has_nofile;
+    uint64_t nofile; /* soft limit of the child */
+};
+int reeve_spawn(const struct reeve_spawn *request, int32_t *pid);
+int reeve_exec_self(char *const *arguments, char *const *environment);
+char **reeve_environment(void);
+size_t reeve_length(const char *text);
+void reeve_release_memory(void);
+
+/* Sockets. */
+int reeve_socket_unix(int nonblocking);
+int reeve_socket_bind(int fd, const char *path, size_t length);
+int reeve_socket_connect(int fd, const char *path, size_t length);
+int reeve_socket_listen(int fd, int backlog);
+int reeve_socket_accept(int fd);
+int reeve_socket_pair(int *first, int *second);
+int reeve_socket_credentials(int fd, int32_t *pid, uint32_t *user, uint32_t *group);
+/* Supplementary groups of the peer; their number. */
+int64_t reeve_socket_peer_groups(int fd, uint32_t *groups, size_t count);
+int64_t reeve_socket_send(int fd, const void *bytes, size_t count, int wait);
+int64_t reeve_socket_receive(int fd, void *buffer, size_t count);
+/* Longest wait of one send or receive; 0 = without end. */
+int reeve_socket_timeout(int fd, int64_t nanoseconds);
+int reeve_socket_shutdown_write(int fd);
+
+/* The host. */
+int64_t reeve_clock(int clock);
+int64_t reeve_random(void *buffer, size_t count);
+int64_t reeve_hostname(char *buffer, size_t count);
+long reeve_ticks_per_second(void);
+long reeve_page_size(void);
+int reeve_is_terminal(int fd);
+/* -ENOENT where there is no such group. */
+int reeve_group_id(const char *name, uint32_t *group);
+
+#endif
