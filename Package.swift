@@ -24,6 +24,9 @@ let package = Package(
     ],
     targets: [
         .target(
+            name: "ReeveConfiguration", dependencies: ["CToml", "ReeveCore"],
+            swiftSettings: strict),
+        .target(
             name: "ReeveLinux", dependencies: ["CReeveLinux", "ReeveCore"],
             swiftSettings: strict),
         .target(name: "ReeveSimulator", dependencies: ["ReeveCore"], swiftSettings: strict),
@@ -35,10 +38,14 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(name: "CReeveLinux"),
+        .target(name: "CToml", cxxSettings: [.define("TOML_HEADER_ONLY", to: "1")]),
         .testTarget(
             name: "ReeveCoreTests", dependencies: ["ReeveCore"], swiftSettings: strict),
         .testTarget(
             name: "ReeveSimulatorTests", dependencies: ["ReeveCore", "ReeveSimulator"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ReeveConfigurationTests", dependencies: ["ReeveConfiguration", "ReeveCore"],
             swiftSettings: strict),
         .testTarget(
             name: "ReeveLinuxTests", dependencies: ["ReeveLinux", "ReeveCore"],

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import ReeveCore
+
+/// What became of a configuration.
+package struct LoadOutcome: Sendable {
+    /// nil when there is any error.
+    package var specification: Specification?
+    /// By line and column; what is about the whole file comes first.
+    package var diagnostics: [Diagnostic]
+    /// What was understood, also when there are errors.
+    package var explanation: Explanation
+
+    /// Those that keep reeve from running it.
+    package var errors: [Diagnostic] { diagnostics.filter { $0.severity == .error } }
+    /// Those that do not.
+    package var warnings: [Diagnostic] { diagnostics.filter { $0.severity == .warning } }
+}
+
+/// Text to specification. Reads one file and nothing else, and decides nothing about the machine.
+package enum ConfigurationLoader {
+    /// Largest file that is read.
+    package static let bytesMax = 1 << 20
+
+    /// Reads and validates a file. A file that cannot be read is an error in the outcome.
+    ///
+    /// `environment` is reeve's own: REEVE_PROFILE, RENDER and REEVE_STOP_BUDGET are looked up.
+    /// Blocks for as long as the file does, so it is nothing for the supervisor role.
+    package static func load(path: String, environment: [String: String]) -> LoadOutcome {
+        switch readFile(path, bytesMax: bytesMax) {
+        case .bytes(let bytes): load(bytes: bytes, path: path, environment: environment)
+        case .tooLarge: tooLarge(path)
+        case .failed(let message, let help): failure(path, message, help: help)
+        }
+    }
+
+    /// Validates a text; `path` is only a name for messages and for `SupervisorSettings.source`.
+    package static func load(
+        text: String, path: String = "reeve.toml", environment: [String: String] = [:]
+    ) -> LoadOutcome {
+        load(bytes: Array(text.utf8), path: path, environment: environment)
+    }
+
+    /// Validates what was read elsewhere; any bytes at all.
+    package static func load(
+        bytes: [UInt8], path: String, environment: [String: String]
+    ) -> LoadOutcome {
+        if bytes.count > bytesMax { return tooLarge(path) }
+        // A byte order mark is no part of the text, and editors do not count it as a column.
+        let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+        let text = bytes.starts(with: mark) ? Array(bytes.dropFirst(mark.count)) : bytes
+        if let offset = firstInvalidByte(text) {
+            let source = SourceText(name: path, bytes: text)
+            return failure(
+                path,
+                "the file is not UTF-8: the byte 0x\(String(text[offset], radix: 16)) is no "
+                    + "part of a character",
+                help: "save the file as UTF-8",
+                at: source.location(of: source.span(ofByteAt: offset)))
+        }
+        var loader = Loader(name: path, bytes: text, environment: environment)
+        return loader.load()
+    }
+
+    private static func tooLarge(_ path: String) -> LoadOutcome {
+        failure(
+            path, "the file is larger than 1 MiB, so it is not read",
+            help: "10,000 schedulers fit into that; is this the right file?")
+    }
+
+    private static func failure(
+        _ path: String, _ message: String, help: String?, at location: Diagnostic.Location? = nil
+    ) -> LoadOutcome {
+        let diagnostic = Diagnostic(
+            severity: .error, file: path, location: location, message: message, help: help)
+        return LoadOutcome(
+            specification: nil, diagnostics: [diagnostic], explanation: Explanation())
+    }
+
+    /// Where the first sequence begins that is not UTF-8; nil for none.
+    private static func firstInvalidByte(_ bytes: [UInt8]) -> Int? {
+        if String(validating: bytes, as: UTF8.self) != nil { return nil }
+        var decoder = Unicode.UTF8.ForwardParser()
+        var iterator = bytes.makeIterator()
+        var offset = 0
+        while true {
+            switch decoder.parseScalar(from: &iterator) {
+            case .valid(let scalar): offset += scalar.count
+            case .error, .emptyInput: return min(offset, bytes.count - 1)
+            }
+        }
+    }
+}

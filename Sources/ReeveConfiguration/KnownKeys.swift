@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Every key there is, in the order in which documentation and explanations list them. The loader
+// knows no key but from here.
+
+internal import ReeveCore
+
+/// The keys of the configuration.
+package enum KnownKeys {
+    /// All keys of all tables; a name is unique within its table.
+    package static let all: [KnownKey] =
+        reeve + what + when + run + restart + order + ready + health + memory + recovery + stop
+        + log
+        + alerts + gateway
+
+    /// The keys of one table, in order.
+    package static func of(_ table: KnownKey.Table) -> [KnownKey] {
+        switch table {
+        case .reeve: reeve
+        case .schedulers: schedulers
+        case .alerts: alerts
+        case .gateway: gateway
+        }
+    }
+
+    /// Finds a key by its exact name.
+    package static func find(_ name: String, in table: KnownKey.Table) -> KnownKey? {
+        byName[table]?[name]
+    }
+
+    private static let schedulers = all.filter { $0.table == .schedulers }
+
+    private static let byName: [KnownKey.Table: [String: KnownKey]] = {
+        var index: [KnownKey.Table: [String: KnownKey]] = [:]
+        for key in all { index[key.table, default: [:]][key.name] = key }
+        return index
+    }()
+}
+
+/// Bounds that several keys share.
+enum Span {
+    /// The longest span that is taken: a year.
+    static let longest = Duration.seconds(365 * 86_400)
+    /// Anything, zero included.
+    static let any = Duration.zero...longest
+    /// Anything a deadline can be: zero would never give a process its turn.
+    static let positive = Duration.milliseconds(1)...longest
+    /// What is done on the grid of whole seconds.
+    static let interval = Duration.seconds(1)...longest
+}
+
+/// A row of the tables below.
+func key(
+    _ name: String, _ group: KnownKey.Group, _ shape: ValueShape, _ defaultText: String,
+    _ summary: String, kinds: KnownKey.Kinds = .all, status: KnownKey.Status = .now,
+    instead: String? = nil
+) -> KnownKey {
+    KnownKey(
+        name: name, group: group, kinds: kinds, status: status, defaultText: defaultText,
+        summary: summary, shape: shape, instead: instead)
+}
+
+/// A row for what this version does not do.
+func later(
+    _ name: String, _ group: KnownKey.Group, _ shape: ValueShape, _ defaultText: String,
+    _ summary: String, kinds: KnownKey.Kinds = .all, instead: String? = nil
+) -> KnownKey {
+    key(
+        name, group, shape, defaultText, summary, kinds: kinds, status: .later, instead: instead)
+}
+
+extension KnownKeys {
+    static let reeve: [KnownKey] = [
+        key(
+            "profile", .reeve, .choice(["auto", "production", "render", "local"]), "\"auto\"",
+            "Preset of defaults; auto is REEVE_PROFILE, else render where RENDER is set, "
+                + "else production"
+        ),
+        key(
+            "runtime-directory", .reeve, .path(.runtimeDirectory),
+            "/run/reeve, else $XDG_RUNTIME_DIR/reeve, else /tmp/reeve-UID",
+            "Where the control socket, the lock and the tails of logs are"),
+        key(
+            "state-directory", .reeve, .path(.absolute),
+            "/var/lib/reeve as root, else $XDG_STATE_HOME/reeve",
+            "Where state that outlives a restart is; where none is writable reeve goes on without"),
+        key(
+            "control-mode", .reeve, .mode(max: 0o777), "\"0600\"",
+            "Permission bits of the control socket"),
+        key(
+            "control-group", .reeve, .account, "none",
+            "Group of the control socket, by name or number"),
+        key(
+            "graceful-timeout", .reeve, .duration(Span.positive), "\"30s\"",
+            "Whole budget of a shutdown before SIGKILL; REEVE_STOP_BUDGET less "
+                + "force-timeout, if set"
+        ),
+        key(
+            "force-timeout", .reeve, .duration(Span.positive), "\"5s\"",
+            "After SIGKILL, the longest wait for processes to be gone"),
+        key(
+            "staggered-startup", .reeve, .boolean, "true",
+            "Start in phases by priority; dependencies are kept either way"),
+        key(
+            "phase-timeout", .reeve, .duration(Span.positive), "\"60s\"",
+            "Longest wait for a phase of the start"),
+        key(
+            "auto-recovery", .reeve, .boolean, "true",
+            "Act on memory thresholds; restarts after an exit go on either way"),
+        later(
+            "orphans", .reeve, .choice(["adopt", "stop"]), "\"adopt\"",
+            "What happens to processes that outlived a killed supervisor"),
+        later("watch", .reeve, .boolean, "false", "Reload when the file changes"),
+        later(
+            "include", .reeve, .list(of: .path(.any)), "[]", "Further files to read, with wildcards"
+        ),
+        key(
+            "log-format", .reeve, .choice(["text", "json"], later: ["journal"]), "\"text\"",
+            "How reeve writes its own log"),
+        key(
+            "log-level", .reeve, .choice(["info", "error", "warning", "debug"]), "\"info\"",
+            "The least severe lines that reeve writes to its own log"),
+        key(
+            "exit-with", .reeve, .scheduler, "none",
+            "The scheduler whose final end ends reeve, with its exit code"),
+    ]
+
+    static let what: [KnownKey] = [
+        key(
+            "command", .what, .command, "none",
+            "What is executed: an array without a shell, a string by /bin/sh -c; required"),
+        key(
+            "kind", .what, .choice(["daemon", "task"], later: ["scheduled"]), "\"daemon\"",
+            "Kept running (daemon), or run once to its end at the start (task)"),
+        key(
+            "enabled", .what, .boolean, "true",
+            "Start it with reeve; otherwise it waits for the start command"),
+        key("description", .what, .text, "none", "What it is, for people"),
+        key(
+            "working-directory", .what, .path(.any), "none",
+            "Where it runs; reeve's own working directory without it"),
+        key(
+            "environment", .what, .variables, "{}",
+            "Variables it gets besides those of reeve; added to those of [defaults]"),
+        later(
+            "env-file", .what, .either(.path(.any), .list(of: .path(.any))), "none",
+            "Files with further variables"),
+        later(
+            "secrets", .what, .variables, "{}",
+            "Variables whose values are read from files at each start"),
+        key(
+            "clear-environment", .what, .boolean, "false",
+            "Start it without what reeve inherited: it gets environment, and what reeve sets itself"
+        ),
+        later("user", .what, .account, "none", "The user it runs as"),
+        later("group", .what, .account, "none", "The group it runs as"),
+        later(
+            "umask", .what, .mode(max: 0o777), "none", "Permission bits its new files do not get"),
+        later("limits", .what, .table(resourceLimits), "{}", "Resource limits (setrlimit)"),
+        later("nice", .what, .integer(-20...19), "0", "Scheduling priority of its processes"),
+        later(
+            "oom-score-adj", .what, .integer(-1_000...1_000), "0",
+            "How readily the kernel kills it when memory runs out"),
+        later(
+            "launcher", .what, .boolean, "false",
+            "Start it through a helper process, for programs on network file systems"),
+    ]
+
+    private static let resourceLimits: [ValueShape.Field] = [
+        "as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile",
+        "nproc", "rss", "rtprio", "rttime", "sigpending", "stack",
+    ].map { ValueShape.Field($0, .either(.integer(0...Int64.max, word: "unlimited"), .text)) }
+
+    private static let withSchedule = "a schedule is what it belongs to: `cron` or `interval`"
+
+    static let when: [KnownKey] = [
+        later("cron", .when, .text, "none", "When it runs, in cron's five or six fields"),
+        later("interval", .when, .duration(Span.interval), "none", "How often it runs"),
+        later(
+            "interval-from", .when, .choice(["start", "end"]), "\"start\"",
+            "What the interval counts from: the start or the end of the run before",
+            kinds: .scheduled, instead: withSchedule),
+        later(
+            "timezone", .when, .text, "the host's", "The zone that cron's fields are in",
+            kinds: .scheduled, instead: withSchedule),
+        later(
+            "jitter", .when, .duration(Span.any), "\"0s\"",
+            "Random delay of each occurrence, at most",
+            kinds: .scheduled, instead: withSchedule),
+        later(
+            "spread", .when, .duration(Span.any), "\"0s\"",
+            "Fixed delay by host and name, less than this", kinds: .scheduled,
+            instead: withSchedule),
+        later(
+            "overlap", .when, .choice(["skip", "queue", "replace", "allow"]), "\"skip\"",
+            "What happens to an occurrence while the run before goes on", kinds: .scheduled,
+            instead: withSchedule),
+        later(
+            "max-parallel", .when, .integer(1...1_000), "none",
+            "The most runs at a time with overlap = \"allow\"", kinds: .scheduled,
+            instead: withSchedule),
+        later(
+            "misfire", .when, .choice(["run-once", "skip", "run-all"]), "\"run-once\"",
+            "What happens to occurrences that were missed", kinds: .scheduled,
+            instead: withSchedule),
+        later(
+            "misfire-deadline", .when, .duration(Span.positive), "none",
+            "How late a missed occurrence may still run", kinds: .scheduled, instead: withSchedule),
+        later(
+            "run-on-start", .when, .boolean, "false", "Run also when reeve starts",
+            kinds: .scheduled, instead: "a daemon or a task runs when reeve starts"),
+        later(
+            "starts-at", .when, .timestamp, "none", "No occurrence is before this",
+            kinds: .scheduled, instead: withSchedule),
+        later(
+            "expires-at", .when, .timestamp, "none", "No occurrence is after this",
+            kinds: .scheduled, instead: withSchedule),
+    ]
+
+    static let run: [KnownKey] = [
+        key(
+            "timeout", .run, .duration(Span.positive, none: true), "none",
+            "Longest run; what takes longer is stopped and has failed", kinds: [.task, .scheduled],
+            instead: "a daemon runs until it is stopped; what ends by itself is kind = \"task\""),
+        key(
+            "success-exit-codes", .run, .exitCodes, "[0]",
+            "Exit codes that are no failure, 0 to 255"),
+        later(
+            "max-retries", .run, .integer(0...1_000), "0", "Attempts after the first that failed",
+            kinds: .scheduled, instead: "`restart` and `max-restarts` do that here"),
+        later(
+            "retry-delay", .run, .duration(Span.any), "\"1s\"", "Time before the first retry",
+            kinds: .scheduled, instead: "`restart-delay` does that here"),
+        later(
+            "retry-factor", .run, .number(1...1_000), "2.0", "Growth of the delay with each retry",
+            kinds: .scheduled, instead: "`restart-factor` does that here"),
+        later(
+            "retry-delay-max", .run, .duration(Span.any), "\"60s\"", "Longest time before a retry",
+            kinds: .scheduled, instead: "`restart-delay-max` does that here"),
+        later(
+            "no-retry-exit-codes", .run, .exitCodes, "[]",
+            "Exit codes after which a retry is in vain",
+            kinds: .scheduled, instead: "`success-exit-codes` and `restart` decide that here"),
+        later(
+            "drain-timeout", .run, .duration(Span.any), "\"10s\"",
+            "How long a shutdown leaves a run alone", kinds: .scheduled,
+            instead: "`stop-timeout` is how long its end may take"),
+    ]
+}
