@@ -14,6 +14,9 @@ let strict: [SwiftSetting] = [
 
 let package = Package(
     name: "reeve",
+    products: [
+        .library(name: "ReeveClient", targets: ["ReeveClient"]),
+    ],
     traits: [
         .trait(
             name: "Systemd", description: "Speak to systemd through libsystemd, loaded on demand."),
@@ -24,7 +27,13 @@ let package = Package(
     ],
     targets: [
         .target(
+            name: "ReeveClient", dependencies: ["ReeveControl", "ReeveCore", "ReeveLinux"],
+            swiftSettings: strict),
+        .target(
             name: "ReeveConfiguration", dependencies: ["CToml", "ReeveCore"],
+            swiftSettings: strict),
+        .target(
+            name: "ReeveControl", dependencies: ["CJansson", "ReeveCore"],
             swiftSettings: strict),
         .target(
             name: "ReeveLinux", dependencies: ["CReeveLinux", "ReeveCore"],
@@ -39,6 +48,8 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "CReeveLinux"),
         .target(name: "CToml", cxxSettings: [.define("TOML_HEADER_ONLY", to: "1")]),
+        .systemLibrary(
+            name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
         .testTarget(
             name: "ReeveCoreTests", dependencies: ["ReeveCore"], swiftSettings: strict),
         .testTarget(
@@ -46,6 +57,10 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "ReeveConfigurationTests", dependencies: ["ReeveConfiguration", "ReeveCore"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ReeveControlTests",
+            dependencies: ["ReeveClient", "ReeveControl", "ReeveCore", "ReeveLinux"],
             swiftSettings: strict),
         .testTarget(
             name: "ReeveLinuxTests", dependencies: ["ReeveLinux", "ReeveCore"],

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `reeve status NAME`: everything that is known of one scheduler, as a block.
+
+package import ReeveControl
+package import ReeveCore
+
+extension StatusText {
+    /// The block of one scheduler.
+    package static func details(
+        of scheduler: SchedulerReport, at now: WallTime, _ appearance: Appearance
+    ) -> String {
+        let title = Tint.strong.paint(scheduler.name.printable, appearance)
+        let state = scheduler.status.tint.paint(state(scheduler, appearance), appearance)
+        var block = Block(appearance: appearance)
+        block.add("reason", scheduler.reason.printable)
+        block.add("kind", kind(scheduler))
+        block.add("process", process(scheduler))
+        block.add("memory", memory(scheduler))
+        block.add("restarts", restarts(scheduler))
+        if let next = scheduler.nextRestart {
+            let left = next - now
+            let span = left < .zero ? "now" : "in \(left)"
+            block.add("next start", "\(span) (\(next.rfc3339(fractionDigits: 0)))")
+        }
+        if let exit = scheduler.lastExit {
+            let when = "\(ago(exit.at, at: now)) (\(exit.at.rfc3339(fractionDigits: 0)))"
+            block.add("last exit", "\(exit.meaning.printable), \(when)")
+        }
+        if let execution = scheduler.lastExecution {
+            let took = Duration.milliseconds(execution.duration)
+            block.add(
+                "last run",
+                "\(execution.success ? "succeeded" : "failed"), "
+                    + "began \(execution.timestamp.rfc3339(fractionDigits: 0)), took \(took)")
+        }
+        addDependencies(of: scheduler, to: &block)
+        addSurvivors(of: scheduler, to: &block)
+        return "\(title): \(state)\n" + block.text
+    }
+
+    private static func kind(_ scheduler: SchedulerReport) -> String {
+        let own = StartPlan.phase(ofPriority: scheduler.priority)
+        let moved = own == scheduler.phase ? "" : ", its own is \(own)"
+        return "\(scheduler.kind.rawValue), priority \(scheduler.priority), "
+            + "start-up phase \(scheduler.phase)\(moved)"
+    }
+
+    private static func process(_ scheduler: SchedulerReport) -> String {
+        guard let pid = scheduler.pid else { return "none" }
+        let run = scheduler.runID.map { ", run \($0.printable)" } ?? ""
+        return "pid \(pid), up \(uptime(scheduler))\(run)"
+    }
+
+    private static func memory(_ scheduler: SchedulerReport) -> String {
+        let threshold = scheduler.memoryThreshold.map { "threshold \(Bytes($0))" } ?? "no threshold"
+        return (scheduler.memoryBytes.map { Bytes($0).description } ?? "not known")
+            + ", \(threshold)"
+    }
+
+    private static func restarts(_ scheduler: SchedulerReport) -> String {
+        let failures = scheduler.consecutiveFailures
+        return "\(scheduler.restartCount) automatic, \(scheduler.restartsInWindow) in the window, "
+            + (failures == 0 ? "no failure" : counted(failures, "failure")) + " in a row"
+    }
+
+    private static func addDependencies(of scheduler: SchedulerReport, to block: inout Block) {
+        for (index, dependency) in scheduler.dependencies.enumerated() {
+            let met =
+                dependency.met
+                ? Tint.good.paint("met", block.appearance)
+                : Tint.bad.paint("not met", block.appearance)
+            let name = dependency.name.printable
+            block.add(
+                index == 0 ? "depends on" : "", "\(name) (\(dependency.condition.rawValue)): \(met)"
+            )
+        }
+        block.addRest(scheduler.dependencyCount - scheduler.dependencies.count)
+    }
+
+    private static func addSurvivors(of scheduler: SchedulerReport, to block: inout Block) {
+        for (index, survivor) in scheduler.survivors.enumerated() {
+            let why = survivor.why.map { ", \($0.printable)" } ?? ""
+            block.add(
+                index == 0 ? "survivors" : "",
+                Tint.bad.paint(
+                    "\(survivor.name.printable) (pid \(survivor.pid)\(why))", block.appearance))
+        }
+        block.addRest(scheduler.survivorCount - scheduler.survivors.count)
+    }
+
+    /// Labels and values, the labels at the right of a fixed width.
+    private struct Block {
+        let appearance: Appearance
+        var text = ""
+
+        init(appearance: Appearance) {
+            self.appearance = appearance
+        }
+
+        mutating func add(_ label: String, _ value: String) {
+            let padded = String(repeating: " ", count: max(0, 12 - label.count)) + label
+            text += Tint.faint.paint(label.isEmpty ? padded + " " : padded + ":", appearance)
+            text += " \(value)\n"
+        }
+
+        mutating func addRest(_ count: Int) {
+            if count > 0 { add("", "and \(count) more") }
+        }
+    }
+}

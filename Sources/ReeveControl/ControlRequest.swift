@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a client may ask for. One request is one JSON object on one line; see `ControlDecoder` for
+// reading it and `ControlEncoder` for writing it.
+
+package import ReeveCore
+
+/// One line from a client to the supervisor.
+package struct ControlRequest: Equatable, Sendable {
+    /// Chosen by the client, 0 to `ControlLimits.idMax`; every line of the answer carries it.
+    package var id: RequestID
+    package var operation: ControlOperation
+
+    package init(id: RequestID, operation: ControlOperation) {
+        self.id = id
+        self.operation = operation
+    }
+}
+
+/// The operations, with the text of names as the client wrote it: the server looks them up.
+package enum ControlOperation: Equatable, Sendable {
+    /// `{"op":"start","name":"web","force":false}`; `force` may be absent.
+    case start(name: String, force: Bool)
+    case stop(name: String)
+    case restart(name: String, force: Bool)
+    case reset(name: String)
+    /// `{"op":"signal","name":"web","signal":"HUP"}`: a name with or without SIG, or a number as text.
+    case signal(name: String, Signal)
+    case startAll
+    case stopAll
+    /// `{"op":"status"}` or `{"op":"status","name":"web"}`; nil is all.
+    case status(name: String?)
+    /// `{"op":"subscribe","after":"EPOCH-SEQ","follow":true}`; without `after` everything the ring holds
+    /// comes first, without `follow` it is true.
+    case subscribe(after: EventPosition?, follow: Bool)
+    /// `{"op":"logs","name":"web","lines":100,"follow":false}`; without `lines` all that is kept.
+    case logs(name: String, lines: Int?, follow: Bool)
+    /// Is anybody there, and who.
+    case ping
+
+    /// The value of `op`.
+    package var word: String {
+        switch self {
+        case .start: "start"
+        case .stop: "stop"
+        case .restart: "restart"
+        case .reset: "reset"
+        case .signal: "signal"
+        case .startAll: "start-all"
+        case .stopAll: "stop-all"
+        case .status: "status"
+        case .subscribe: "subscribe"
+        case .logs: "logs"
+        case .ping: "ping"
+        }
+    }
+}
+
+/// Where an event stands in the stream of one supervisor instance, written "EPOCH-SEQ".
+package struct EventPosition: Hashable, Sendable, CustomStringConvertible {
+    /// Names the supervisor instance: 1 to 32 letters or digits of ASCII.
+    package let epoch: String
+    /// Counts from 1.
+    package let sequence: UInt64
+
+    /// Does not check `epoch`; the server makes it.
+    package init(epoch: String, sequence: UInt64) {
+        self.epoch = epoch
+        self.sequence = sequence
+    }
+
+    /// Reads what `description` writes; nil for anything else.
+    package init?(_ text: String) {
+        let parts = text.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2, (1...32).contains(parts[0].utf8.count),
+            let first = parts[1].utf8.first,
+            first != UInt8(ascii: "+"), let sequence = UInt64(parts[1])
+        else { return nil }
+        let isPlain = parts[0].utf8.allSatisfy { byte in
+            (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+                || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
+                || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+        }
+        guard isPlain else { return nil }
+        self.init(epoch: String(parts[0]), sequence: sequence)
+    }
+
+    package var description: String { "\(epoch)-\(sequence)" }
+}

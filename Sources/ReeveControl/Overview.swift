@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The head of a status answer. `status`, `summary` and `timestamp` are those of the document reeve was
+// made from; `summary` also counts the starting and stopping ones, so that it adds up; `supervisor`
+// extends it.
+
+package import ReeveCore
+
+/// The whole, without its schedulers.
+package struct Overview: Equatable, Sendable {
+    package var health: Health
+    /// Schedulers by health.
+    package var healthy = 0
+    package var degraded = 0
+    package var unhealthy = 0
+    package var stopped = 0
+    package var starting = 0
+    package var stopping = 0
+    /// The start-up phase that is going on, 1 to 4; nil when start-up is over.
+    package var phase: Int?
+    package var isShuttingDown: Bool
+    package var startedAt: WallTime
+    /// Whole seconds.
+    package var uptime: Int64
+    /// Impossible states that were seen; zero unless reeve has a defect.
+    package var defects: Int
+    package var greeting: Greeting
+    /// When this was read.
+    package var at: WallTime
+
+    /// All schedulers.
+    package var total: Int { healthy + degraded + unhealthy + stopped + starting + stopping }
+
+    /// From the core's copy, read at `at`.
+    package init(_ status: SupervisorStatus, greeting: Greeting, at: WallTime) {
+        health = status.health
+        healthy = status.healthy
+        degraded = status.degraded
+        unhealthy = status.unhealthy
+        stopped = status.stopped
+        starting = status.starting
+        stopping = status.stopping
+        phase = status.phase
+        isShuttingDown = status.isShuttingDown
+        startedAt = status.startedAt
+        uptime = status.uptime.seconds
+        defects = status.defects
+        self.greeting = greeting
+        self.at = at
+    }
+
+    /// Appends the members before `schedulers`: `status` and `summary`.
+    func writeHead(to buffer: inout [UInt8]) {
+        buffer.field("status", health.rawValue)
+        buffer.beginObject("summary")
+        buffer.field("totalSchedulers", total)
+        buffer.field("healthySchedulers", healthy)
+        buffer.field("degradedSchedulers", degraded)
+        buffer.field("unhealthySchedulers", unhealthy)
+        buffer.field("stoppedSchedulers", stopped)
+        buffer.field("startingSchedulers", starting)
+        buffer.field("stoppingSchedulers", stopping)
+        buffer.endObject()
+    }
+
+    /// Appends the members after `schedulers`: `timestamp` and `supervisor`.
+    func writeTail(to buffer: inout [UInt8]) {
+        buffer.field("timestamp", at, fractionDigits: 0)
+        buffer.beginObject("supervisor")
+        greeting.write(to: &buffer)
+        buffer.field("startedAt", startedAt, fractionDigits: 3)
+        buffer.field("uptime", uptime)
+        buffer.field("phase", phase.map(Int64.init))
+        buffer.field("shuttingDown", isShuttingDown)
+        buffer.field("defects", defects)
+        buffer.endObject()
+    }
+
+    init(reading value: JSONValue) throws(JSONFault) {
+        health = try value.word("status", as: Health.self)
+        let summary = try value.object("summary", Summary.init(reading:))
+        healthy = summary.healthy
+        degraded = summary.degraded
+        unhealthy = summary.unhealthy
+        stopped = summary.stopped
+        starting = summary.starting
+        stopping = summary.stopping
+        at = try value.time("timestamp")
+        greeting = try value.object("supervisor", Greeting.init(reading:))
+        let supervisor = try value.member("supervisor")
+        phase = try supervisor.optional("phase") { (phase) throws(JSONFault) in
+            Int(clamping: try phase.requireWholeNumber())
+        }
+        isShuttingDown = try supervisor.truth("shuttingDown")
+        startedAt = try supervisor.time("startedAt")
+        uptime = try supervisor.wholeNumber("uptime")
+        defects = try supervisor.wholeNumber("defects", as: Int.self)
+    }
+
+    /// The counts as they are read: 32 bits each, so that no sum of them overflows.
+    private struct Summary {
+        let healthy, degraded, unhealthy, stopped, starting, stopping: Int
+
+        init(reading summary: JSONValue) throws(JSONFault) {
+            healthy = Int(try summary.wholeNumber("healthySchedulers", as: Int32.self))
+            degraded = Int(try summary.wholeNumber("degradedSchedulers", as: Int32.self))
+            unhealthy = Int(try summary.wholeNumber("unhealthySchedulers", as: Int32.self))
+            stopped = Int(try summary.wholeNumber("stoppedSchedulers", as: Int32.self))
+            starting = Int(try summary.wholeNumber("startingSchedulers", as: Int32.self))
+            stopping = Int(try summary.wholeNumber("stoppingSchedulers", as: Int32.self))
+        }
+    }
+}
+
+/// The body of `reeve status --json`, and of `GET /api/scheduler/health`.
+package enum StatusDocument {
+    /// Appends the whole, one scheduler a line, with a newline at its end.
+    package static func write(
+        _ overview: Overview, schedulers: some Sequence<SchedulerReport>, to buffer: inout [UInt8]
+    ) {
+        buffer.beginObject()
+        overview.writeHead(to: &buffer)
+        buffer.beginArray("schedulers")
+        for scheduler in schedulers {
+            scheduler.write(to: &buffer)
+        }
+        buffer.endArray()
+        overview.writeTail(to: &buffer)
+        buffer.endObject()
+        buffer.endLine()
+    }
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Reading what the supervisor sends. A client is newer or older than its supervisor after an upgrade:
+// members it does not know are passed over, members it needs have to be there.
+
+package import ReeveCore
+
+/// One line from the supervisor.
+package struct ServerMessage: Equatable, Sendable {
+    /// What a line carries.
+    package enum Body: Equatable, Sendable {
+        /// A refusal, or an action that failed and has no outcomes.
+        case failure(ControlError)
+        /// A page of outcomes; the error where one of them, or the whole, failed.
+        case outcomes([OutcomeReport], ControlError?)
+        case overview(Overview)
+        /// A page of schedulers.
+        case schedulers([SchedulerReport])
+        case event(EventReport)
+        case line(OutputReport)
+        case gap(GapReport)
+        case greeting(Greeting)
+        /// The end of a stream.
+        case end
+    }
+
+    /// The request it answers; nil where that could not be read, or nothing was asked.
+    package var id: RequestID?
+    /// More lines of this answer follow.
+    package var hasMore: Bool
+    package var body: Body
+
+    package init(id: RequestID?, hasMore: Bool, body: Body) {
+        self.id = id
+        self.hasMore = hasMore
+        self.body = body
+    }
+}
+
+/// Why a line from the supervisor could not be understood; a sentence without a full stop.
+package struct ServerMessageError: Error, Hashable, Sendable, CustomStringConvertible {
+    package let description: String
+}
+
+extension ControlDecoder {
+    /// Reads one line from the supervisor, without its newline.
+    package static func message(
+        _ line: some Collection<UInt8>
+    ) throws(ServerMessageError) -> ServerMessage {
+        do {
+            let root = try JSONDocument(line, allowsNUL: true).root
+            let id: RequestID? = try root.optional("id") { (id) throws(JSONFault) in
+                RequestID(UInt64(clamping: try id.requireWholeNumber()))
+            }
+            return ServerMessage(id: id, hasMore: try root.truth("more"), body: try body(root))
+        } catch {
+            throw ServerMessageError(
+                description: "the supervisor's answer cannot be understood: \(error.sentence)")
+        }
+    }
+
+    private static func body(_ root: JSONValue) throws(JSONFault) -> ServerMessage.Body {
+        let error: ControlError? =
+            try root.truth("ok")
+            ? nil
+            : try root.object("error") { (error) throws(JSONFault) in
+                ControlError(
+                    ControlError.Code(rawValue: try error.text("code")), try error.text("message"))
+            }
+        if root["results"] != nil {
+            return .outcomes(try root.list("results", OutcomeReport.init(reading:)), error)
+        }
+        if let error { return .failure(error) }
+        if root["schedulers"] != nil {
+            return .schedulers(try root.list("schedulers", SchedulerReport.init(reading:)))
+        }
+        if root["event"] != nil { return .event(try root.object("event", EventReport.init)) }
+        if root["line"] != nil { return .line(try OutputReport(reading: root)) }
+        if root["gap"] != nil { return .gap(try root.object("gap", GapReport.init(reading:))) }
+        if root["summary"] != nil { return .overview(try Overview(reading: root)) }
+        if root["supervisor"] != nil {
+            return .greeting(try root.object("supervisor", Greeting.init(reading:)))
+        }
+        return .end
+    }
+}
