@@ -30,6 +30,14 @@ let package = Package(
             name: "ReeveClient", dependencies: ["ReeveControl", "ReeveCore", "ReeveLinux"],
             swiftSettings: strict),
         .target(
+            name: "ReeveSupervisor",
+            dependencies: [
+                "ReeveControl", "ReeveCore", "ReeveLinux",
+                .target(name: "CSystemd", condition: .when(traits: ["Systemd"])),
+                .product(name: "DequeModule", package: "swift-collections"),
+            ],
+            swiftSettings: strict),
+        .target(
             name: "ReeveConfiguration", dependencies: ["CToml", "ReeveCore"],
             swiftSettings: strict),
         .target(
@@ -48,6 +56,7 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "CReeveLinux"),
         .target(name: "CToml", cxxSettings: [.define("TOML_HEADER_ONLY", to: "1")]),
+        .target(name: "CSystemd", linkerSettings: [.linkedLibrary("dl")]),
         .systemLibrary(
             name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
         .testTarget(
@@ -64,6 +73,10 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "ReeveLinuxTests", dependencies: ["ReeveLinux", "ReeveCore"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ReeveSupervisorTests",
+            dependencies: ["ReeveSupervisor", "ReeveControl", "ReeveLinux", "ReeveCore"],
             swiftSettings: strict),
     ],
     cxxLanguageStandard: .cxx17

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Answers that take more than one line. Each is a place to go on from, never a list: the next page
+// is made when the socket has taken the last one. A reader that falls behind the event ring or a
+// tail finds that its place is gone, and is told how much it has missed.
+
+internal import ReeveControl
+internal import ReeveCore
+
+/// An answer that is not complete yet.
+struct ControlAnswer {
+    enum Rest {
+        /// Outcomes of an action from this one on.
+        case outcomes(Reply, from: Int)
+        /// The head of a status, then all schedulers.
+        case overview
+        /// Schedulers from this one on.
+        case schedulers(from: Int)
+        /// One scheduler.
+        case scheduler(SchedulerID)
+        /// Events from this number on.
+        case events(from: UInt64, follow: Bool)
+        /// Lines of a tail from this place on.
+        case logs(SchedulerID, from: UInt64, follow: Bool)
+    }
+
+    /// The client's own.
+    let id: RequestID
+    var rest: Rest
+    /// It waits for news (events, lines), not for the socket.
+    var isIdle = false
+
+    /// Whether it goes on until the client leaves.
+    var isStream: Bool {
+        switch rest {
+        case .events(_, let follow), .logs(_, _, let follow): follow
+        case .outcomes, .overview, .schedulers, .scheduler: false
+        }
+    }
+}
+
+/// What answers are made from.
+struct AnswerSource {
+    let view: CoreView
+    let ring: EventRing
+    let tails: Tails
+    let greeting: Greeting
+    let now: Moment
+
+    /// Appends the next page. Returns false when the answer is complete.
+    func advance(_ answer: inout ControlAnswer, to lines: inout [UInt8]) -> Bool {
+        let id = answer.id
+        switch answer.rest {
+        case .outcomes(let reply, let start):
+            let next = ControlEncoder.outcomes(
+                of: reply, from: start, id: id, name: { view.specification(of: $0)?.name },
+                to: &lines)
+            answer.rest = .outcomes(reply, from: next)
+            return next > start && next < reply.outcomes.count
+        case .overview:
+            let overview = Overview(
+                view.status(at: now), greeting: greeting, at: now.wall)
+            ControlEncoder.statusHeader(overview, id: id, to: &lines)
+            answer.rest = .schedulers(from: 0)
+            return true
+        case .schedulers(let start):
+            let count = view.schedulerCount
+            let next = ControlEncoder.schedulers(
+                from: start, count: count, id: id,
+                status: { status(of: SchedulerID($0), fresh: false) }, to: &lines)
+            answer.rest = .schedulers(from: next)
+            return next > start && next < count
+        case .scheduler(let scheduler):
+            _ = ControlEncoder.schedulers(
+                from: 0, count: 1, id: id,
+                status: { _ in status(of: scheduler, fresh: true) }, to: &lines)
+            return false
+        case .events(let place, let follow):
+            return events(&answer, from: place, follow: follow, to: &lines)
+        case .logs(let scheduler, let place, let follow):
+            return logs(&answer, of: scheduler, from: place, follow: follow, to: &lines)
+        }
+    }
+
+    /// A scheduler's status with its memory: the last sample where the memory rule takes some, else
+    /// one taken now. `fresh` takes one in any case.
+    private func status(of scheduler: SchedulerID, fresh: Bool) -> SchedulerStatus? {
+        guard var status = view.status(of: scheduler, at: now) else { return nil }
+        guard status.run != nil, fresh || status.memory == nil else { return status }
+        switch view.sampleMemory(of: scheduler) {
+        case .resident(let bytes): status.memory = bytes
+        case .unreadable, nil: break
+        }
+        return status
+    }
+
+    private func events(
+        _ answer: inout ControlAnswer, from place: UInt64, follow: Bool, to lines: inout [UInt8]
+    ) -> Bool {
+        var next = place
+        if next < ring.first {
+            ControlEncoder.gap(
+                missed: ring.first - next,
+                reason: "the events were overwritten before they were read", id: answer.id,
+                to: &lines)
+            next = ring.first
+        }
+        while lines.count < AnswerSource.pageBytes, let record = ring[next] {
+            let position = EventPosition(epoch: greeting.epoch, sequence: next)
+            ControlEncoder.event(record, position: position, id: answer.id, to: &lines)
+            next += 1
+        }
+        answer.rest = .events(from: next, follow: follow)
+        guard next >= ring.next else { return true }
+        answer.isIdle = follow
+        if !follow { ControlEncoder.end(id: answer.id, to: &lines) }
+        return follow
+    }
+
+    private func logs(
+        _ answer: inout ControlAnswer, of scheduler: SchedulerID, from place: UInt64, follow: Bool,
+        to lines: inout [UInt8]
+    ) -> Bool {
+        let page = tails.page(of: scheduler, from: place, bytesMax: AnswerSource.tailBytes)
+        if page.missed > 0 {
+            ControlEncoder.gap(
+                missed: nil,
+                reason: "\(Bytes(Int64(clamping: page.missed))) of output were overwritten before "
+                    + "they were read", id: answer.id, to: &lines)
+        }
+        var rest = page.bytes[...]
+        while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
+            ControlEncoder.logLine(rest[..<end], id: answer.id, to: &lines)
+            rest = rest[(end + 1)...]
+        }
+        answer.rest = .logs(scheduler, from: page.next, follow: follow)
+        guard page.bytes.isEmpty || page.next >= tails.end(of: scheduler) else { return true }
+        answer.isIdle = follow
+        if !follow { ControlEncoder.end(id: answer.id, to: &lines) }
+        return follow
+    }
+
+    /// About how much one page holds; the last line may go beyond it.
+    static let pageBytes = ControlLimits.lineBytesMax / 2
+    /// Bytes of a tail for one page: a control character takes six bytes of JSON, a short line some
+    /// thirty for what is around it.
+    private static let tailBytes = 4_096
+}

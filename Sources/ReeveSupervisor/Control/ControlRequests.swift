@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ReeveControl
+internal import ReeveCore
+
+extension ControlServer {
+    /// What became of one line.
+    struct Performed {
+        /// What the core is asked.
+        var event: Event?
+        /// It took so long that no more lines are taken in this turn.
+        var isDear = false
+    }
+
+    /// Reads a request and answers it, begins its answer, or hands it to the core.
+    func perform(_ line: [UInt8], for client: ControlClient, view: CoreView) -> Performed {
+        let request: ControlRequest
+        do throws(ControlError) {
+            request = try ControlDecoder.request(line)
+        } catch {
+            fail(client, error)
+            return Performed()
+        }
+        guard client.waiting.count + client.answers.count < ControlServer.answersMax else {
+            fail(
+                client,
+                ControlError(
+                    .tooManyRequests,
+                    "\(ControlServer.answersMax) requests of this connection are open, "
+                        + "which is the limit"), id: request.id)
+            return Performed()
+        }
+        return perform(request, for: client, view: view)
+    }
+
+    private func perform(
+        _ request: ControlRequest, for client: ControlClient, view: CoreView
+    ) -> Performed {
+        let id = request.id
+        switch request.operation {
+        case .start(let name, let force):
+            return act(on: name, for: client, id: id, view: view) { .start($0, force: force) }
+        case .stop(let name):
+            return act(on: name, for: client, id: id, view: view) { .stop($0) }
+        case .restart(let name, let force):
+            return act(on: name, for: client, id: id, view: view) { .restart($0, force: force) }
+        case .reset(let name):
+            return act(on: name, for: client, id: id, view: view) { .reset($0) }
+        case .signal(let name, let signal):
+            return act(on: name, for: client, id: id, view: view) { .signal($0, signal) }
+        case .startAll: return Performed(event: ask(.startAll, for: client, own: id))
+        case .stopAll: return Performed(event: ask(.stopAll, for: client, own: id))
+        case .ping:
+            answer(client, ping: id)
+            return Performed()
+        case .status(nil):
+            client.answers.append(ControlAnswer(id: id, rest: .overview))
+            return Performed()
+        case .status(let name?):
+            return with(name, for: client, id: id, view: view) { scheduler in
+                client.answers.append(ControlAnswer(id: id, rest: .scheduler(scheduler)))
+            }
+        case .subscribe(let after, let follow):
+            subscribe(client, id: id, after: after, follow: follow)
+            return Performed()
+        case .logs(let name, let lines, let follow):
+            return with(name, for: client, id: id, view: view) { scheduler in
+                showLog(of: scheduler, to: client, id: id, lines: lines, follow: follow, view: view)
+            }
+        }
+    }
+
+    private func act(
+        on name: String, for client: ControlClient, id: RequestID, view: CoreView,
+        _ request: (SchedulerID) -> Request
+    ) -> Performed {
+        guard let scheduler = view.scheduler(named: name) else {
+            return refuse(name, for: client, id: id, view: view)
+        }
+        return Performed(event: ask(request(scheduler), for: client, own: id))
+    }
+
+    private func with(
+        _ name: String, for client: ControlClient, id: RequestID, view: CoreView,
+        _ body: (SchedulerID) -> Void
+    ) -> Performed {
+        guard let scheduler = view.scheduler(named: name) else {
+            return refuse(name, for: client, id: id, view: view)
+        }
+        body(scheduler)
+        return Performed()
+    }
+
+    /// No such scheduler. Looking for similar names is the dearest that a request can ask for.
+    private func refuse(
+        _ name: String, for client: ControlClient, id: RequestID, view: CoreView
+    ) -> Performed {
+        let count = min(view.schedulerCount, ControlServer.namesComparedMax)
+        let names = (0..<count).lazy.compactMap {
+            view.specification(of: SchedulerID($0))?.name.text
+        }
+        fail(client, .unknownScheduler(name, among: names, id: id))
+        return Performed(isDear: true)
+    }
+
+    private func subscribe(
+        _ client: ControlClient, id: RequestID, after: EventPosition?, follow: Bool
+    ) {
+        var start = ring.first
+        if let after {
+            if after.epoch == epoch, after.sequence < ring.next {
+                start = after.sequence + 1
+            } else {
+                tellGap(
+                    client, id: id,
+                    reason: after.epoch == epoch
+                        ? "event \(after) has not happened yet"
+                        : "event \(after) is of another instance of the supervisor")
+            }
+        }
+        client.answers.append(ControlAnswer(id: id, rest: .events(from: start, follow: follow)))
+    }
+
+    private func showLog(
+        of scheduler: SchedulerID, to client: ControlClient, id: RequestID, lines: Int?,
+        follow: Bool,
+        view: CoreView
+    ) {
+        guard let specification = view.specification(of: scheduler) else { return }
+        guard output.tails.has(scheduler) else {
+            let name = specification.name
+            let log = specification.log
+            let why =
+                switch log.destination {
+                case .inherit, .none:
+                    "no output of \(name) is kept, since log = \"\(log.destination.rawValue)\""
+                case .prefixed where log.tail.count <= 0:
+                    "no output of \(name) is kept, since log-tail = 0"
+                case .prefixed:
+                    "no output of \(name) is kept, since the runtime directory cannot hold tails"
+                }
+            fail(client, ControlError(.noLog, why, id: id))
+            return
+        }
+        let start = output.tails.start(of: scheduler, lines: lines)
+        client.answers.append(
+            ControlAnswer(id: id, rest: .logs(scheduler, from: start, follow: follow)))
+    }
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The newest records, numbered, for those who subscribe. Records are kept as values and written as
+// JSON only when a subscriber reads them: most never are. Readers keep a number, not a place, so
+// that one who falls behind finds out how many it has missed and nothing is kept for it.
+
+internal import DequeModule
+internal import ReeveCore
+
+/// A bounded ring of records.
+struct EventRing {
+    /// Records kept at most.
+    static let recordsMax = 4_096
+    /// What they may weigh together, in bytes.
+    static let bytesMax = 1_000_000
+
+    private var records: Deque<Record> = []
+    private var bytes = 0
+    /// The number of the oldest record that is kept, or of the next one where none is. Counts from
+    /// 1.
+    private(set) var first: UInt64 = 1
+
+    /// The number that the next record will get.
+    var next: UInt64 { first + UInt64(records.count) }
+
+    /// Adds a record and drops old ones until both bounds are kept.
+    mutating func append(_ record: Record) {
+        records.append(record)
+        bytes += EventRing.weight(of: record)
+        while records.count > EventRing.recordsMax
+            || (bytes > EventRing.bytesMax && records.count > 1)
+        {
+            bytes -= EventRing.weight(of: records.removeFirst())
+            first += 1
+        }
+    }
+
+    /// The record of that number; nil where it is no longer, or not yet, kept.
+    subscript(number: UInt64) -> Record? {
+        guard number >= first, number < next else { return nil }
+        return records[Int(number - first)]
+    }
+
+    /// What a record costs in memory, roughly and from above: its own size, its strings, and a flat
+    /// sum for each process or name in it.
+    static func weight(of record: Record) -> Int {
+        MemoryLayout<Record>.stride + weight(of: record.fact)
+    }
+
+    private static func weight(of fact: Fact) -> Int {
+        let item = 128
+        switch fact {
+        case .defect(let words), .memoryUnreadable(let words), .stopCommandFailed(let words, _),
+            .notice(_, let words), .shutdownForced(let words), .failuresReset(let words),
+            .exhausted(let words), .started(_, let words), .supervisorStarted(_, _, let words),
+            .restartScheduled(_, let words), .dependencyLost(_, _, let words),
+            .signalFailed(_, let words), .memoryAbove(_, _, _, let words),
+            .healthChanged(_, _, let words), .exited(_, _, _, let words):
+            return words.utf8.count
+        case .spawnFailed(let failure):
+            return failure.words.utf8.count
+        case .stopping(let reason, let how, _):
+            return reason.utf8.count + how.utf8.count
+        case .shutdownEnded(_, _, let processes), .leftBehind(let processes, _),
+            .signalled(_, let processes), .killed(let processes, _), .survived(let processes):
+            return processes.count * item
+        case .phaseEnded(_, _, let names), .shutdownWaits(let names, _), .waiting(let names),
+            .dependencyTimedOut(let names, _):
+            return names.count * item
+        case .phaseBegan, .startupEnded, .shutdownBegan, .becameReady, .overRestartLimit,
+            .completed, .timedOut, .dependencyBack, .stopped, .memoryRecovered:
+            return 0
+        }
+    }
+}

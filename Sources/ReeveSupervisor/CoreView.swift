@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import ReeveCore
+
+/// What the shell's components may read of the core, without being able to change it.
+///
+/// The loop makes one for its whole life; the functions read the core as it is at the call. It must
+/// not be called from within `Supervisor.handle`, which no component can do, since the core calls
+/// nobody. Tests make their own from closures.
+package struct CoreView {
+    private let overall: (Moment) -> SupervisorStatus
+    private let one: (SchedulerID, Moment) -> SchedulerStatus?
+    private let count: () -> Int
+    private let find: (String) -> SchedulerID?
+    private let owner: (RunID) -> SchedulerID?
+    private let settings: (SchedulerID) -> SchedulerSpecification?
+    private let memory: (SchedulerID) -> MemoryReading?
+
+    /// Each closure answers the method of the same sense below.
+    package init(
+        status: @escaping (Moment) -> SupervisorStatus,
+        schedulerStatus: @escaping (SchedulerID, Moment) -> SchedulerStatus?,
+        schedulerCount: @escaping () -> Int,
+        schedulerNamed: @escaping (String) -> SchedulerID?,
+        schedulerOfRun: @escaping (RunID) -> SchedulerID?,
+        specification: @escaping (SchedulerID) -> SchedulerSpecification?,
+        sampleMemory: @escaping (SchedulerID) -> MemoryReading?
+    ) {
+        overall = status
+        one = schedulerStatus
+        count = schedulerCount
+        find = schedulerNamed
+        owner = schedulerOfRun
+        settings = specification
+        memory = sampleMemory
+    }
+
+    /// The whole, as `reeve status` heads it.
+    package func status(at now: Moment) -> SupervisorStatus { overall(now) }
+
+    /// One scheduler; nil for an id out of range. `memory` in it is the last sample, which may be
+    /// old or missing: ask `sampleMemory(of:)` where a fresh one is wanted.
+    package func status(of id: SchedulerID, at now: Moment) -> SchedulerStatus? { one(id, now) }
+
+    /// How many schedulers there are; their ids are 0 to this, exclusive.
+    package var schedulerCount: Int { count() }
+
+    /// Finds a scheduler by name.
+    package func scheduler(named name: String) -> SchedulerID? { find(name) }
+
+    /// The scheduler of a run that the core still knows.
+    package func scheduler(of run: RunID) -> SchedulerID? { owner(run) }
+
+    /// What was configured; nil for an id out of range.
+    package func specification(of id: SchedulerID) -> SchedulerSpecification? { settings(id) }
+
+    /// Reads the memory of the scheduler's current process tree now: a few system calls per
+    /// process. nil when nothing of it runs.
+    package func sampleMemory(of id: SchedulerID) -> MemoryReading? { memory(id) }
+}

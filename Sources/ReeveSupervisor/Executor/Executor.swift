@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Carries out what the core asks, one method per effect, in the order of the effects. What comes of
+// one is kept as an event of the next turn. Nothing is decided here and nothing waits: what would
+// take long in one go (a thousand spawns) is spread over turns, in its order.
+
+internal import DequeModule
+internal import ReeveCore
+internal import ReeveLinux
+
+/// Carries out effects.
+final class Executor {
+    /// Programs started in one turn; the next turns start the rest, so that signals, exits and
+    /// clients are looked at in between.
+    static let spawnsPerTurnMax = 32
+
+    private struct PendingSpawn {
+        let run: RunID
+        let scheduler: SchedulerID
+    }
+
+    let processes: Processes
+    let output: OutputHub
+    let control: ControlServer
+    private let manager: ManagerNotifier
+    private let core: CoreCell
+    private let view: CoreView
+    private var outcomes: [Event] = []
+    private var spawns = Deque<PendingSpawn>()
+    private var spawnsLeft = Executor.spawnsPerTurnMax
+    private var defects: Set<String> = []
+    private var now: Moment
+    /// The code to leave with, once the core has asked for the end.
+    private(set) var exitCode: Int32?
+
+    init(
+        processes: Processes, output: OutputHub, control: ControlServer, manager: ManagerNotifier,
+        core: CoreCell, view: CoreView, at now: Moment
+    ) {
+        self.processes = processes
+        self.output = output
+        self.control = control
+        self.manager = manager
+        self.core = core
+        self.view = view
+        self.now = now
+    }
+
+    // MARK: The loop's side
+
+    /// Whether the next turn must not wait.
+    var hasWork: Bool { !outcomes.isEmpty || !spawns.isEmpty }
+
+    /// When `timePassed` is due.
+    var nextDeadline: Instant? {
+        var due = output.nextDeadline
+        due = earlier(due, control.nextDeadline)
+        due = earlier(due, manager.nextDeadline)
+        return earlier(due, processes.nextDeadline)
+    }
+
+    /// Starts a turn: spawns that waited for one come first.
+    func beginTurn(at now: Moment) {
+        self.now = now
+        spawnsLeft = Executor.spawnsPerTurnMax
+        while spawnsLeft > 0, let next = spawns.popFirst() { start(next) }
+    }
+
+    /// Ends a turn: what it had to say is written in one go.
+    func endTurn(at now: Moment) {
+        output.flush(at: now)
+    }
+
+    /// What came of the effects since the last call.
+    func takeOutcomes() -> [Event] {
+        defer { outcomes.removeAll(keepingCapacity: true) }
+        return outcomes
+    }
+
+    /// Whether children that were reaped wait to be told of.
+    func isReapingDue(at now: Moment) -> Bool { isDue(processes.nextDeadline, at: now) }
+
+    /// Reaps. Returns what that gave, and whether there may be more.
+    func reap(at now: Moment) -> (events: [Event], isBounded: Bool) {
+        let reaping = processes.reap(at: now)
+        for run in reaping.ended { output.drain(run, at: now) }
+        if let failure = reaping.failure { reportDefect("reaping failed: \(failure)", at: now) }
+        return (reaping.events, reaping.isBounded)
+    }
+
+    /// Does what is due in the components that wait for time.
+    func timePassed(at now: Moment) -> [Event] {
+        if isDue(output.nextDeadline, at: now) { output.timePassed(at: now) }
+        if isDue(manager.nextDeadline, at: now) { manager.timePassed(at: now) }
+        return isDue(control.nextDeadline, at: now) ? control.timePassed(at: now) : []
+    }
+
+    /// The end: what is still to be said is said, and the socket closed.
+    func finish(until deadline: Instant) {
+        control.close(at: Clock.now(), view: view)
+        output.finish(until: deadline)
+    }
+
+    /// Says that something happened which cannot; each sentence once.
+    func reportDefect(_ sentence: String, at now: Moment) {
+        guard defects.count < 64, defects.insert(sentence).inserted else { return }
+        record(Record(at: now.wall, fact: .defect(sentence)))
+    }
+
+    /// Says one sentence about reeve itself.
+    func notice(_ level: SupervisorSettings.LogLevel, _ sentence: String, at now: Moment) {
+        record(Record(at: now.wall, fact: .notice(level, sentence)))
+    }
+
+    // MARK: Effects
+
+    /// Carries out effects in their order.
+    func perform(_ effects: [Effect], at now: Moment) {
+        self.now = now
+        for effect in effects { perform(effect) }
+    }
+
+    private func perform(_ effect: Effect) {
+        switch effect {
+        case .spawn(let run, let scheduler): spawn(run, scheduler)
+        case .signal(let run, let signal, to: .leader): signalLeader(run, signal)
+        case .signal(let run, let signal, to: .others):
+            signalMembers(run, signal, sparingLeader: true)
+        case .signal(let run, let signal, to: .everyone):
+            signalMembers(run, signal, sparingLeader: false)
+        case .passSignal(let run, let signal): passSignal(run, signal)
+        case .kill(let run): kill(run)
+        case .survey(let run): survey(run)
+        case .runStopCommand(let run): runStopCommand(run)
+        case .sample(let run): sample(run)
+        case .forget(let run): forget(run)
+        case .sweep(let signal): outcomes.append(.swept(alive: processes.sweep(signal)))
+        case .reply(let id, let reply): control.reply(id, reply, at: now, view: view)
+        case .record(let record): self.record(record)
+        case .tellManager(let message): manager.tell(message, at: now)
+        case .exit(let code): exitCode = code
+        }
+    }
+
+    private func spawn(_ run: RunID, _ scheduler: SchedulerID) {
+        let pending = PendingSpawn(run: run, scheduler: scheduler)
+        guard spawnsLeft > 0, spawns.isEmpty else {
+            spawns.append(pending)
+            return
+        }
+        start(pending)
+    }
+
+    private func start(_ pending: PendingSpawn) {
+        spawnsLeft -= 1
+        guard let specification = core.supervisor.specification(of: pending.scheduler) else {
+            reportDefect("the core asked for a scheduler that it does not have", at: now)
+            let failure = SpawnFailure(errno: 0, words: "there is no such scheduler")
+            return outcomes.append(.spawnFailed(pending.run, failure))
+        }
+        do throws(SpawnFailure) {
+            let streams = try openStreams(pending.run, pending.scheduler)
+            let identity = try processes.spawn(
+                pending.run, of: pending.scheduler, specification, streams: streams)
+            outcomes.append(.spawned(pending.run, identity))
+        } catch {
+            // The core forgets the run in answer to this, which closes its streams.
+            outcomes.append(.spawnFailed(pending.run, error))
+        }
+    }
+
+    private func openStreams(
+        _ run: RunID, _ scheduler: SchedulerID
+    ) throws(SpawnFailure) -> ChildStreams {
+        do {
+            return try output.open(run: run, of: scheduler)
+        } catch {
+            throw SpawnFailure(
+                errno: error.code, words: "no pipe for its output could be made: \(error)")
+        }
+    }
+
+    private func signalLeader(_ id: RunID, _ signal: Signal) {
+        guard let run = processes.table[id] else { return }
+        if let failure = processes.signalLeader(of: run, signal) {
+            outcomes.append(.signalFailed(id, signal, words: failure.description))
+        }
+    }
+
+    private func passSignal(_ id: RunID, _ signal: Signal) {
+        guard let run = processes.table[id] else { return }
+        if let failure = processes.passSignal(to: run, signal) {
+            outcomes.append(.signalFailed(id, signal, words: failure.description))
+        }
+    }
+
+    private func signalMembers(_ id: RunID, _ signal: Signal, sparingLeader: Bool) {
+        answer(id, signal) { processes, run in
+            processes.signal(run, signal, sparingLeader: sparingLeader)
+        }
+    }
+
+    private func kill(_ id: RunID) {
+        answer(id, .kill) { processes, run in processes.kill(run) }
+    }
+
+    private func survey(_ id: RunID) {
+        guard let run = processes.table[id] else { return answerForUnknown(id) }
+        outcomes.append(.surveyed(id, alive: processes.survey(run), reached: nil))
+    }
+
+    private func answer(
+        _ id: RunID, _ signal: Signal, _ send: (Processes, Run) -> Processes.Delivery
+    ) {
+        guard let run = processes.table[id] else { return answerForUnknown(id) }
+        let delivery = send(processes, run)
+        let reached = Reached(signal: signal, processes: delivery.reached)
+        outcomes.append(.surveyed(id, alive: delivery.alive, reached: reached))
+    }
+
+    /// The core never asks about a run that was not spawned or that it has forgotten. If it does,
+    /// the answer that keeps it going is that nobody is alive.
+    private func answerForUnknown(_ id: RunID) {
+        reportDefect("the core asked about a run that the shell does not know", at: now)
+        outcomes.append(.surveyed(id, alive: [], reached: nil))
+    }
+
+    private func runStopCommand(_ id: RunID) {
+        guard let run = processes.table[id], run.stopCommand == nil else { return }
+        guard let specification = core.supervisor.specification(of: run.scheduler),
+            let command = specification.stop.command
+        else { return }
+        do throws(SpawnFailure) {
+            let streams = try openStreams(id, run.scheduler)
+            try processes.spawnStopCommand(command, for: run, specification, streams: streams)
+        } catch {
+            outcomes.append(.stopCommandFailed(id, words: error.words))
+        }
+    }
+
+    private func sample(_ id: RunID) {
+        guard let run = processes.table[id] else { return }
+        let reading = processes.sample(run) ?? .unreadable("no process of the run is alive")
+        outcomes.append(.sampled(id, reading))
+    }
+
+    private func forget(_ id: RunID) {
+        processes.table.forget(id)
+        output.runEnded(id, at: now)
+    }
+
+    private func record(_ record: Record) {
+        output.queue(record, at: now)
+        control.publish(record)
+    }
+}
+
+private func earlier(_ left: Instant?, _ right: Instant?) -> Instant? {
+    guard let left, let right else { return left ?? right }
+    return min(left, right)
+}
+
+private func isDue(_ deadline: Instant?, at now: Moment) -> Bool {
+    guard let deadline else { return false }
+    return deadline <= now.monotonic
+}

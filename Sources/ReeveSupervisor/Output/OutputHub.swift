@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Everything that is written: children's lines with their prefix, reeve's own log, and the tails.
+// Bytes come in through one pipe for each stream of each run, are cut into lines, and leave through
+// two outlets, reeve's stdout and stderr. Reading never depends on writing: when an outlet is full,
+// lines are dropped there, so that no child waits for a slow reader of somebody else's output. A
+// child that floods gets one read of bounded size in each turn, as every other.
+
+package import ReeveCore
+package import ReeveLinux
+
+/// Children's output and reeve's own log.
+///
+/// A. `open`, `drain` and `runEnded` follow a run's life. B. `ready` and `timePassed` are the
+/// loop's; ask `nextDeadline` after each turn. C. `write` and `notice` are the log. Nothing here
+/// ever waits, save `finish`, at the very end.
+package final class OutputHub {
+    /// Bytes read from one pipe in one turn.
+    static let readBytesMax = 65_536
+    /// Reads of one pipe by `drain`: more than a pipe holds (64 kB, or up to 1 MB where it was
+    /// enlarged).
+    static let drainReadsMax = 17
+    /// How long the beginning of a line waits for its end.
+    static let partialDelay = Duration.seconds(2)
+    /// How long a forgotten run's pipe stays open for those who still hold it.
+    static let grace = Duration.seconds(2)
+    /// Ended runs of one scheduler with `leftovers = "keep"` whose pipes stay open; the oldest goes
+    /// first.
+    static let keptRunsMax = 4
+
+    /// Called with each record that the hub itself makes (lost output, a stream that fails), after
+    /// it was written: for the event ring.
+    package var onNotice: ((Record) -> Void)?
+    /// Bytes of reeve's own log that wait for the end of a turn at most.
+    static let queuedBytesMax = 16_384
+
+    private var hasQueued = false
+    /// Called when a scheduler's tail has grown.
+    var onTailGrown: ((SchedulerID) -> Void)?
+
+    private let epoll: Epoll
+    private let settings: SupervisorSettings
+    private let schedulers: [SchedulerSpecification]
+    private let isJournal: Bool
+    private let stdout: Outlet
+    private let stderr: Outlet
+    private(set) var tails: Tails
+
+    private var captures = CaptureTable()
+    private var capturesOfRun: [RunID: [Capture]] = [:]
+    /// Those with a deadline, in no order.
+    private var timed: [Capture] = []
+    /// Not after the nearest deadline of `timed`; may be too early, which costs one look.
+    private var timedEarliest: Instant?
+    /// Ended runs whose pipes their leftovers keep, oldest first.
+    private var keptRuns: [SchedulerID: [RunID]] = [:]
+
+    private var buffer = [UInt8](repeating: 0, count: OutputHub.readBytesMax)
+    private var tailLines: [UInt8] = []
+    private var stamp = TimeStamp()
+    private var sentences: [String] = []
+
+    /// Takes over reeve's own stdout and stderr for writing. `tailDirectory` must exist; nil keeps
+    /// no tails. `environment` is looked at for NO_COLOR and JOURNAL_STREAM.
+    package convenience init(
+        epoll: Epoll, specification: Specification, tailDirectory: String?,
+        environment: [EnvironmentVariable]
+    ) {
+        let noColor = environment.contains { $0.name == "NO_COLOR" && !$0.value.isEmpty }
+        let journal = environment.first { $0.name == "JOURNAL_STREAM" }?.value
+        self.init(
+            epoll: epoll, specification: specification, tailDirectory: tailDirectory,
+            stdout: OutletSink(.output), stderr: OutletSink(.error),
+            coloured: (
+                stdout: !noColor && StandardStreams.isTerminal(.output),
+                stderr: !noColor && StandardStreams.isTerminal(.error)
+            ),
+            journal: Journal.isConnected(toStandardErrorAs: journal))
+    }
+
+    /// The same with streams of the caller's.
+    init(
+        epoll: Epoll, specification: Specification, tailDirectory: String?,
+        stdout: consuming OutletSink, stderr: consuming OutletSink,
+        coloured: (stdout: Bool, stderr: Bool) = (false, false), journal: Bool = false
+    ) {
+        self.epoll = epoll
+        settings = specification.supervisor
+        schedulers = specification.schedulers
+        isJournal = journal
+        self.stdout = Outlet(.stdout, epoll: epoll, sink: stdout, coloured: coloured.stdout)
+        self.stderr = Outlet(.stderr, epoll: epoll, sink: stderr, coloured: coloured.stderr)
+        tails = Tails(directory: nil, schedulers: [], say: { _ in })
+        tails = Tails(directory: tailDirectory, schedulers: schedulers) { [weak self] sentence in
+            self?.sentences.append(sentence)
+        }
+    }
+
+    /// Pipes that are open.
+    var openPipes: Int { captures.count }
+
+    // MARK: - A run's life
+
+    /// Makes what a new run's streams are connected to. Throws EMFILE or ENFILE, with nothing kept.
+    /// Every run that was opened must be ended with `runEnded`, a failed spawn's too. May be called
+    /// again for another process of the run, its stop command.
+    package func open(run: RunID, of scheduler: SchedulerID) throws(Errno) -> ChildStreams {
+        guard schedulers.indices.contains(scheduler.index) else { throw .invalid }
+        switch schedulers[scheduler.index].log.destination {
+        case .inherit: return ChildStreams(stdout: .inherit, stderr: .inherit)
+        case .none: return ChildStreams(stdout: .null, stderr: .null)
+        case .prefixed:
+            let earlier = capturesOfRun[run]?.count ?? 0
+            let out = try capture(.stdout, of: run, scheduler)
+            do throws(Errno) {
+                let err = try capture(.stderr, of: run, scheduler)
+                return ChildStreams(stdout: .descriptor(out), stderr: .descriptor(err))
+            } catch {
+                for capture in (capturesOfRun[run] ?? []).dropFirst(earlier) { close(capture) }
+                throw error
+            }
+        }
+    }
+
+    /// Takes what the run has written so far, a bounded amount, without waiting: so that its last
+    /// words come before what reeve says about its end. To be called when the leader was reaped.
+    package func drain(_ run: RunID, at now: Moment) {
+        for capture in capturesOfRun[run] ?? [] {
+            var reads = 0
+            while reads < OutputHub.drainReadsMax, read(capture, at: now) { reads += 1 }
+        }
+        settle(at: now)
+    }
+
+    /// The run is forgotten. Its pipes are closed at the end of their output, or after a bounded
+    /// grace; with `leftovers = "keep"` they stay open for those that it left behind. Unknown runs
+    /// are ignored.
+    package func runEnded(_ run: RunID, at now: Moment) {
+        drain(run, at: now)
+        guard let rest = capturesOfRun[run], let scheduler = rest.first?.scheduler else { return }
+        let keeps = schedulers[scheduler.index].stop.leftovers == .keep
+        for capture in rest {
+            if !keeps { capture.closeAt = now.monotonic + OutputHub.grace }
+            time(capture)
+        }
+        guard keeps else { return }
+        keptRuns[scheduler, default: []].append(run)
+        if keptRuns[scheduler, default: []].count > OutputHub.keptRunsMax {
+            let oldest = keptRuns[scheduler, default: []].removeFirst()
+            for capture in capturesOfRun[oldest] ?? [] { finish(capture, at: now) }
+            settle(at: now)
+        }
+    }
+
+    // MARK: - The loop
+
+    /// Something of kind `output`, `standardOut` or `standardError` is ready.
+    package func ready(_ token: Token, _ events: PollEvents, at now: Moment) {
+        switch SourceKind(rawValue: token.source) {
+        case .output:
+            // A stale token's capture was closed earlier in this turn.
+            if let capture = captures[token] { _ = read(capture, at: now) }
+        case .standardOut: stdout.flush(at: now)
+        case .standardError: stderr.flush(at: now)
+        case .signals, .timer, .listener, .client, .process, .manager, nil: return
+        }
+        settle(at: now)
+    }
+
+    /// When `timePassed` is due.
+    package var nextDeadline: Instant? {
+        [timedEarliest, stdout.nextDeadline, stderr.nextDeadline].compactMap(\.self).min()
+    }
+
+    /// Flushes unfinished lines, closes pipes whose grace is over, tries failing streams again.
+    package func timePassed(at now: Moment) {
+        if let earliest = timedEarliest, earliest <= now.monotonic {
+            let before = timed
+            timed = []
+            timedEarliest = nil
+            for capture in before { capture.timedIndex = nil }
+            for capture in before {
+                if let at = capture.closeAt, at <= now.monotonic {
+                    finish(capture, at: now)
+                    continue
+                }
+                if let at = capture.flushAt, at <= now.monotonic {
+                    flushPartial(of: capture, .waiting, at: now)
+                }
+                time(capture)
+            }
+        }
+        stdout.flush(at: now)
+        stderr.flush(at: now)
+        settle(at: now)
+    }
+
+    /// At exit: takes what the pipes hold and writes out what can be written until the deadline.
+    /// Blocks at most that long.
+    package func finish(until deadline: Instant) {
+        let now = Clock.now()
+        for capture in captures.all {
+            var reads = 0
+            while reads < OutputHub.drainReadsMax, read(capture, at: now) { reads += 1 }
+            flushPartial(of: capture, .complete, at: now)
+        }
+        settle(at: now)
+        stdout.finish(until: deadline)
+        settle(at: Clock.now())
+        stderr.finish(until: deadline)
+        // What was said of stderr goes to stdout.
+        settle(at: Clock.now())
+    }
+
+    // MARK: - reeve's own log
+
+    /// Writes a record to reeve's own log. Never blocks; never calls `onNotice`.
+    package func write(_ record: Record) {
+        let now = Clock.now()
+        write(record, to: stderr, at: now)
+        stderr.flush(at: now)
+        settle(at: now)
+    }
+
+    /// The same for one of many records of a turn: it is written with the others by `flush`, or as soon
+    /// as much has come together.
+    package func queue(_ record: Record, at now: Moment) {
+        write(record, to: stderr, at: now)
+        hasQueued = true
+        if stderr.byteCount > OutputHub.queuedBytesMax { flush(at: now) }
+    }
+
+    /// Writes what `queue` has kept. To be called at the end of a turn.
+    package func flush(at now: Moment) {
+        guard hasQueued else { return }
+        hasQueued = false
+        settle(at: now)
+    }
+
+    /// Makes a notice of one sentence (without a full stop), writes it and hands it to `onNotice`.
+    package func notice(_ level: SupervisorSettings.LogLevel, _ sentence: String, at now: Moment) {
+        say(level, sentence, on: stderr, at: now)
+        settle(at: now)
+    }
+
+    private func say(
+        _ level: SupervisorSettings.LogLevel, _ sentence: String, on outlet: Outlet, at now: Moment
+    ) {
+        let record = Record(at: now.wall, fact: .notice(level, sentence))
+        write(record, to: outlet, at: now)
+        outlet.flush(at: now)
+        onNotice?(record)
+    }
+
+    private func write(_ record: Record, to outlet: Outlet, at now: Moment) {
+        guard record.level <= settings.logLevel else { return }
+        stamp.update(to: record.at)
+        outlet.append(own: true, at: now) { line in
+            switch settings.logFormat {
+            case .text: LogText.record(record, time: stamp.bytes, journal: isJournal, to: &line)
+            case .json: LogText.recordJSON(record, time: stamp.bytes, to: &line)
+            }
+        }
+    }
+
+    /// Writes what was queued, and says what is to be said about it: of stdout on stderr, of stderr
+    /// on stderr where that works again, else on stdout. Each outlet says each thing once, so this
+    /// ends.
+    private func settle(at now: Moment) {
+        stdout.flush(at: now)
+        stderr.flush(at: now)
+        while true {
+            let own = sentences
+            sentences = []
+            let aboutStdout = stdout.takeSentences()
+            let aboutStderr = stderr.takeSentences()
+            if own.isEmpty, aboutStdout.isEmpty, aboutStderr.isEmpty { return }
+            for sentence in own + aboutStdout { say(.warning, sentence, on: stderr, at: now) }
+            let outlet = stderr.isOpen ? stderr : stdout
+            for sentence in aboutStderr { say(.warning, sentence, on: outlet, at: now) }
+        }
+    }
+
+    // MARK: - Pipes
+
+    private func capture(
+        _ stream: OutputStream, of run: RunID, _ scheduler: SchedulerID
+    ) throws(Errno) -> FileDescriptor {
+        let origin = LineOrigin(
+            name: schedulers[scheduler.index].name, run: run, index: scheduler.index, stream: stream
+        )
+        let runText = settings.logFormat == .json ? Array(run.description.utf8) : []
+        return try Pipe.make().split { (readEnd, writeEnd) throws(Errno) -> FileDescriptor in
+            let capture = Capture(
+                descriptor: readEnd, token: captures.reserve(), scheduler: scheduler,
+                origin: origin,
+                runText: runText)
+            captures.insert(capture)
+            do throws(Errno) {
+                try epoll.add(capture.descriptor, token: capture.token, interest: .readable)
+            } catch {
+                captures.remove(capture)
+                throw error
+            }
+            capturesOfRun[run, default: []].append(capture)
+            return writeEnd
+        }
+    }
+
+    /// Reads once. Returns whether there may be more.
+    private func read(_ capture: Capture, at now: Moment) -> Bool {
+        let count: Int
+        do throws(Errno) {
+            guard let read = try capture.descriptor.read(into: &buffer) else { return false }
+            count = read
+        } catch {
+            // EIO or the like; a pipe of our own has none. What cannot be read has ended.
+            count = 0
+        }
+        guard count > 0 else {
+            finish(capture, at: now)
+            return false
+        }
+        stamp.update(to: now.wall)
+        tailLines.removeAll(keepingCapacity: true)
+        let outlet = outlet(of: capture)
+        capture.splitter.take(buffer[..<count]) { line in
+            emit(line, of: capture, to: outlet, at: now)
+        }
+        keepTail(of: capture)
+        if capture.splitter.hasPartial {
+            if capture.flushAt == nil {
+                capture.flushAt = now.monotonic + OutputHub.partialDelay
+                time(capture)
+            }
+        } else {
+            capture.flushAt = nil
+            time(capture)
+        }
+        return true
+    }
+
+    private func flushPartial(of capture: Capture, _ ending: OutputLine.Ending, at now: Moment) {
+        capture.flushAt = nil
+        stamp.update(to: now.wall)
+        tailLines.removeAll(keepingCapacity: true)
+        let outlet = outlet(of: capture)
+        capture.splitter.flush(ending) { line in
+            emit(line, of: capture, to: outlet, at: now)
+        }
+        keepTail(of: capture)
+    }
+
+    private func emit(_ line: OutputLine, of capture: Capture, to outlet: Outlet, at now: Moment) {
+        let time = stamp.bytes
+        outlet.append(at: now) { buffer in
+            switch settings.logFormat {
+            case .text:
+                LogText.childLine(
+                    line, from: capture.origin, coloured: outlet.isColoured, to: &buffer)
+            case .json:
+                LogText.childLineJSON(
+                    line, from: capture.origin, run: capture.runText, time: time, to: &buffer)
+            }
+        }
+        guard tails.has(capture.scheduler) else { return }
+        LogText.tailLine(line, stream: capture.origin.stream, time: time, to: &tailLines)
+    }
+
+    private func keepTail(of capture: Capture) {
+        guard !tailLines.isEmpty else { return }
+        tails.append(tailLines, to: capture.scheduler)
+        onTailGrown?(capture.scheduler)
+    }
+
+    private func outlet(of capture: Capture) -> Outlet {
+        capture.origin.stream == .stdout ? stdout : stderr
+    }
+
+    /// The end of a stream: its last line may lack a line break.
+    private func finish(_ capture: Capture, at now: Moment) {
+        flushPartial(of: capture, .complete, at: now)
+        close(capture)
+    }
+
+    private func close(_ capture: Capture) {
+        // Before the descriptor goes: a child that is being spawned may hold a duplicate of it.
+        epoll.remove(capture.descriptor)
+        captures.remove(capture)
+        (capture.flushAt, capture.closeAt) = (nil, nil)
+        time(capture)
+        let run = capture.origin.run
+        capturesOfRun[run]?.removeAll { $0 === capture }
+        guard capturesOfRun[run]?.isEmpty == true else { return }
+        capturesOfRun[run] = nil
+        guard var kept = keptRuns[capture.scheduler] else { return }
+        kept.removeAll { $0 == run }
+        keptRuns[capture.scheduler] = kept.isEmpty ? nil : kept
+    }
+
+    /// Puts a capture on the list of those that wait for time, or takes it off.
+    private func time(_ capture: Capture) {
+        guard let deadline = capture.deadline else {
+            guard let index = capture.timedIndex, let last = timed.popLast() else { return }
+            capture.timedIndex = nil
+            if last !== capture {
+                timed[index] = last
+                last.timedIndex = index
+            }
+            if timed.isEmpty { timedEarliest = nil }
+            return
+        }
+        timedEarliest = min(timedEarliest ?? deadline, deadline)
+        guard capture.timedIndex == nil else { return }
+        capture.timedIndex = timed.count
+        timed.append(capture)
+    }
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ReeveCore
+internal import ReeveLinux
+
+/// The environment of reeve's children: what reeve was given, less what was meant for reeve alone,
+/// then what the scheduler's table says, then the variables that name the run.
+struct ChildEnvironment {
+    /// The variable that names the run a process belongs to.
+    static let runIdentifierName = "REEVE_RUN_ID"
+    /// The run ids of all reeves above, outermost first, separated by slashes.
+    static let runPathName = "REEVE_RUN_PATH"
+
+    /// Variables that were meant for reeve: its service manager's sockets and credentials, its
+    /// crash reporter, its own role, and the run that reeve itself may be (one reeve below
+    /// another).
+    private static let withheld: Set<String> = [
+        "NOTIFY_SOCKET", "CREDENTIALS_DIRECTORY", "SWIFT_BACKTRACE", journalStreamName,
+        "REEVE_ROLE", runIdentifierName, runPathName, "REEVE_SCHEDULER", "REEVE_ATTEMPT",
+        "REEVE_SCHEDULED_AT",
+    ]
+    private static let withheldPrefixes = ["WATCHDOG_", "LISTEN_"]
+    /// Goes on only with the stream that it describes.
+    private static let journalStreamName = "JOURNAL_STREAM"
+
+    private let inherited: EnvironmentBlock
+    private let journalStream: String?
+    private let outerPath: String
+
+    /// `own` is reeve's own environment, with the names of all its variables.
+    init(own: EnvironmentBlock, names: [String]) {
+        var inherited = own
+        for name in names
+        where ChildEnvironment.withheld.contains(name)
+            || ChildEnvironment.withheldPrefixes.contains(where: { name.hasPrefix($0) })
+        {
+            inherited.remove(name)
+        }
+        self.inherited = inherited
+        journalStream = own.value(of: ChildEnvironment.journalStreamName)
+        let path = own.value(of: ChildEnvironment.runPathName) ?? ""
+        outerPath = path.isEmpty ? "" : path + "/"
+    }
+
+    /// The environment of one run. What the scheduler's table sets wins over what is inherited;
+    /// nothing wins over the variables that name the run. `mainPID` is for a stop command.
+    ///
+    /// Throws a sentence where a name or a value cannot be passed to a program.
+    func block(
+        for scheduler: SchedulerSpecification, run: RunID, attempt: Int, mainPID: PID? = nil
+    ) throws(SystemFailure) -> EnvironmentBlock {
+        let program = scheduler.program
+        var block = program.clearEnvironment ? EnvironmentBlock() : inherited
+        if let journalStream, scheduler.log.destination == .inherit, !program.clearEnvironment {
+            try block.set(ChildEnvironment.journalStreamName, journalStream)
+        }
+        try block.set(program.environment)
+        let id = run.description
+        try block.set(ChildEnvironment.runIdentifierName, id)
+        try block.set(ChildEnvironment.runPathName, outerPath + id)
+        try block.set("REEVE_SCHEDULER", scheduler.name.text)
+        try block.set("REEVE_ATTEMPT", "\(attempt)")
+        if let mainPID { try block.set("MAINPID", "\(mainPID)") }
+        return block
+    }
+}

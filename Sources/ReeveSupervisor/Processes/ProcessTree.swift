@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ReeveCore
+internal import ReeveLinux
+
+/// Parentage, as /proc tells it: by the lists of children that the kernel keeps, or where it keeps
+/// none by a pass over all processes. Whatever cannot be read counts as not there.
+final class ProcessTree {
+    private let proc: ProcFS
+    private let own: PID
+    private let listsChildren: Bool
+    /// Where the kernel keeps no lists: who is whose child, as of the last `refresh`.
+    private var snapshot: [PID: [PID]] = [:]
+    /// Kept for its storage.
+    private var buffer: [PID] = []
+    /// A descriptor that is given up for the next one to be opened.
+    private var reserve: Reserve?
+
+    private final class Reserve {
+        private let descriptor: FileDescriptor
+
+        init?() {
+            // Without it a full table is felt one descriptor earlier.
+            guard let descriptor = try? FileDescriptor.openForReading("/dev/null") else {
+                return nil
+            }
+            self.descriptor = descriptor
+        }
+    }
+
+    init(proc: ProcFS, own: PID) {
+        self.proc = proc
+        self.own = own
+        listsChildren = proc.listsChildren
+        reserve = Reserve()
+    }
+
+    /// A process, or nil where it is gone or hidden: without a look there is no evidence and no
+    /// signal.
+    func look(at pid: PID) -> ProcessStat? {
+        reading { () throws(Errno) in try proc.stat(pid) }
+    }
+
+    /// Reads /proc; nil where it is gone, hidden or cannot be read.
+    private func reading<Result>(_ body: () throws(Errno) -> Result) -> Result? {
+        // What cannot be read gives no evidence, whatever the reason.
+        try? withReserve(body)
+    }
+
+    /// Does what needs a descriptor, at the price of the reserve where reeve has none left: a table
+    /// that is full must not look like a process that is gone.
+    func withReserve<Result>(_ body: () throws(Errno) -> Result) throws(Errno) -> Result {
+        do {
+            return try body()
+        } catch {
+            guard error == .tooManyOpenFiles || error == .fileTableOverflow else { throw error }
+        }
+        reserve = nil
+        defer { reserve = Reserve() }
+        return try body()
+    }
+
+    /// Takes a new picture where parentage is read from one; costs nothing elsewhere.
+    func refresh() {
+        guard !listsChildren else { return }
+        let taken: Void? = reading { () throws(Errno) in
+            snapshot.removeAll(keepingCapacity: true)
+            try proc.everyProcess { process in
+                if let parent = process.parent { snapshot[parent, default: []].append(process.pid) }
+            }
+        }
+        // Without /proc nobody is seen; that is said at start.
+        if taken == nil { snapshot = [:] }
+    }
+
+    /// The children of a process, with those that ended and were not reaped.
+    func children(of pid: PID) -> [PID] {
+        guard listsChildren else { return snapshot[pid] ?? [] }
+        // Where it has gone, its children have become someone else's: reeve's, as a rule.
+        let found: [PID]? = reading { () throws(Errno) in
+            buffer.removeAll(keepingCapacity: true)
+            try proc.children(of: pid, into: &buffer)
+            return buffer
+        }
+        return found ?? []
+    }
+
+    /// Reeve's own children. The list is exact: only reeve reaps them, so none leaves while it is
+    /// read.
+    func ownChildren() -> [PID] {
+        refresh()
+        return children(of: own)
+    }
+
+    /// Run ids that a process was started with: its own, then those of the reeves above it,
+    /// innermost first. Empty where the environment cannot be read.
+    func runIDs(of pid: PID) -> [String] {
+        var ids: [String] = []
+        if let id = environmentValue(ChildEnvironment.runIdentifierName, of: pid) { ids.append(id) }
+        if let path = environmentValue(ChildEnvironment.runPathName, of: pid) {
+            ids += path.split(separator: "/").reversed().map(String.init)
+        }
+        return ids
+    }
+
+    private func environmentValue(_ name: String, of pid: PID) -> String? {
+        // Unreadable (another user's, without CAP_SYS_PTRACE) and gone are both no evidence.
+        let found = reading { () throws(Errno) in try proc.environmentValue(name, of: pid) }
+        guard case .value(let value)? = found else { return nil }
+        return value
+    }
+
+    /// The resident memory of a process. Throws where it cannot be read; zero where it is gone.
+    func resident(_ pid: PID) throws(Errno) -> Bytes {
+        do {
+            return try proc.resident(pid)
+        } catch {
+            if error.isGone { return .zero }
+            throw error
+        }
+    }
+}
+
+extension ProcessStat {
+    /// Ended and not yet reaped. A process whose first thread alone has ended looks like a zombie
+    /// too, and is none.
+    var hasEnded: Bool { !isAlive && threads <= 1 }
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Everything that reeve does with processes goes through here: it alone spawns, reaps, looks and
+// signals. It decides nothing; what it sees it returns as events.
+
+internal import ReeveCore
+internal import ReeveLinux
+
+/// Reeve's processes: the children it started, those it adopted, and all that descend from them.
+final class Processes {
+    /// Children reaped in one turn at most; the rest is reaped in the next.
+    static let reapedPerTurnMax = 256
+
+    /// The state directory's own id: only runs that carry it are ours.
+    let origin: UInt64
+    /// PID 1 of its namespace: there is no process that is not below it.
+    let isInit: Bool
+    /// How parentage is read here.
+    let tree: ProcessTree
+    var table = ChildTable()
+    /// When reeve's own children may be read again without taking more than a quarter of the time.
+    var mayLookAgainAt = Instant.zero
+    private var held = Held()
+    /// Reeve's own pid.
+    let own: PID
+    let spawner: ProcessSpawner
+    let environment: ChildEnvironment
+    /// For finding processes that are no children of reeve.
+    let proc: ProcFS
+
+    init(
+        origin: UInt64, own: PID, proc: ProcFS, spawner: ProcessSpawner,
+        environment: ChildEnvironment
+    ) {
+        self.origin = origin
+        self.own = own
+        self.proc = proc
+        self.spawner = spawner
+        self.environment = environment
+        tree = ProcessTree(proc: proc, own: own)
+        isInit = own.number == 1
+    }
+
+    // MARK: Reaping
+
+    /// What a reaping found.
+    struct Reaping {
+        /// `exited`, `surveyed` and `stopCommandFailed`.
+        var events: [Event] = []
+        /// The runs whose leaders were reaped.
+        var ended: [RunID] = []
+        /// There may be more; reap again in the next turn.
+        var isBounded = false
+        /// The kernel refused: a defect of reeve.
+        var failure: Errno?
+    }
+
+    /// Reaps the children that have ended, a bounded number of them, and looks what they left
+    /// behind.
+    ///
+    /// Costs one `waitid` a child and one more; where a leader ended, one read of reeve's own
+    /// children; only where that names a stranger, a look at /proc. In a storm of exits that read,
+    /// whose cost grows with the number of children, is held back for a moment, so that one serves
+    /// many exits.
+    func reap(at now: Moment) -> Reaping {
+        var reaping = Reaping()
+        var count = 0
+        while count < Processes.reapedPerTurnMax {
+            do {
+                guard let reaped = try Reaper.next() else { break }
+                take(reaped, &reaping)
+            } catch {
+                reaping.failure = error
+                break
+            }
+            count += 1
+        }
+        reaping.isBounded = count == Processes.reapedPerTurnMax
+        if !held.isEmpty, mayLookAgainAt <= now.monotonic { lookAfterHeld(&reaping) }
+        return reaping
+    }
+
+    /// When exits that are held back are due.
+    var nextDeadline: Instant? { held.isEmpty ? nil : mayLookAgainAt }
+
+    /// What was reaped and not told yet, since what it left behind was not looked at.
+    private struct Held {
+        var leaders: [(run: Run, status: ExitStatus)] = []
+        /// Runs without a leader that lost a member.
+        var diminished: [Run] = []
+
+        var isEmpty: Bool { leaders.isEmpty && diminished.isEmpty }
+    }
+
+    private func take(_ reaped: Reaped, _ reaping: inout Reaping) {
+        switch table.reaped(reaped.pid) {
+        case .leader(let run):
+            held.leaders.append((run, reaped.status))
+        case .stopCommand(let run):
+            if let event = stopCommandEnded(run, reaped.status) { reaping.events.append(event) }
+            if !run.hasLeader { held.diminished.append(run) }
+        case .member(let run):
+            if !run.hasLeader { held.diminished.append(run) }
+        case .orphan, nil:
+            break
+        }
+    }
+
+    private func lookAfterHeld(_ reaping: inout Reaping) {
+        let held = held
+        self.held = Held()
+        adoptStrangers(.always)
+        // A run that was forgotten in between is nobody's business any more.
+        for (run, status) in held.leaders where table[run.id] === run {
+            reaping.ended.append(run.id)
+            reaping.events.append(.exited(run.id, status, leftovers: alive(run)))
+        }
+        var seen: Set<RunID> = Set(held.leaders.map(\.run.id))
+        for run in held.diminished where seen.insert(run.id).inserted && table[run.id] === run {
+            reaping.events.append(.surveyed(run.id, alive: alive(run), reached: nil))
+        }
+    }
+
+    private func stopCommandEnded(_ run: Run, _ status: ExitStatus) -> Event? {
+        guard status != .exited(code: 0), !run.stopCommandIsSignalled else { return nil }
+        let how =
+            switch status {
+            case .exited(let code): "it ended with exit code \(code)"
+            case .signalled(let signal, coreDumped: _): "it was killed by \(signal)"
+            }
+        return .stopCommandFailed(run.id, words: how)
+    }
+}

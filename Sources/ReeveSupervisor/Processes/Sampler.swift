@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ReeveCore
+internal import ReeveLinux
+
+extension Processes {
+    /// Reads the resident memory of a run's whole tree: three readings of /proc for each process.
+    /// What was seen is a member from now on. nil when nothing of the run is alive.
+    func sample(_ run: Run) -> MemoryReading? {
+        if !run.hasLeader { adoptStrangers(.unlessJustLooked) }
+        let members = scan(run).filter { !$0.hasEnded }
+        if members.isEmpty { return nil }
+        var sum = Bytes.zero
+        for process in members {
+            do {
+                sum = sum + (try tree.resident(process.pid))
+            } catch {
+                return .unreadable(
+                    "the memory of \(process.name) (pid \(process.pid)) cannot be read: \(error)")
+            }
+        }
+        return .resident(sum)
+    }
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ReeveCore
+internal import ReeveLinux
+
+extension Processes {
+    /// Starts a scheduler's program as this run. Throws a sentence that says what was missing.
+    func spawn(
+        _ id: RunID, of scheduler: SchedulerID, _ specification: SchedulerSpecification,
+        streams: borrowing ChildStreams
+    ) throws(SpawnFailure) -> ProcessIdentity {
+        let leader = try start(
+            specification.program.arguments, specification, run: id, mainPID: nil, streams: streams)
+        table.add(Run(id: id, scheduler: scheduler, leader: leader))
+        return leader
+    }
+
+    /// Starts the stop command beside a run, in a session of its own that belongs to the run.
+    func spawnStopCommand(
+        _ command: [String], for run: Run, _ specification: SchedulerSpecification,
+        streams: borrowing ChildStreams
+    ) throws(SpawnFailure) {
+        let process = try start(
+            command, specification, run: run.id, mainPID: run.leader.pid, streams: streams)
+        table.addStopCommand(process, to: run)
+    }
+
+    private func start(
+        _ arguments: [String], _ specification: SchedulerSpecification, run: RunID, mainPID: PID?,
+        streams: borrowing ChildStreams
+    ) throws(SpawnFailure) -> ProcessIdentity {
+        let block: EnvironmentBlock
+        do {
+            block = try environment.block(
+                for: specification, run: run, attempt: 1, mainPID: mainPID)
+        } catch {
+            throw SpawnFailure(errno: error.errno?.code ?? 0, words: error.words)
+        }
+        let request = try SpawnRequest(
+            arguments: arguments, environment: block,
+            workingDirectory: specification.program.workingDirectory)
+        return try spawner.spawn(request, streams: streams).identity
+    }
+}

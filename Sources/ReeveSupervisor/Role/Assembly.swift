@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ReeveControl
+internal import ReeveCore
+internal import ReeveLinux
+
+/// A supervisor, put together from its specification and what the machine offers.
+final class Assembly {
+    private let runtime: RuntimeDirectory
+    private let state: StateDirectory
+    private let loop: EventLoop
+
+    /// Everything up to the first turn. Throws where reeve cannot do without; says what it does
+    /// without.
+    init(
+        _ specification: Specification, signals: consuming SignalDescriptor, isHangupIgnored: Bool
+    ) throws(StartFailure) {
+        let settings = specification.supervisor
+        var notices: [StartNotice] = []
+        Machine.becomeReaper(&notices)
+        Machine.checkProcesses(&notices)
+        let childOpenFiles = Machine.raiseOpenFiles(&notices)
+        let group = try Machine.group(settings.controlGroup)
+        runtime = try RuntimeDirectory.take(settings, group: group, notices: &notices)
+        state = try StateDirectory.take(settings, random: Host.random, notices: &notices)
+        let tails = runtime.tails(notices: &notices)
+        let parts: Parts
+        do throws(SystemFailure) {
+            parts = try Parts(
+                specification, state: state, tails: tails, childOpenFiles: childOpenFiles)
+        } catch {
+            throw StartFailure(error)
+        }
+        for notice in notices { parts.output.notice(notice.level, notice.words, at: parts.start) }
+        let listener: FileDescriptor
+        do throws(SystemFailure) {
+            listener = try UnixSocket.listen(
+                at: runtime.socketPath, mode: settings.controlMode, group: group)
+        } catch {
+            throw StartFailure(error)
+        }
+        do throws(Errno) {
+            let control = try ControlServer(
+                epoll: parts.epoll, listener: listener,
+                access: ControlAccess(mode: settings.controlMode, group: group ?? Host.group),
+                epoch: StateIdentifier.text(of: parts.seed), output: parts.output)
+            loop = try parts.loop(control, signals: signals, isHangupIgnored: isHangupIgnored)
+        } catch {
+            throw StartFailure("the event loop cannot be made: \(error)", code: 71)
+        }
+    }
+
+    /// Supervises until everything has ended. Returns reeve's exit code.
+    func run() -> Int32 {
+        let code = loop.run()
+        UnixSocket.remove(runtime.socketPath)
+        return code
+    }
+}
+
+/// What the loop is made of, as far as it needs no other part of itself.
+private struct Parts {
+    let start = Clock.now()
+    let seed: UInt64
+    let epoll: Epoll
+    let output: OutputHub
+    let processes: Processes
+    let core: CoreCell
+    private let variables = Environment.current()
+
+    init(
+        _ specification: Specification, state: borrowing StateDirectory, tails: String?,
+        childOpenFiles: UInt64?
+    ) throws(SystemFailure) {
+        do throws(Errno) {
+            seed = try Host.random()
+            epoll = try Epoll()
+        } catch {
+            throw SystemFailure("the event loop cannot be made", error)
+        }
+        output = OutputHub(
+            epoll: epoll, specification: specification, tailDirectory: tails, environment: variables
+        )
+        let proc = ProcFS()
+        processes = Processes(
+            origin: state.origin, own: Host.pid, proc: proc,
+            spawner: try ProcessSpawner(childOpenFiles: childOpenFiles, processes: proc),
+            environment: ChildEnvironment(own: .current(), names: variables.map(\.name)))
+        core = CoreCell(
+            Supervisor(specification, origin: state.origin, seed: seed, at: start))
+    }
+
+    func loop(
+        _ control: ControlServer, signals: consuming SignalDescriptor, isHangupIgnored: Bool
+    ) throws(Errno) -> EventLoop {
+        output.onNotice = { [control] record in control.publish(record) }
+        let manager = ManagerNotifier(
+            environment: variables.map { ($0.name, $0.value) }, at: start
+        ) { [output] level, words in
+            output.notice(level, words, at: Clock.now())
+        }
+        let view = CoreView(of: core, processes)
+        let executor = Executor(
+            processes: processes, output: output, control: control, manager: manager, core: core,
+            view: view, at: start)
+        return try EventLoop(
+            epoll: epoll, signals: signals, core: core, executor: executor, view: view,
+            isHangupIgnored: isHangupIgnored)
+    }
+}
+
+extension CoreView {
+    /// Reads the core of a loop, and the processes where a fresh sample is wanted.
+    fileprivate init(of core: CoreCell, _ processes: Processes) {
+        self.init(
+            status: { core.supervisor.status(at: $0) },
+            schedulerStatus: { core.supervisor.status(of: $0, at: $1) },
+            schedulerCount: { core.supervisor.schedulerCount },
+            schedulerNamed: { core.supervisor.scheduler(named: $0) },
+            schedulerOfRun: { core.supervisor.scheduler(of: $0) },
+            specification: { core.supervisor.specification(of: $0) },
+            sampleMemory: { scheduler in
+                processes.table.run(of: scheduler).flatMap { processes.sample($0) }
+            })
+    }
+}
+
+/// What is asked of the machine once, at start.
+private enum Machine {
+    /// Orphans among the descendants become reeve's children. As PID 1 they do so anyway.
+    static func becomeReaper(_ notices: inout [StartNotice]) {
+        guard Host.pid.number != 1 else { return }
+        do {
+            try Subreaper.enable()
+        } catch {
+            notices.append(
+                .warning(
+                    "reeve cannot become a subreaper (\(error)), "
+                        + "what outlives its parent is out of its sight"))
+        }
+    }
+
+    /// What reeve sees of processes decides what a stop can end; less than usual is said.
+    static func checkProcesses(_ notices: inout [StartNotice]) {
+        let proc = ProcFS()
+        do {
+            _ = try proc.stat(Host.pid)
+        } catch {
+            notices.append(
+                .warning(
+                    "/proc cannot be read (\(error)), what a leader leaves behind is not seen "
+                        + "and memory is not known"))
+            return
+        }
+        if !proc.listsChildren {
+            notices.append(
+                .info("this kernel keeps no lists of children, parentage is read from all of /proc")
+            )
+        }
+        if proc.hidesOthers {
+            notices.append(
+                .info(
+                    "/proc hides other users' processes, a member that became another user's is "
+                        + "not seen"
+                ))
+        }
+    }
+
+    /// Children get the limit that reeve was started with; nil where it could not be changed.
+    static func raiseOpenFiles(_ notices: inout [StartNotice]) -> UInt64? {
+        do {
+            return try OpenFilesLimit.raise().soft
+        } catch {
+            notices.append(.warning("the limit of open files cannot be raised: \(error)"))
+            return nil
+        }
+    }
+
+    static func group(_ name: String?) throws(StartFailure) -> UInt32? {
+        guard let name else { return nil }
+        do {
+            return try Host.group(named: name)
+        } catch {
+            throw StartFailure("control-group: \(error.words)", code: 78)
+        }
+    }
+}

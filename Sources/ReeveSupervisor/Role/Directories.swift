@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Where a supervisor lives. The runtime directory it must have: the lock that keeps a second
+// supervisor away, the control socket, the tails. The state directory it should have: without one
+// it goes on, with a random id that lasts as long as this process.
+
+internal import ReeveControl
+internal import ReeveCore
+internal import ReeveLinux
+
+/// Why the supervisor cannot start.
+struct StartFailure: Error {
+    /// A sentence without a full stop.
+    let words: String
+    /// DESIGN section 5: 69, 70, 71, 77, 78.
+    let code: Int32
+
+    init(_ words: String, code: Int32) {
+        self.words = words
+        self.code = code
+    }
+
+    /// 77 where a permission is missing, else 71: the system refused.
+    init(_ failure: SystemFailure) {
+        let isPermission = failure.errno == .notPermitted || failure.errno == .accessDenied
+        self.init(failure.words, code: isPermission ? 77 : 71)
+    }
+}
+
+/// One thing that was chosen at start, to be said as soon as there is a log.
+struct StartNotice {
+    let level: SupervisorSettings.LogLevel
+    let words: String
+
+    static func info(_ words: String) -> StartNotice { StartNotice(level: .info, words: words) }
+    static func warning(_ words: String) -> StartNotice {
+        StartNotice(level: .warning, words: words)
+    }
+}
+
+/// The runtime directory, with its lock held.
+struct RuntimeDirectory: ~Copyable {
+    let path: String
+    /// Held as long as this value lives.
+    private let lock: FileLock
+
+    /// Takes the configured directory, or the first usable one of the rule in DESIGN section 3.
+    ///
+    /// `group` may search the directory, since it may use the socket in it.
+    static func take(
+        _ settings: SupervisorSettings, group: UInt32?, notices: inout [StartNotice]
+    ) throws(StartFailure) -> RuntimeDirectory {
+        if let path = settings.runtimeDirectory {
+            return try take(path, group, why: "as configured", &notices)
+        }
+        let candidates = RuntimePaths.directories(
+            xdgRuntimeDirectory: Environment.value(of: "XDG_RUNTIME_DIR"), uid: Host.user)
+        var refusals: [String] = []
+        for path in candidates {
+            do {
+                try PrivateDirectory.ensure(path, searchableBy: group)
+            } catch {
+                refusals.append(error.words)
+                continue
+            }
+            let why = refusals.isEmpty ? "the first choice" : refusals.joined(separator: "; ")
+            return try take(path, group, why: why, &notices)
+        }
+        throw StartFailure(
+            "no runtime directory can be used: " + refusals.joined(separator: "; "), code: 77)
+    }
+
+    private static func take(
+        _ path: String, _ group: UInt32?, why: String, _ notices: inout [StartNotice]
+    ) throws(StartFailure) -> RuntimeDirectory {
+        let socket = RuntimePaths.socket(in: path)
+        guard socket.utf8.count <= RuntimePaths.socketPathBytesMax else {
+            throw StartFailure(
+                "runtime directory \(path): the path of its control socket would have "
+                    + "\(socket.utf8.count) bytes and may have \(RuntimePaths.socketPathBytesMax)",
+                code: 78)
+        }
+        let outcome: LockOutcome
+        do {
+            try PrivateDirectory.ensure(path, makingParents: true, searchableBy: group)
+            outcome = try FileLock.take(joined(path, "lock"))
+        } catch {
+            throw StartFailure(error)
+        }
+        switch consume outcome {
+        case .taken(let lock):
+            notices.append(.info("runtime directory \(path) (\(why))"))
+            return RuntimeDirectory(path: path, lock: lock)
+        case .held(by: let pid):
+            let holder = pid.map { "pid \($0)" } ?? "another process"
+            throw StartFailure(
+                "runtime directory \(path): another supervisor (\(holder)) holds its lock; "
+                    + "stop that one, or set runtime-directory to another path",
+                code: 69)
+        }
+    }
+
+    private init(path: String, lock: consuming FileLock) {
+        self.path = path
+        self.lock = lock
+    }
+
+    var socketPath: String { RuntimePaths.socket(in: path) }
+
+    /// The directory of the tails, made if it can be; nil, and said, where it cannot.
+    func tails(notices: inout [StartNotice]) -> String? {
+        let tails = joined(path, "tails")
+        do {
+            try PrivateDirectory.ensure(tails)
+            return tails
+        } catch {
+            notices.append(.warning("\(error.words); no output is kept for `reeve logs`"))
+            return nil
+        }
+    }
+}
+
+/// The state directory, or what stands in for it.
+struct StateDirectory: ~Copyable {
+    /// The directory's own id: half of every run id.
+    let origin: UInt64
+    /// nil: there is none, and nothing outlives this process.
+    let path: String?
+    private let lock: FileLock?
+
+    /// Takes the configured directory, or the first usable one of the rule in DESIGN section 3.
+    static func take(
+        _ settings: SupervisorSettings, random: () throws(Errno) -> UInt64,
+        notices: inout [StartNotice]
+    ) throws(StartFailure) -> StateDirectory {
+        var refusals: [String] = []
+        let candidates = settings.stateDirectory.map { [$0] } ?? defaults()
+        for path in candidates {
+            do {
+                try PrivateDirectory.ensure(path, makingParents: true)
+                return try take(path, random: random, notices: &notices)
+            } catch {
+                refusals.append(error.words)
+            }
+        }
+        if refusals.isEmpty { refusals = ["neither HOME nor XDG_STATE_HOME is set"] }
+        notices.append(
+            .warning(
+                "no state directory, going on without: " + refusals.joined(separator: "; ")))
+        return StateDirectory(origin: try drawn(random), path: nil, lock: nil)
+    }
+
+    private static func defaults() -> [String] {
+        if Host.user == 0 { return ["/var/lib/reeve"] }
+        if let path = absolute(Environment.value(of: "XDG_STATE_HOME")) {
+            return [joined(path, "reeve")]
+        }
+        // The XDG Base Directory Specification's default.
+        return absolute(Environment.value(of: "HOME")).map { [joined($0, ".local/state/reeve")] }
+            ?? []
+    }
+
+    private static func absolute(_ path: String?) -> String? {
+        guard let path, path.utf8.first == UInt8(ascii: "/") else { return nil }
+        return path
+    }
+
+    private static func take(
+        _ path: String, random: () throws(Errno) -> UInt64, notices: inout [StartNotice]
+    ) throws(SystemFailure) -> StateDirectory {
+        switch try FileLock.take(joined(path, "lock")) {
+        case .held(by: let pid):
+            let holder = pid.map { "pid \($0)" } ?? "another process"
+            throw SystemFailure("state directory \(path) belongs to another supervisor (\(holder))")
+        case .taken(let lock):
+            let origin = try StateIdentifier.readOrCreate(in: path, random: random)
+            notices.append(.info("state directory \(path)"))
+            return StateDirectory(origin: origin, path: path, lock: lock)
+        }
+    }
+
+    private static func drawn(_ random: () throws(Errno) -> UInt64) throws(StartFailure) -> UInt64 {
+        do {
+            return try random()
+        } catch {
+            throw StartFailure("the kernel gives no random numbers: \(error)", code: 71)
+        }
+    }
+
+    private init(origin: UInt64, path: String?, lock: consuming FileLock?) {
+        self.origin = origin
+        self.path = path
+        self.lock = lock
+    }
+}
+
+/// The file `id` of a state directory: 16 hexadecimal digits and a line break.
+enum StateIdentifier {
+    /// Reads the id, or makes one. The caller holds the directory's lock.
+    static func readOrCreate(
+        in directory: String, random: () throws(Errno) -> UInt64
+    ) throws(SystemFailure) -> UInt64 {
+        let path = joined(directory, "id")
+        if let text = try read(path) {
+            if let id = parse(text) { return id }
+            throw SystemFailure(
+                "\(path): is not 16 hexadecimal digits; remove it to get a new id", errno: .invalid)
+        }
+        let id: UInt64
+        do {
+            id = try random()
+        } catch {
+            throw SystemFailure("\(path): the kernel gives no random number", error)
+        }
+        try SmallFile.replace(path, contents: Array((text(of: id) + "\n").utf8))
+        return id
+    }
+
+    private static func read(_ path: String) throws(SystemFailure) -> [UInt8]? {
+        do {
+            let file = try FileDescriptor.openForReading(path)
+            var buffer = [UInt8](repeating: 0, count: 64)
+            let count = try file.read(into: &buffer) ?? 0
+            return Array(buffer.prefix(count))
+        } catch {
+            if error == .noEntry { return nil }
+            throw SystemFailure("\(path): cannot be read", error)
+        }
+    }
+
+    static func text(of id: UInt64) -> String {
+        let digits = String(id, radix: 16)
+        return String(repeating: "0", count: max(0, 16 - digits.count)) + digits
+    }
+
+    static func parse(_ bytes: [UInt8]) -> UInt64? {
+        let text = bytes.last == UInt8(ascii: "\n") ? bytes.dropLast() : bytes[...]
+        guard text.count == 16 else { return nil }
+        return UInt64(String(decoding: text, as: UTF8.self), radix: 16)
+    }
+}
+
+private func joined(_ directory: String, _ name: String) -> String {
+    directory.utf8.last == UInt8(ascii: "/") ? directory + name : directory + "/" + name
+}

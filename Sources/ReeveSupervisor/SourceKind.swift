@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What an epoll registration is for: the first byte of its token, by which the event loop finds
+/// who handles it.
+package enum SourceKind: UInt8, Sendable, CaseIterable {
+    /// The signal descriptor: SIGCHLD and the signals that an operator sends.
+    case signals = 1
+    /// The timer, armed to the nearest deadline of all.
+    case timer = 2
+    /// The control socket, waiting for clients.
+    case listener = 3
+    /// A connected client of the control socket.
+    case client = 4
+    /// The read end of a child's stdout or stderr.
+    case output = 5
+    /// Our own stdout, waited for until it takes more.
+    case standardOut = 6
+    /// Our own stderr, waited for until it takes more.
+    case standardError = 7
+    /// The pidfd of a process that is no child of reeve and can therefore not be reaped.
+    case process = 8
+    /// The service manager's socket.
+    case manager = 9
+}
