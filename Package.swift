@@ -15,6 +15,7 @@ let strict: [SwiftSetting] = [
 let package = Package(
     name: "reeve",
     products: [
+        .executable(name: "reeve", targets: ["reeve"]),
         .library(name: "ReeveClient", targets: ["ReeveClient"]),
     ],
     traits: [
@@ -23,9 +24,18 @@ let package = Package(
         .default(enabledTraits: ["Systemd"]),
     ],
     dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
     ],
     targets: [
+        .executableTarget(
+            name: "reeve",
+            dependencies: [
+                "ReeveClient", "ReeveConfiguration", "ReeveControl", "ReeveCore", "ReeveLinux",
+                "ReeveSupervisor",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
         .target(
             name: "ReeveClient", dependencies: ["ReeveControl", "ReeveCore", "ReeveLinux"],
             swiftSettings: strict),

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Commands that change something. Several names go out on one connection at once; each result is
+// printed as one line, and one failure makes the exit code 1.
+
+internal import ArgumentParser
+internal import ReeveClient
+internal import ReeveControl
+internal import ReeveCore
+
+/// Which schedulers an action is for.
+struct NamesArgument: ParsableArguments {
+    @Argument(help: ArgumentHelp("The schedulers.", valueName: "name"))
+    var names: [String]
+
+    /// Each once, in the order given.
+    var distinct: [String] {
+        var seen: Set<String> = []
+        return names.filter { seen.insert($0).inserted }
+    }
+}
+
+/// `reeve start`.
+struct StartCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "start",
+        abstract: "Start schedulers, and wait until they run.",
+        discussion: """
+            A scheduler whose dependencies are not met is started as soon as they are; the line says \
+            what is waited for. One that had given up gets its restarts back.
+
+              $ reeve start web worker
+            """)
+
+    @OptionGroup var names: NamesArgument
+    @Flag(help: "Start even though processes of an earlier run could not be ended.")
+    var force = false
+    @OptionGroup var connection: ConnectionOptions
+
+    mutating func run() throws {
+        let force = force
+        try perform(names.distinct.map { .start(name: $0, force: force) }, connection)
+    }
+}
+
+/// `reeve stop`.
+struct StopCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "stop",
+        abstract: "Stop schedulers, and wait until nothing of them is left.",
+        discussion: """
+            The stop signal goes to the leader, then to everything it started, and SIGKILL follows at \
+            the scheduler's stop-timeout. It stays stopped until `reeve start`. Schedulers that depend \
+            on it with on-failure = "stop" are stopped first.
+
+              $ reeve stop worker
+            """)
+
+    @OptionGroup var names: NamesArgument
+    @OptionGroup var connection: ConnectionOptions
+
+    mutating func run() throws {
+        try perform(names.distinct.map { .stop(name: $0) }, connection)
+    }
+}
+
+/// `reeve restart`.
+struct RestartCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "restart",
+        abstract: "Stop and start schedulers, and wait until they run again.",
+        discussion: """
+            One that does not run is started. Restarts by hand do not count towards max-restarts.
+
+              $ reeve restart web
+            """)
+
+    @OptionGroup var names: NamesArgument
+    @Flag(help: "Start even though processes of an earlier run could not be ended.")
+    var force = false
+    @OptionGroup var connection: ConnectionOptions
+
+    mutating func run() throws {
+        let force = force
+        try perform(names.distinct.map { .restart(name: $0, force: force) }, connection)
+    }
+}
+
+/// `reeve reset`.
+struct ResetCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "reset",
+        abstract: "Forget failures and restarts of schedulers.",
+        discussion: """
+            Sets the failures in a row, the restarts in the window and the count of restarts to zero; \
+            one that had given up starts again.
+
+              $ reeve reset worker
+            """)
+
+    @OptionGroup var names: NamesArgument
+    @OptionGroup var connection: ConnectionOptions
+
+    mutating func run() throws {
+        try perform(names.distinct.map { .reset(name: $0) }, connection)
+    }
+}
+
+/// `reeve start-all`.
+struct StartAllCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "start-all",
+        abstract: "Start all enabled schedulers, in the order of their phases.",
+        discussion: """
+              $ reeve start-all --timeout 3m
+            """)
+
+    @OptionGroup var connection: ConnectionOptions
+
+    mutating func run() throws {
+        try perform([.startAll], connection)
+    }
+}
+
+/// `reeve stop-all`.
+struct StopAllCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "stop-all",
+        abstract: "Stop all schedulers; reeve itself goes on.",
+        discussion: """
+            Dependents stop before what they depend on. `reeve start-all` starts them again. To end \
+            reeve itself send it SIGTERM.
+
+              $ reeve stop-all
+            """)
+
+    @OptionGroup var connection: ConnectionOptions
+
+    mutating func run() throws {
+        try perform([.stopAll], connection)
+    }
+}
+
+/// `reeve signal`.
+struct SignalCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "signal",
+        abstract: "Send a signal to a scheduler's process.",
+        discussion: """
+            The signal goes to the process that reeve started, not to its children, and is not \
+            counted as a stop: if it ends the process, that is an exit like any other.
+
+              $ reeve signal web HUP
+              $ reeve signal web RTMIN+3
+            """)
+
+    @Argument(help: "The scheduler.")
+    var name: String
+    @Argument(help: "The signal: HUP, SIGHUP or 1.", transform: SignalCommand.signal)
+    var signal: Signal
+    @OptionGroup var connection: ConnectionOptions
+
+    mutating func run() throws {
+        try perform([.signal(name: name, signal)], connection)
+    }
+
+    private static func signal(_ text: String) throws -> Signal {
+        guard let signal = Signal(text) else {
+            throw ValidationError("no signal is named '\(text)'; write HUP, SIGHUP or 1")
+        }
+        return signal
+    }
+}
+
+/// Asks for all of it and prints a line for each result, successes to standard output and failures to
+/// standard error. Throws `Exit.failed` where any failed.
+private func perform(_ operations: [ControlOperation], _ connection: ConnectionOptions) throws {
+    let client = try connection.connect(timeout: ConnectionOptions.acting)
+    let output = Output()
+    var lines = ""
+    var hasFailed = false
+    var broken: ClientError?
+    do throws(ClientError) {
+        try client.perform(operations) { _, answer in
+            for outcome in answer.outcomes {
+                let line = "\(outcome.name): \(outcome.message)"
+                if outcome.result == .failed {
+                    StandardError.say(line)
+                } else {
+                    lines += line.printable + "\n"
+                }
+            }
+            guard let error = answer.error else { return }
+            hasFailed = true
+            if !answer.outcomes.contains(where: { $0.result == .failed }) {
+                StandardError.say(error.message)
+            }
+            if error.code == .notPermitted { broken = ClientError(error) }
+        }
+    } catch {
+        broken = error
+    }
+    try output.write(lines)
+    try output.flush()
+    if var broken {
+        if broken.kind == .timedOut { broken.message += "; what was asked for may still happen" }
+        throw broken
+    }
+    if hasFailed { throw Exit.failed }
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import ReeveConfiguration
+internal import ReeveControl
+internal import ReeveCore
+internal import ReeveLinux
+
+/// `reeve run`.
+struct RunCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Run the schedulers of a configuration, in the foreground.",
+        discussion: """
+            Starts everything in the order of phases and dependencies and supervises it until SIGTERM \
+            or SIGINT; a second one stops at once. May be the first process of a container. Without a \
+            file the first of these is taken: $REEVE_CONFIG, ./reeve.toml, /etc/reeve/reeve.toml.
+
+              $ reeve run
+              $ reeve run /etc/reeve/reeve.toml
+              ENTRYPOINT ["/usr/bin/reeve", "run", "/etc/reeve/reeve.toml"]
+
+            A configuration with errors starts nothing and exits 78.
+            """)
+
+    @Argument(help: ArgumentHelp("The configuration.", valueName: "config"))
+    var config: String?
+
+    mutating func run() throws {
+        let (specification, source) = try ConfigurationFile.find(config).load()
+        if config == nil { StandardError.say("configuration is \(source)") }
+        throw execute(Handover.encode(specification))
+    }
+
+    /// Becomes the supervisor; comes back only with the reason why that failed. The arguments stay, so
+    /// that process lists show `reeve run FILE`.
+    private func execute(_ handover: [UInt8]) -> Exit {
+        do {
+            let memory = try Memfd.sealed(name: "reeve-specification", contents: handover.span)
+            try memory.setKeptOnExec(true)
+            var environment = EnvironmentBlock.current()
+            try environment.set(Role.variable, Role.supervisor(specification: memory.number))
+            let errno = SelfExecution.replace(
+                arguments: SelfExecution.arguments(), environment: environment)
+            return .system("the supervisor could not be executed (/proc/self/exe): \(errno)")
+        } catch {
+            return .system("the specification could not be handed over: \(error)")
+        }
+    }
+}
+
+/// Where a configuration is.
+struct ConfigurationFile {
+    let path: String
+
+    /// The one named, or the first of the usual ones that exists; REEVE_CONFIG need not.
+    static func find(_ named: String?) throws(Exit) -> ConfigurationFile {
+        if let named { return ConfigurationFile(path: named) }
+        if let variable = Environment.value(of: "REEVE_CONFIG"), !variable.isEmpty {
+            return ConfigurationFile(path: variable)
+        }
+        let usual = ["./reeve.toml", "/etc/reeve/reeve.toml"]
+        for path in usual {
+            do {
+                _ = try FileDescriptor.openForReading(path)
+                return ConfigurationFile(path: path)
+            } catch {
+                // One that exists is taken, readable or not: the loader says what is wrong with it.
+                if !error.isGone { return ConfigurationFile(path: path) }
+            }
+        }
+        let places = usual.joined(separator: " nor ")
+        throw .configuration(
+            "no configuration: none was named, REEVE_CONFIG is not set, and there is neither \(places)"
+        )
+    }
+
+    /// Reads it. Prints warnings and goes on; prints errors and throws exit code 78.
+    func load() throws(Exit) -> (Specification, source: String) {
+        let outcome = outcome()
+        StandardError.write(outcome.diagnostics.rendered)
+        guard let specification = outcome.specification else { throw .configuration(nil) }
+        return (specification, path)
+    }
+
+    /// Reads it.
+    func outcome() -> LoadOutcome {
+        var environment: [String: String] = [:]
+        for variable in Environment.current() where environment[variable.name] == nil {
+            environment[variable.name] = variable.value
+        }
+        return ConfigurationLoader.load(path: path, environment: environment)
+    }
+}

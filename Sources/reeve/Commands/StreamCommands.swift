@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import ReeveClient
+internal import ReeveControl
+
+/// `reeve logs`.
+struct LogsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "logs",
+        abstract: "Show the last lines that a scheduler wrote.",
+        discussion: """
+            reeve keeps the last lines of each scheduler with log = "prefixed" (log-tail, 16kB unless \
+            configured). The whole output goes where reeve's own does.
+
+              $ reeve logs web
+              $ reeve logs -f -n 20 web
+              $ reeve logs -t web
+              $ reeve logs --json web | jq -r 'select(.stream == "stderr").line'
+            """)
+
+    @Flag(name: [.short, .long], help: "Go on with new lines as they come.")
+    var follow = false
+    @Option(
+        name: [.customShort("n"), .long],
+        help: ArgumentHelp(
+            "At most so many of the last lines; otherwise all that is kept.", valueName: "count"))
+    var lines: Int?
+    @Flag(name: [.short, .long], help: "Put the time in front of each line.")
+    var timestamps = false
+    @Flag(help: "Print one JSON object a line: at, stream, line, continues, cut.")
+    var json = false
+    @Argument(help: "The scheduler.")
+    var name: String
+    @OptionGroup var connection: ConnectionOptions
+
+    mutating func validate() throws {
+        if let lines, !(0...ControlLimits.logLinesMax).contains(lines) {
+            throw ValidationError("-n takes 0 to \(ControlLimits.logLinesMax)")
+        }
+    }
+
+    mutating func run() throws {
+        let client = try connection.connect(timeout: ConnectionOptions.reading)
+        let output = Output()
+        let (follow, json) = (follow, json)
+        var writer = OutputText(hasTimestamps: timestamps)
+        try client.logs(of: name, lines: lines, follow: follow) { (item) throws(ClientError) in
+            switch item {
+            case .line(let line) where json: try output.pass(line.jsonLine, flush: follow)
+            case .line(let line): try output.pass(writer.text(of: line), flush: follow)
+            case .gap(let gap): StandardError.say(EventText.gap(gap, of: "line"))
+            case .event: break
+            }
+        }
+        try output.flush()
+    }
+}
+
+/// `reeve events`.
+struct EventsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "events",
+        abstract: "Show what happened and what was decided, and why.",
+        discussion: """
+            reeve keeps its last events in memory (4,096 or 1 MB). Each has a position, EPOCH-SEQ, \
+            after which a later call goes on; what has been dropped in between is said.
+
+              $ reeve events -f
+              $ reeve events --json | jq 'select(.event == "exited")'
+              $ reeve events --json -f --after 01J9ZK-4711
+            """)
+
+    @Flag(name: [.short, .long], help: "Go on with new events as they come.")
+    var follow = false
+    @Flag(help: "Print one JSON object a line.")
+    var json = false
+    @Option(
+        help: ArgumentHelp("Only events after this position.", valueName: "position"),
+        transform: EventsCommand.position)
+    var after: EventPosition?
+    @OptionGroup var connection: ConnectionOptions
+
+    mutating func run() throws {
+        let client = try connection.connect(timeout: ConnectionOptions.reading)
+        let output = Output()
+        let (follow, json) = (follow, json)
+        try client.events(after: after, follow: follow) { (item) throws(ClientError) in
+            switch item {
+            case .event(let event) where json: try output.pass(event.jsonLine, flush: follow)
+            case .event(let event):
+                try output.pass(EventText.line(event, output.appearance), flush: follow)
+            case .gap(let gap): StandardError.say(EventText.gap(gap, of: "event"))
+            case .line: break
+            }
+        }
+        try output.flush()
+    }
+
+    private static func position(_ text: String) throws -> EventPosition {
+        guard let position = EventPosition(text) else {
+            throw ValidationError("'\(text)' is no position; `reeve events --json` shows them")
+        }
+        return position
+    }
+}
+
+extension Output {
+    /// Writes from inside a stream.
+    fileprivate func pass(_ text: String, flush: Bool) throws(ClientError) {
+        do throws(Exit) {
+            try write(text)
+            if flush { try self.flush() }
+        } catch {
+            throw ClientError(.failed, error.message ?? "the reader of standard output has gone")
+        }
+    }
+}
+
+extension EventReport {
+    /// One line for programs.
+    fileprivate var jsonLine: String {
+        var bytes: [UInt8] = []
+        write(to: &bytes)
+        return String(decoding: bytes, as: UTF8.self) + "\n"
+    }
+}
+
+extension OutputReport {
+    /// One line for programs.
+    fileprivate var jsonLine: String {
+        var bytes: [UInt8] = []
+        write(to: &bytes)
+        return String(decoding: bytes, as: UTF8.self) + "\n"
+    }
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What reeve tells its own next image to be, in the environment variable REEVE_ROLE.
+
+internal import Glibc
+internal import ReeveLinux
+internal import ReeveSupervisor
+
+/// The roles of the binary.
+enum Role {
+    static let variable = "REEVE_ROLE"
+
+    /// What makes the next image the supervisor: the descriptor holds the sealed hand-over.
+    static func supervisor(specification descriptor: Int32) -> String {
+        "supervisor:\(descriptor)"
+    }
+
+    /// Takes the role on and returns the exit code when it is over. The variable goes at once, so that
+    /// no child inherits it.
+    static func enter(_ text: String) -> Int32 {
+        _ = unsafe unsetenv(variable)
+        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2, parts[0] == "supervisor", let descriptor = Int32(parts[1]),
+            descriptor > 2
+        else {
+            let words = "\(variable) is for reeve's own use, its value is not one that reeve gives"
+            return Exit.usage.report(words)
+        }
+        // After an exec through /proc/self/exe the kernel's name would be "exe".
+        SelfExecution.setName("reeve")
+        return SupervisorRole.run(specification: descriptor)
+    }
+}
