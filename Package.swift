@@ -69,6 +69,17 @@ let package = Package(
         .target(name: "CSystemd", linkerSettings: [.linkedLibrary("dl")]),
         .systemLibrary(
             name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
+
+        // What only the tests need: two programs and a harness around the built `reeve`.
+        .executableTarget(name: "reeve-test-child", path: "Tests/Fixtures/Child"),
+        .executableTarget(name: "reeve-test-warden", path: "Tests/Fixtures/Warden"),
+        .target(name: "ReeveTestSupport", path: "Tests/Support", swiftSettings: strict),
+        .testTarget(
+            name: "TidyTests", dependencies: ["ReeveConfiguration", "ReeveTestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["ReeveTestSupport"], swiftSettings: strict),
+
         .testTarget(
             name: "ReeveCoreTests", dependencies: ["ReeveCore"], swiftSettings: strict),
         .testTarget(
