@@ -31,6 +31,8 @@ struct Shutdown: Equatable, Sendable {
     var isForced = false
     /// TERM was sent to what belongs to no run.
     var hasAskedStrays = false
+    /// What belonged to no run and was alive at the last look.
+    var strays: [ProcessDescription] = []
     /// How often SIGKILL was sent to what belongs to no run.
     var strayKills = 0
     var nextReport: Instant
@@ -43,6 +45,16 @@ struct Shutdown: Equatable, Sendable {
         gracefulEnd = now + settings.gracefulTimeout
         end = gracefulEnd + settings.forceTimeout
         nextReport = now + Limits.shutdownReportInterval
+    }
+
+    /// SIGKILL to what belongs to no run, named the first time.
+    mutating func killStrays(_ turn: inout Turn) {
+        strayKills += 1
+        if strayKills == 1 {
+            let words = "SIGKILL to what belongs to no run: \(listed(strays))"
+            turn.record(.notice(.warning, words))
+        }
+        turn.effects.append(.sweep(.kill))
     }
 
     mutating func beginLevel(_ members: [SchedulerID], end: Instant) {
@@ -152,11 +164,13 @@ extension Supervisor {
         let now = turn.now.monotonic
         if case .sweeping(let killAt, let nextSweep?) = shutdown.stage {
             guard nextSweep <= now else { return }
-            let signal: Signal? = killAt <= now ? .kill : nil
-            if signal != nil { shutdown.strayKills += 1 }
             shutdown.stage = .sweeping(killAt: killAt, nextSweep: nil)
+            if killAt <= now {
+                shutdown.killStrays(&turn)
+            } else {
+                turn.effects.append(.sweep(nil))
+            }
             self.shutdown = shutdown
-            turn.effects.append(.sweep(signal))
             return
         }
         if shutdown.nextReport <= now {
@@ -203,7 +217,7 @@ extension Supervisor {
         let killAt = shutdown.isForced ? turn.now.monotonic : shutdown.gracefulEnd
         shutdown.stage = .sweeping(killAt: killAt, nextSweep: nil)
         self.shutdown = shutdown
-        turn.effects.append(.sweep(shutdown.isForced ? .kill : nil))
+        turn.effects.append(.sweep(nil))
     }
 
     /// What of reeve's descendants is alive: they are asked once, then looked at, then killed.
@@ -220,12 +234,16 @@ extension Supervisor {
             turn.effects.append(.exit(code: code))
             return
         }
+        shutdown.strays = alive
         if !shutdown.hasAskedStrays && killAt > now {
             shutdown.hasAskedStrays = true
             let soon = min(killAt, now + Limits.strayGrace)
             shutdown.stage = .sweeping(killAt: soon, nextSweep: nil)
             turn.record(.notice(.info, "SIGTERM to what belongs to no run: \(listed(alive))"))
             turn.effects.append(.sweep(.terminate))
+        } else if killAt <= now && shutdown.strayKills == 0 {
+            shutdown.stage = .sweeping(killAt: killAt, nextSweep: nil)
+            shutdown.killStrays(&turn)
         } else {
             let next = now + Limits.sweepInterval
             shutdown.stage = .sweeping(killAt: killAt, nextSweep: next)

@@ -32,6 +32,7 @@ final class Assembly {
             throw StartFailure(error)
         }
         for notice in notices { parts.output.notice(notice.level, notice.words, at: parts.start) }
+        parts.endEarlierRuns(of: state)
         let listener: FileDescriptor
         do throws(SystemFailure) {
             listener = try UnixSocket.listen(
@@ -64,6 +65,7 @@ private struct Parts {
     let seed: UInt64
     let epoll: Epoll
     let output: OutputHub
+    let proc = ProcFS()
     let processes: Processes
     let core: CoreCell
     private let variables = Environment.current()
@@ -81,13 +83,24 @@ private struct Parts {
         output = OutputHub(
             epoll: epoll, specification: specification, tailDirectory: tails, environment: variables
         )
-        let proc = ProcFS()
         processes = Processes(
             origin: state.origin, own: Host.pid, proc: proc,
             spawner: try ProcessSpawner(childOpenFiles: childOpenFiles, processes: proc),
             environment: ChildEnvironment(own: .current(), names: variables.map(\.name)))
         core = CoreCell(
             Supervisor(specification, origin: state.origin, seed: seed, at: start))
+    }
+
+    /// Before the first spawn. A state directory that is not kept has no earlier runs.
+    func endEarlierRuns(of state: borrowing StateDirectory) {
+        do throws(Errno) {
+            let runs = try EarlierRuns(origin: state.origin, proc: proc)
+            runs.end { output.notice($0, $1, at: Clock.now()) }
+        } catch {
+            output.notice(
+                .warning, "what an earlier reeve may have left is not looked for: \(error)",
+                at: start)
+        }
     }
 
     func loop(
