@@ -70,7 +70,7 @@ struct CronTests {
             }
             #expect(!Processes.isAlive(before.pid ?? 0))
             #expect(Processes.children(of: reeve.pid).isEmpty)
-            #expect(stop.output.contains("cron-deaf"), "\(stop)")
+            #expect(stop.output.contains("cron-deaf"), "\(stop)\n\(reeve.log)")
         }
     }
 }

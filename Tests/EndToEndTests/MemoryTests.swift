@@ -43,7 +43,7 @@ import Testing
             """
             [schedulers.hungry]
             command = \(place.child(
-                "ignore", "15", "first", "1", "@once", "grow", "90", "stamp", "@grown", "up", "end",
+                "ignore", "15", "first", "1", "@once", "stamp", "@grown", "up", "grow", "90", "end",
                 "forever"))
             ready = "spawn"
             memory-hard-limit = "60MB"
@@ -51,6 +51,7 @@ import Testing
             stop-timeout = "30s"
             """
         }) { reeve in
+            // It may be killed while it still grows.
             let large = try await reeve.stamps("grown", reach: 1)[0].pid
             try await eventually("the end of the large one", within: 8) {
                 !Processes.isAlive(large)

@@ -190,10 +190,14 @@ package final class Reeve: Sendable {
     /// `reeve status --json`, decoded.
     package func status() async throws -> StatusReport {
         let outcome = try await command("status", "--json")
+        guard outcome.code == 0 else {
+            throw HarnessFailure("status --json: exit code \(outcome.code): \(outcome.errors)")
+        }
         do {
             return try JSONDecoder().decode(StatusReport.self, from: Data(outcome.output.utf8))
         } catch {
-            throw HarnessFailure("status --json: \(error)\n\(outcome.output)\n\(outcome.errors)")
+            let (head, tail) = (outcome.output.prefix(400), outcome.output.suffix(400))
+            throw HarnessFailure("status --json: \(error)\n\(head)\n…\n\(tail)\n\(outcome.errors)")
         }
     }
 

@@ -59,7 +59,7 @@ package final class Guarded: Sendable {
     /// What every program of the tests gets, unless a test says otherwise: nothing of the surroundings.
     package static let environment = [
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        "HOME": "/nonexistent", "LANG": "C.UTF-8",
+        "HOME": "/dev/null", "LANG": "C.UTF-8",
     ]
 
     private var report: [[Substring]] {
