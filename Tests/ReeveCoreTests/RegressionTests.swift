@@ -214,4 +214,22 @@ import Testing
         #expect(world.pass(.milliseconds(100)).spawned == [world.id("web")])
         #expect(world.pass(.seconds(1)).spawned == [world.id("late")])
     }
+
+    @Test func `start-all starts at once what the phase that is going on waits for`() {
+        var world = World.booted([
+            daemon("a"), daemon("b") { $0.needs("a") },
+            daemon("slow") {
+                $0.needs("b")
+                $0.readiness.rule = .uptime(.seconds(6))
+            },
+        ])
+        world.pass(.seconds(3))
+        world.isObedient = true
+        world.request(1, .stop(world.id("a")))
+        world.isObedient = false
+        #expect(world.lifecycle("slow") == .waitingForDependencies)
+        #expect(world.request(2, .startAll).spawned == [world.id("a")])
+        world.pass(.seconds(10))
+        #expect(world.history.replies(to: 2).count == 1)
+    }
 }

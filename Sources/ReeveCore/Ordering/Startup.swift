@@ -51,6 +51,16 @@ extension Supervisor {
         touch(id)
     }
 
+    /// Starts at once what the phase that is going on, or one before it, would have started: its members may
+    /// be waiting for just that one. Without staggering there is only one phase.
+    mutating func joinPhase(_ id: SchedulerID, _ turn: inout Turn) {
+        guard let phase = startup.phase else { return }
+        guard !settings.staggeredStartup || plan.phases[id.index] <= phase else { return }
+        if !startup.isAwaited[id.index] { startup.awaitedCount += 1 }
+        startup.isAwaited[id.index] = true
+        wantStart(id, &turn)
+    }
+
     /// Begins the earliest phase that has someone waiting; ends start-up if there is none.
     mutating func beginNextPhase(_ turn: inout Turn) {
         let waiting = schedulers.indices.filter { schedulers[$0].lifecycle == .waitingForPhase }

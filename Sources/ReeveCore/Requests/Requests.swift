@@ -199,7 +199,7 @@ extension Supervisor {
                 schedulers[id.index].restartWindow.clear()
                 schedulers[id.index].startReason = "asked by the operator"
                 queueForPhase(id)
-                if !settings.staggeredStartup { wantStart(id, &turn) }
+                joinPhase(id, &turn)
             case .waitingForDependencies, .starting, .running, .stopping:
                 start(id, &turn)
             }
