@@ -271,6 +271,12 @@ int reeve_signals_prepare(void) {
     struct sigaction ignored = {.sa_handler = SIG_IGN};
     if (sigaction(SIGCHLD, &standard, NULL) < 0) return -errno;
     if (sigaction(SIGPIPE, &ignored, NULL) < 0) return -errno;
+    /* The Swift runtime may have a crash reporter in front of these. The kernel keeps a signal that
+     * somebody sends from the first process only where its action is the default; real faults end it
+     * in any case. */
+    static const int faults[] = {SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS};
+    for (size_t index = 0; getpid() == 1 && index < sizeof faults / sizeof *faults; index++)
+        if (sigaction(faults[index], &standard, NULL) < 0) return -errno;
     return 0;
 }
 

@@ -2,7 +2,7 @@
 //
 // Where the supervisor's socket is looked for. A named socket is the only one tried. Without a name
 // each runtime directory is tried in the supervisor's own order, and the first that answers is taken.
-// `/tmp` is writable by all, so whoever answers there has to be root or the user who asks.
+// `/tmp` and `/dev/shm` are writable by all, so whoever answers there has to be root or the user who asks.
 
 internal import ReeveControl
 internal import ReeveCore
@@ -38,9 +38,13 @@ package struct SocketLocation: Equatable, Sendable {
         candidates = directories.map { directory in
             Candidate(
                 path: RuntimePaths.socket(in: directory),
-                trustedUser: directory.hasPrefix("/tmp/") ? user : nil)
+                trustedUser: SocketLocation.isShared(directory) ? user : nil)
         }
         namedBy = nil
+    }
+
+    private static func isShared(_ directory: String) -> Bool {
+        directory.hasPrefix("/tmp/") || directory.hasPrefix("/dev/shm/")
     }
 
     /// The location for this process: its environment and its user.

@@ -15,6 +15,26 @@ package struct LoadOutcome: Sendable {
     package var errors: [Diagnostic] { diagnostics.filter { $0.severity == .error } }
     /// Those that do not.
     package var warnings: [Diagnostic] { diagnostics.filter { $0.severity == .warning } }
+
+    /// Adds a warning where a stop may take longer than the usual container engines wait before they kill;
+    /// for whoever asks on behalf of a reeve that is PID 1.
+    package mutating func warnOfStopBudget(file: String) {
+        guard let settings = specification?.supervisor else { return }
+        let budget = settings.gracefulTimeout + settings.forceTimeout
+        guard budget > LoadOutcome.engineGrace else { return }
+        diagnostics.insert(
+            Diagnostic(
+                severity: .warning, file: file, location: nil,
+                message:
+                    "a stop may take \(budget), and reeve is PID 1 of a container: engines kill "
+                    + "everything \(LoadOutcome.engineGrace) after their stop signal",
+                help: "lower graceful-timeout, or tell the engine: docker stop -t "
+                    + "\(budget.seconds), terminationGracePeriodSeconds: \(budget.seconds)"),
+            at: 0)
+    }
+
+    /// What Docker and podman wait by default.
+    private static let engineGrace = Duration.seconds(10)
 }
 
 /// Text to specification. Reads one file and nothing else, and decides nothing about the machine.

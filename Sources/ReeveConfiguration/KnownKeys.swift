@@ -78,7 +78,7 @@ extension KnownKeys {
         ),
         key(
             "runtime-directory", .reeve, .path(.runtimeDirectory),
-            "/run/reeve, else $XDG_RUNTIME_DIR/reeve, else /tmp/reeve-UID",
+            "/run/reeve, else $XDG_RUNTIME_DIR/reeve, else /tmp/reeve-UID, else /dev/shm/reeve-UID",
             "Where the control socket, the lock and the tails of logs are"),
         key(
             "state-directory", .reeve, .path(.absolute),

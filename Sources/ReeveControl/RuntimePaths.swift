@@ -8,8 +8,8 @@ package enum RuntimePaths {
     package static let socketPathBytesMax = 107
 
     /// The runtime directories in the order in which they are tried when none is configured:
-    /// `/run/reeve`, `$XDG_RUNTIME_DIR/reeve` (where that is set and absolute), `/tmp/reeve-UID`. The
-    /// supervisor takes the first that it can make or use; the command line the first with a supervisor.
+    /// `/run/reeve`, `$XDG_RUNTIME_DIR/reeve` (where that is set and absolute), `/tmp/reeve-UID`, and
+    /// `/dev/shm/reeve-UID`, which a container with a read-only root still lets write. The supervisor takes the first that it can make or use; the command line the first with a supervisor.
     package static func directories(xdgRuntimeDirectory: String?, uid: UInt32) -> [String] {
         var directories = ["/run/reeve"]
         if let xdg = xdgRuntimeDirectory, xdg.utf8.first == UInt8(ascii: "/") {
@@ -17,6 +17,7 @@ package enum RuntimePaths {
             directories.append(xdg + end)
         }
         directories.append("/tmp/reeve-\(uid)")
+        directories.append("/dev/shm/reeve-\(uid)")
         return directories
     }
 

@@ -29,6 +29,13 @@ package struct CStringArray: Hashable, Sendable {
         return String(decoding: slice(at: index), as: UTF8.self)
     }
 
+    /// The strings from a position on; an empty array where there are none.
+    package func dropping(first count: Int) -> CStringArray {
+        var rest = self
+        rest.offsets.removeFirst(min(max(0, count), offsets.count))
+        return rest
+    }
+
     /// Throws a sentence where the string contains a NUL, which would cut it short.
     package mutating func append(_ string: String) throws(SystemFailure) {
         guard !string.utf8.contains(0) else {

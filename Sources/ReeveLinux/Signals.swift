@@ -7,7 +7,8 @@ package import ReeveCore
 package enum Signals {
     /// SIGCHLD gets its default action, since an inherited "ignored" would let children vanish
     /// without an exit status; SIGPIPE is ignored, so that a reader's end is an error, not a death.
-    /// Children get every signal's default action in any case.
+    /// As PID 1 the signals of a fault get theirs, too, which sent to it then have no effect. Children get
+    /// every signal's default action in any case.
     package static func prepare() throws(Errno) {
         try Errno.check(reeve_signals_prepare())
     }

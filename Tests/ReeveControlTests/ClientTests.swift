@@ -148,9 +148,9 @@ import Testing
         #expect(
             location.candidates.map(\.path) == [
                 "/run/reeve/control.sock", "/run/user/7/reeve/control.sock",
-                "/tmp/reeve-4000000000/control.sock",
+                "/tmp/reeve-4000000000/control.sock", "/dev/shm/reeve-4000000000/control.sock",
             ])
-        #expect(location.candidates.map(\.trustedUser) == [nil, nil, 4_000_000_000])
+        #expect(location.candidates.map(\.trustedUser) == [nil, nil, 4_000_000_000, 4_000_000_000])
 
         let named = self.location("\(directory.path)/none.sock")
         let error = #expect(throws: ClientError.self) {

@@ -135,6 +135,31 @@ char **reeve_environment(void);
 size_t reeve_length(const char *text);
 void reeve_release_memory(void);
 
+/* An init: see Init.c. Blocks every signal and gives SIGCHLD its default action; tells the mask as it
+ * was, and whether SIGCHLD was ignored. */
+int reeve_init_take_signals(uint64_t *blocked, int *child_ignored);
+/* The next pending signal of the mask: 1 = filled, 0 = none within the time, or woken up for nothing.
+ * Below zero nanoseconds: without end. */
+int reeve_signal_wait(
+    uint64_t mask, int64_t nanoseconds, struct reeve_received_signal *received);
+/* As reeve_wait, for any child and without its usage; how 3 = stopped by the signal `status`. */
+int reeve_wait_change(struct reeve_exit *change);
+int reeve_set_parent_death_signal(int signal);
+/* Gives up the controlling terminal. */
+int reeve_terminal_detach(int fd);
+
+enum { REEVE_INIT_SHARED = 0, REEVE_INIT_GROUP = 1, REEVE_INIT_SESSION = 2 };
+struct reeve_init_start {
+    char *const *arguments; /* searched for in PATH; ended by NULL */
+    uint64_t blocked;       /* the program's mask */
+    int child_ignored;      /* the program gets SIGCHLD ignored */
+    int placement;          /* our group, one of its own, or a session of its own */
+    int terminal;           /* descriptor 0 is a terminal: the program gets it */
+    int dies_with_us;       /* SIGKILL to the program when we die */
+};
+/* A program that cannot be executed says so itself and ends with 127 (there is none) or 126. */
+int reeve_init_start(const struct reeve_init_start *start, int32_t *pid);
+
 /* Sockets. */
 int reeve_socket_unix(int nonblocking);
 int reeve_socket_bind(int fd, const char *path, size_t length);

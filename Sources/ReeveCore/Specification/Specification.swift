@@ -42,7 +42,7 @@ package struct SupervisorSettings: Equatable, Sendable {
     /// The preset that was chosen, and why; said at start.
     package var profile = Profile.production
     package var profileReason = "the default"
-    /// nil: the shell chooses (`/run/reeve`, `$XDG_RUNTIME_DIR/reeve`, `/tmp/reeve-UID`).
+    /// nil: the shell chooses (`/run/reeve`, `$XDG_RUNTIME_DIR/reeve`, `/tmp/reeve-UID`, …).
     package var runtimeDirectory: String?
     /// nil: the shell chooses (`/var/lib/reeve`, `$XDG_STATE_HOME/reeve`), or goes on without.
     package var stateDirectory: String?

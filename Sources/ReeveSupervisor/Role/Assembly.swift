@@ -20,6 +20,8 @@ final class Assembly {
         Machine.becomeReaper(&notices)
         Machine.checkProcesses(&notices)
         let childOpenFiles = Machine.raiseOpenFiles(&notices)
+        notices += ContainerNotices.make(
+            for: specification, memory: ContainerMemory.current(), isFirst: Host.pid.number == 1)
         let group = try Machine.group(settings.controlGroup)
         runtime = try RuntimeDirectory.take(settings, group: group, notices: &notices)
         state = try StateDirectory.take(settings, random: Host.random, notices: &notices)

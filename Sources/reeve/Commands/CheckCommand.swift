@@ -3,6 +3,8 @@
 internal import ArgumentParser
 internal import ReeveClient
 internal import ReeveConfiguration
+internal import ReeveCore
+internal import ReeveLinux
 
 /// `reeve check`.
 struct CheckCommand: ParsableCommand {
@@ -29,7 +31,8 @@ struct CheckCommand: ParsableCommand {
 
     mutating func run() throws {
         let file = try ConfigurationFile.find(config)
-        let outcome = file.outcome()
+        var outcome = file.outcome()
+        if CheckCommand.isContainer { outcome.warnOfStopBudget(file: file.path) }
         StandardError.write(outcome.diagnostics.rendered)
         let output = Output()
         if explain { try output.write(outcome.explanation.rendered) }
@@ -39,5 +42,11 @@ struct CheckCommand: ParsableCommand {
         }
         try output.flush()
         if outcome.specification == nil { throw Exit.configuration(nil) }
+    }
+
+    /// PID 1 of this namespace is a reeve: this one, or the one that would be stopped.
+    private static var isContainer: Bool {
+        // Where /proc is hidden it cannot be told, and is not.
+        Host.pid.number == 1 || (try? ProcFS().stat(PID(1)))?.name == "reeve"
     }
 }

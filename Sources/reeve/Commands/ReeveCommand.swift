@@ -21,15 +21,16 @@ struct ReeveCommand: ParsableCommand {
 
             `reeve run` stays in the foreground; it may be the first process of a container or a \
             service of systemd. All other commands speak to a running reeve through its control \
-            socket, which is found at /run/reeve, $XDG_RUNTIME_DIR/reeve or /tmp/reeve-UID, or \
-            named by --socket or REEVE_SOCKET.
+            socket, which is found at /run/reeve, $XDG_RUNTIME_DIR/reeve, /tmp/reeve-UID or \
+            /dev/shm/reeve-UID, or named by --socket or REEVE_SOCKET.
 
             EXIT CODES: 0 done, 1 the operation failed, 64 wrong usage, 69 no supervisor there, \
             75 timed out, 77 not permitted, 78 the configuration has errors.
             """,
         version: Version.text,
         groupedSubcommands: [
-            CommandGroup(name: "Run", subcommands: [RunCommand.self, CheckCommand.self]),
+            CommandGroup(
+                name: "Run", subcommands: [RunCommand.self, InitCommand.self, CheckCommand.self]),
             CommandGroup(
                 name: "Look",
                 subcommands: [

@@ -13,6 +13,7 @@
 //   exit CODE · crash SIGNAL     end; die by that signal with its default action and no core
 //   ignore SIGNAL                from now on
 //   catch SIGNAL CODE            exit with CODE on it
+//   listen FILE                  stamp FILE with the number of every signal that comes, and go on
 //   farewell SIGNAL FILE WORD    on it, stamp FILE with WORD and exit 0
 //   linger MS                    between that stamp and that exit
 //   grow MB                      hold that much more memory (10^6 bytes each), every page touched
@@ -47,7 +48,7 @@
 
 extern char **environ;
 
-static const char *farewell_file, *farewell_word;
+static const char *farewell_file, *farewell_word, *listen_file;
 static long linger_milliseconds;
 static volatile sig_atomic_t exit_code_on[65];
 
@@ -83,11 +84,25 @@ static void on_farewell(int number) {
     _exit(0);
 }
 
+static void on_listen(int number) {
+    char word[16];
+    snprintf(word, sizeof word, "%d", number);
+    stamp(listen_file, word);
+}
+
 static void on_catch(int number) { _exit(exit_code_on[number]); }
 
 static void handle(int number, void (*handler)(int)) {
     struct sigaction action = { .sa_handler = handler };
     if (sigaction(number, &action, NULL) < 0) fail("sigaction");
+}
+
+// SIGKILL and SIGSTOP cannot be caught; 32 and 33 are the C library's.
+static void listen_to_all(const char *file) {
+    listen_file = file;
+    for (int number = 1; number <= 64; number++)
+        if (number != SIGKILL && number != SIGSTOP && number != 32 && number != 33)
+            handle(number, on_listen);
 }
 
 static void write_whole(int fd, const char *bytes, size_t count) {
@@ -176,7 +191,7 @@ static int arguments_of(const char *word) {
     static const char *const steps[4] = {
         " forever freeze scrub fork escape session end ",
         " say complain flood sleep await exit crash ignore grow name facts orphans "
-        "linger ",
+        "linger listen ",
         " stamp catch first ",
         " farewell ",
     };
@@ -254,6 +269,7 @@ static void perform(char **step, int at, int until, char *program) {
             farewell_word = NEXT;
             handle(number, on_farewell);
         } else if (!strcmp(word, "linger")) linger_milliseconds = NUMBER;
+        else if (!strcmp(word, "listen")) listen_to_all(NEXT);
         else if (!strcmp(word, "grow")) grow(NUMBER);
         else if (!strcmp(word, "freeze")) raise(SIGSTOP);
         else if (!strcmp(word, "session")) {
