@@ -20,6 +20,8 @@ package struct ActionAnswer: Equatable, Sendable {
     package var outcomes: [OutcomeReport]
     /// nil where all went well.
     package var error: ControlError?
+    /// A sentence about the whole.
+    package var summary: String?
 }
 
 /// One piece of a stream.
@@ -143,6 +145,7 @@ package struct ControlClient {
                 continue
             }
             answers[index].add(message.body)
+            answers[index].summary = message.summary ?? answers[index].summary
             isComplete[index] = !message.hasMore
             while reported < sent, isComplete[reported] {
                 each(reported, answers[reported])

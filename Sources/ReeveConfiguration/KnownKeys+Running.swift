@@ -148,10 +148,10 @@ extension KnownKeys {
 
     static let log: [KnownKey] = [
         key(
-            "log", .log, .choice(["prefixed", "inherit", "none"], later: ["file", "journal"]),
+            "log", .log, .choice(["prefixed", "inherit", "journal", "none"], later: ["file"]),
             "\"prefixed\"",
-            "Its output: lines with its name on reeve's, reeve's own stdout and stderr, or "
-                + "nowhere"),
+            "Its output: lines with its name on reeve's, reeve's own stdout and stderr, the "
+                + "journal, or nowhere"),
         later(
             "log-file", .log, .path(.any), "none", "The file of log = \"file\""),
         later(

@@ -115,7 +115,7 @@ extension KnownKeys {
             "include", .reeve, .list(of: .path(.any)), "[]", "Further files to read, with wildcards"
         ),
         key(
-            "log-format", .reeve, .choice(["text", "json"], later: ["journal"]), "\"text\"",
+            "log-format", .reeve, .choice(["text", "json", "journal"]), "\"text\"",
             "How reeve writes its own log"),
         key(
             "log-level", .reeve, .choice(["info", "error", "warning", "debug"]), "\"info\"",

@@ -120,6 +120,7 @@ private struct RequestForm: Sendable {
         },
         RequestForm(word: "start-all", fields: []) { _ in .startAll },
         RequestForm(word: "stop-all", fields: []) { _ in .stopAll },
+        RequestForm(word: "reload", fields: []) { _ in .reload },
         RequestForm(word: "status", fields: ["name"]) { root throws(JSONFault) in
             .status(name: root["name"] == nil ? nil : try name(root))
         },

@@ -34,7 +34,7 @@ package enum ControlEncoder {
             buffer.field("name", name)
             if let lines { buffer.field("lines", lines) }
             buffer.field("follow", follow)
-        case .startAll, .stopAll, .ping:
+        case .startAll, .stopAll, .reload, .ping:
             break
         }
         buffer.endObject()
@@ -56,7 +56,8 @@ package enum ControlEncoder {
     /// One page of the answer to an action, beginning with the outcome `start`; returns the index of the
     /// first outcome of the next page. The answer is complete when that is `reply.outcomes.count`, and
     /// even an empty reply has one page.
-    /// `{"id":1,"ok":true,"results":[{"name":"web","result":"done","message":"…"}],"more":false}`
+    /// `{"id":1,"ok":true,"results":[{"name":"web","result":"done","message":"…"}],"more":false}`; the
+    /// first page has a `message` about the whole where there is one.
     package static func outcomes(
         of reply: Reply, from start: Int, id: RequestID, name: (SchedulerID) -> SchedulerName?,
         to buffer: inout [UInt8]
@@ -64,6 +65,9 @@ package enum ControlEncoder {
         buffer.beginAnswer(to: id, isOK: reply.succeeded)
         if let error = ControlError(of: reply, name: name) {
             buffer.error(error.code, error.message)
+        }
+        if start == 0, reply.refusal == nil, let words = reply.words {
+            buffer.field("message", words.shortened(toBytes: ControlLimits.messageBytesMax))
         }
         return buffer.page("results", from: start, count: reply.outcomes.count) { index, line in
             let outcome = reply.outcomes[index]
@@ -173,7 +177,7 @@ extension ControlError {
             let subject = name(first.scheduler)?.text ?? "?"
             self.init(code, "\(subject): \(first.words)\(more)")
         } else {
-            self.init(code, reply.refusal?.sentence ?? "the request failed")
+            self.init(code, reply.words ?? reply.refusal?.sentence ?? "the request failed")
         }
     }
 }
@@ -186,6 +190,7 @@ extension Reply.Refusal {
         case .survivors:
             "processes of an earlier run are still alive; --force starts it all the same"
         case .notRunning: "it is not running"
+        case .configuration: "the configuration has errors, nothing has changed"
         case .tooManyRequests: "too many requests wait for an answer already; try again later"
         }
     }

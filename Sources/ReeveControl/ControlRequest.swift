@@ -28,6 +28,8 @@ package enum ControlOperation: Equatable, Sendable {
     case signal(name: String, Signal)
     case startAll
     case stopAll
+    /// Read the configuration file again; answered when what changed has been brought about.
+    case reload
     /// `{"op":"status"}` or `{"op":"status","name":"web"}`; nil is all.
     case status(name: String?)
     /// `{"op":"subscribe","after":"EPOCH-SEQ","follow":true}`; without `after` everything the ring holds
@@ -48,6 +50,7 @@ package enum ControlOperation: Equatable, Sendable {
         case .signal: "signal"
         case .startAll: "start-all"
         case .stopAll: "stop-all"
+        case .reload: "reload"
         case .status: "status"
         case .subscribe: "subscribe"
         case .logs: "logs"

@@ -29,11 +29,14 @@ package struct ServerMessage: Equatable, Sendable {
     /// More lines of this answer follow.
     package var hasMore: Bool
     package var body: Body
+    /// A sentence about the whole of an action, beside its outcomes.
+    package var summary: String?
 
-    package init(id: RequestID?, hasMore: Bool, body: Body) {
+    package init(id: RequestID?, hasMore: Bool, body: Body, summary: String? = nil) {
         self.id = id
         self.hasMore = hasMore
         self.body = body
+        self.summary = summary
     }
 }
 
@@ -52,7 +55,9 @@ extension ControlDecoder {
             let id: RequestID? = try root.optional("id") { (id) throws(JSONFault) in
                 RequestID(UInt64(clamping: try id.requireWholeNumber()))
             }
-            return ServerMessage(id: id, hasMore: try root.truth("more"), body: try body(root))
+            let summary = root["message"] == nil ? nil : try root.text("message")
+            return ServerMessage(
+                id: id, hasMore: try root.truth("more"), body: try body(root), summary: summary)
         } catch {
             throw ServerMessageError(
                 description: "the supervisor's answer cannot be understood: \(error.sentence)")

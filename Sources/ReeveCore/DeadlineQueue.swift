@@ -22,6 +22,9 @@ struct DeadlineQueue: Sendable {
         current = Array(repeating: nil, count: count)
     }
 
+    /// One more scheduler.
+    mutating func add() { current.append(nil) }
+
     /// The earliest deadline in force.
     var earliest: Instant? {
         heap.min?.at

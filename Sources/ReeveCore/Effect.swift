@@ -28,6 +28,11 @@ package enum Effect: Equatable, Sendable {
     /// the namespace); nil only looks. The end of a shutdown. Answered by `swept`.
     case sweep(Signal?)
     case reply(RequestID, Reply)
+    /// Read the configuration file, in another process. Answered by `configurationLoaded` or
+    /// `configurationRejected`.
+    case loadConfiguration
+    /// The shell's own settings (log format and level) are these from now on.
+    indirect case adoptSettings(SupervisorSettings)
     /// One line of the event stream, of reeve's own log, and of `reeve why`.
     case record(Record)
     /// To a service manager above.
@@ -48,8 +53,10 @@ package enum SignalTarget: Equatable, Sendable {
 
 /// What sd_notify(3) carries.
 package enum ManagerMessage: Equatable, Sendable {
-    /// READY=1: the start-up phases are over.
+    /// READY=1: the start-up phases are over, or a reload is.
     case ready
+    /// RELOADING=1: the configuration is being read again; `ready` follows.
+    case reloading
     /// STATUS=: one line. The core never sends it: the loop asks for `Supervisor.statusLine` and sends what is new.
     case status(String)
     /// STOPPING=1.

@@ -25,6 +25,12 @@ package enum Event: Equatable, Sendable {
     case requested(RequestID, Request)
     /// Whoever asked has gone; no reply is wanted any more.
     case requestWithdrawn(RequestID)
+    /// SIGHUP to reeve itself: the configuration is to be read again.
+    case reloadRequested(reason: String)
+    /// The answer to `loadConfiguration`: what the file says now.
+    indirect case configurationLoaded(Specification)
+    /// The answer to `loadConfiguration`: the file cannot be used, and why.
+    case configurationRejected(words: String)
     /// SIGTERM or SIGINT to reeve itself, or its terminal went away.
     case shutdownRequested(ShutdownCause)
     /// The answer to `sweep`: what of reeve's descendants is still alive.
@@ -41,7 +47,9 @@ package enum Event: Equatable, Sendable {
         case .began: 0
         case .spawned, .spawnFailed: 1
         case .exited, .surveyed, .signalFailed, .stopCommandFailed, .swept: 2
-        case .shutdownRequested, .requested, .requestWithdrawn: 3
+        case .shutdownRequested, .requested, .requestWithdrawn, .reloadRequested,
+            .configurationLoaded, .configurationRejected:
+            3
         case .timePassed: 4
         case .sampled: 5
         }
@@ -90,6 +98,8 @@ package enum Request: Equatable, Sendable {
     case signal(SchedulerID, Signal)
     case startAll
     case stopAll
+    /// Read the configuration again and bring it about.
+    case reload
 }
 
 /// The answer to a request: how it went, for each scheduler that it touched.
@@ -124,16 +134,21 @@ package struct Reply: Equatable, Sendable {
         case survivors
         case notRunning = "not-running"
         case tooManyRequests = "too-many-requests"
+        /// A reload found the configuration unusable; `words` say where. Nothing has changed.
+        case configuration
     }
 
     /// nil where the request was taken up.
     package var refusal: Refusal?
     /// By scheduler, ascending; empty where the request was refused before any was touched.
     package var outcomes: [Outcome]
+    /// A sentence about the whole, where there is one to say.
+    package var words: String?
 
-    package init(refusal: Refusal? = nil, outcomes: [Outcome]) {
+    package init(refusal: Refusal? = nil, outcomes: [Outcome], words: String? = nil) {
         self.refusal = refusal
         self.outcomes = outcomes
+        self.words = words
     }
 
     /// False where it was refused or any outcome failed.

@@ -29,9 +29,17 @@ package enum Fact: Equatable, Sendable {
     case shutdownWaits(for: [SchedulerName], left: Duration)
     case shutdownForced(reason: String)
     case shutdownEnded(after: Duration, code: Int32, alive: [ProcessDescription])
+    case reloadBegan(reason: String)
+    indirect case reloaded(SpecificationChanges)
+    /// The configuration cannot be used; nothing has changed.
+    case reloadFailed(String)
     case defect(String)
     /// A shell's sentence about itself: lost output, a dropped reader, something it goes without.
     case notice(SupervisorSettings.LogLevel, String)
+
+    // A reload, for one scheduler
+    case configurationChanged(keys: [String], restarts: Bool)
+    case removed
 
     // A run's life
     case started(PID, reason: String)

@@ -9,8 +9,10 @@ extension Record {
         case .supervisorStarted, .startupEnded, .shutdownBegan, .shutdownWaits, .started,
             .completed,
             .failuresReset, .waiting, .dependencyBack, .stopping, .stopped, .signalled,
-            .memoryRecovered:
+            .memoryRecovered, .reloadBegan, .configurationChanged, .removed:
             return .info
+        case .reloaded(let changes):
+            return changes.fixedSettings.isEmpty ? .info : .warning
         case .phaseBegan, .becameReady:
             return .debug
         case .phaseEnded(_, let timedOut, _):
@@ -27,7 +29,7 @@ extension Record {
             return .info
         case .leftBehind:
             return .info
-        case .exhausted, .survived, .defect:
+        case .exhausted, .survived, .defect, .reloadFailed:
             return .error
         case .healthChanged(let old, let new, _):
             return new == .unhealthy ? .warning : (old == .unhealthy ? .info : .debug)
@@ -47,6 +49,11 @@ extension Record {
         case .shutdownWaits: "shutdown-waits"
         case .shutdownForced: "shutdown-forced"
         case .shutdownEnded: "shutdown-ended"
+        case .reloadBegan: "reload-began"
+        case .reloaded: "reloaded"
+        case .reloadFailed: "reload-failed"
+        case .configurationChanged: "configuration-changed"
+        case .removed: "removed"
         case .defect: "defect"
         case .notice: "notice"
         case .started: "started"
@@ -96,6 +103,14 @@ extension Record {
         case .shutdownForced(let reason):
             "shutdown is forced (\(reason)): SIGKILL to everything that is left"
         case .shutdownEnded(let after, let code, let alive): shutdownEnd(after, code, alive)
+        case .reloadBegan(let reason): "reading the configuration again (\(reason))"
+        case .reloaded(let changes): "the configuration is in force: \(changes.words)"
+        case .reloadFailed(let words):
+            "the configuration cannot be used and nothing has changed: \(words)"
+        case .configurationChanged(let keys, let restarts):
+            "other settings (\(listed(keys)))"
+                + (restarts ? ": takes them with its next start" : ", in force at once")
+        case .removed: "no longer configured, and gone"
         case .defect(let words): "defect in reeve: \(words); please report it"
         case .notice(_, let words): words
         case .started(let pid, let reason): "started, pid \(pid) (\(reason))"

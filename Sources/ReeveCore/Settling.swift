@@ -14,6 +14,8 @@ struct SchedulerView: Equatable, Sendable {
     var meetsReady: Bool
     var meetsHealthy: Bool
     var meetsCompleted: Bool
+    /// It is no longer configured, and gone: nobody counts it.
+    var isDropped: Bool
 
     init(of scheduler: Scheduler) {
         (health, reason) = scheduler.health
@@ -23,6 +25,7 @@ struct SchedulerView: Equatable, Sendable {
         meetsReady = scheduler.meets(.ready, health: health)
         meetsHealthy = scheduler.meets(.healthy, health: health)
         meetsCompleted = scheduler.meets(.completed, health: health)
+        isDropped = scheduler.isDropped
     }
 
     func meets(_ condition: Dependency.Condition) -> Bool {
@@ -57,6 +60,9 @@ struct HealthCounts: Equatable, Sendable {
         case .stopping: stopping += difference
         }
     }
+
+    /// All of them.
+    var total: Int { healthy + degraded + unhealthy + stopped + starting + stopping }
 
     /// The worst of unhealthy, degraded, starting and stopping, healthy; all stopped, or none, is stopped.
     var overall: Health {
@@ -95,13 +101,14 @@ extension Supervisor {
         let new = SchedulerView(of: schedulers[id.index])
         guard new != old else { return noteSettled(id) }
         views[id.index] = new
+        if !old.isDropped { counts.remove(old.health) }
+        if !new.isDropped { counts.add(new.health) }
         if old.health != new.health {
-            counts.remove(old.health)
-            counts.add(new.health)
             schedulers[id.index].record(
                 .healthChanged(from: old.health, to: new.health, reason: new.reason),
                 run: schedulers[id.index].lifecycle.run?.id, in: &turn)
         }
+        if new.isDropped && !old.isDropped { schedulers[id.index].record(.removed, in: &turn) }
         noteSettled(id)
         if old.isLive != new.isLive {
             liveCount += new.isLive ? 1 : -1
@@ -233,6 +240,9 @@ extension Supervisor {
         let reason: String
         switch cause {
         case .dependencyLost(let name): reason = "its dependency \(name) is lost"
+        case .reconfigured:
+            reason =
+                schedulers[id.index].isRemoved ? "it is no longer configured" : "enabled = false"
         case .byOperator, .shutdown, .dependencyBack, .memoryThreshold, .memoryHardLimit, .timeout,
             .leftovers:
             reason = "asked by the operator"

@@ -3,9 +3,11 @@
 // The reading methods: copies for whoever asks. They change nothing and cost what is asked for.
 
 extension Supervisor {
-    /// One scheduler as it is now; nil for an id out of range.
+    /// One scheduler as it is now; nil for an id out of range, and for an empty place of the table.
     package func status(of id: SchedulerID, at now: Moment) -> SchedulerStatus? {
-        guard schedulers.indices.contains(id.index) else { return nil }
+        guard schedulers.indices.contains(id.index), !schedulers[id.index].isDropped else {
+            return nil
+        }
         let scheduler = schedulers[id.index]
         let (health, reason) = scheduler.health
         let run = scheduler.lifecycle.run
@@ -55,7 +57,13 @@ extension Supervisor {
         ].filter { $0.0 > 0 }.map { ", \($0.0) \($0.1)" }.joined()
         let phase = startup.phase.map { "phase \($0): " } ?? ""
         return
-            "\(phase)\(counts.healthy) of \(counted(schedulers.count, "scheduler")) healthy\(parts)"
+            "\(phase)\(counts.healthy) of \(counted(counts.total, "scheduler")) healthy\(parts)"
+    }
+
+    /// Start-up, a reload or the shutdown is going on and comes nearer to its end: a service manager above
+    /// should not lose patience yet. Each of them is bounded.
+    package var isInTransition: Bool {
+        !startup.hasAnnouncedReady || reload != nil || shutdown != nil
     }
 
     /// Adds to a reason what only the supervisor knows: which dependencies are waited for.

@@ -10,8 +10,8 @@
 /// through the touched ones: dependents react, requests are answered, phases and the shutdown go on. There
 /// is no recursion through dependencies, and nothing is looked at that was not touched.
 package struct Supervisor: Sendable {
-    let settings: SupervisorSettings
-    let plan: StartPlan
+    var settings: SupervisorSettings
+    var plan: StartPlan
     var schedulers: [Scheduler]
     /// What each scheduler showed when it was last settled.
     var views: [SchedulerView]
@@ -21,17 +21,22 @@ package struct Supervisor: Sendable {
     var startup = Startup()
     var requests = RequestTable()
     var shutdown: Shutdown?
+    /// A new configuration is being read.
+    var reload: Reload?
     /// How many schedulers have processes that reeve answers for.
     var liveCount = 0
     let startedAt: Moment
     var defects = 0
 
-    private let idsByName: [String: SchedulerID]
+    /// Removed ones, too: their place is taken again by a scheduler of the same name.
+    var idsByName: [String: SchedulerID]
+    let seed: UInt64
     private var idsByRun: [RunID: SchedulerID] = [:]
     private var sequence: RunSequence
 
     /// `origin` is the state directory's random id, `seed` the only source of jitter.
     package init(_ specification: Specification, origin: UInt64, seed: UInt64, at now: Moment) {
+        self.seed = seed
         settings = specification.supervisor
         plan = StartPlan(specification.schedulers)
         schedulers = specification.schedulers.enumerated().map { index, scheduler in
@@ -68,6 +73,9 @@ package struct Supervisor: Sendable {
         case .surveyed, .signalFailed, .stopCommandFailed, .sampled: answered(event, &turn)
         case .requested(let id, let request): requested(id, request, &turn)
         case .requestWithdrawn(let id): withdraw(id)
+        case .reloadRequested(let reason): requestReload(nil, because: reason, &turn)
+        case .configurationLoaded(let new): configurationLoaded(new, &turn)
+        case .configurationRejected(let words): configurationRejected(words, &turn)
         case .shutdownRequested(let cause): requestShutdown(cause, &turn)
         case .swept(let alive): swept(alive, &turn)
         case .timePassed: timePassed(&turn)
@@ -84,16 +92,23 @@ package struct Supervisor: Sendable {
 
     // MARK: Finding
 
-    /// Finds a scheduler by name.
-    package func scheduler(named name: String) -> SchedulerID? { idsByName[name] }
+    /// `[reeve]` as it is in force.
+    package var supervisorSettings: SupervisorSettings { settings }
+
+    /// Finds a scheduler by name; one that is no longer configured is not found.
+    package func scheduler(named name: String) -> SchedulerID? {
+        guard let id = idsByName[name], !schedulers[id.index].isRemoved else { return nil }
+        return id
+    }
 
     /// The scheduler of a run that is not forgotten.
     package func scheduler(of run: RunID) -> SchedulerID? { idsByRun[run] }
 
-    /// How many schedulers there are; their ids are 0 to this, exclusive.
+    /// How long the table of schedulers is: ids are 0 to this, exclusive. Some places may be empty, after
+    /// a reload; `status(of:at:)` is nil for those.
     package var schedulerCount: Int { schedulers.count }
 
-    /// What was configured; nil for an id out of range.
+    /// What is in force; nil for an id out of range. A place that is empty has what was there last.
     package func specification(of scheduler: SchedulerID) -> SchedulerSpecification? {
         schedulers.indices.contains(scheduler.index)
             ? schedulers[scheduler.index].specification : nil
@@ -138,7 +153,8 @@ package struct Supervisor: Sendable {
                 return .settled
             }
         case .began, .spawned, .spawnFailed, .exited, .requested, .requestWithdrawn,
-            .shutdownRequested, .swept, .timePassed:
+            .reloadRequested, .configurationLoaded, .configurationRejected, .shutdownRequested,
+            .swept, .timePassed:
             break
         }
     }

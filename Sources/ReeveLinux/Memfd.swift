@@ -4,6 +4,17 @@ internal import CReeveLinux
 
 /// Memory as a file without a name, to hand over to the next image of this process.
 package enum Memfd {
+    /// An empty file that another process is to fill. Throws as `sealed` does.
+    package static func empty(name: String) throws(Errno) -> FileDescriptor {
+        let result = unsafe name.withCString { unsafe reeve_memfd($0) }
+        return FileDescriptor(owning: try Errno.check(result))
+    }
+
+    /// From here on nobody can change it, whoever holds it. Throws EBUSY while it is mapped for writing.
+    package static func seal(_ descriptor: borrowing FileDescriptor) throws(Errno) {
+        try Errno.check(reeve_seal(descriptor.number))
+    }
+
     /// A file with these contents that nobody can change any more. `name` shows in /proc/PID/fd.
     /// Throws EMFILE, ENFILE, ENOMEM, ENOSYS, or EINVAL for a name of more than 249 bytes.
     package static func sealed(

@@ -115,6 +115,9 @@ package struct Simulation<Core: SimulatedCore> {
             case .request(let id, let request): others.append(.requested(id, request))
             case .withdraw(let id): others.append(.requestWithdrawn(id))
             case .shutdown(let cause): others.append(.shutdownRequested(cause))
+            case .reload(let specification):
+                shell.configuration = specification
+                others.append(.reloadRequested(reason: "SIGHUP"))
             case .wallStep(let step):
                 wallOffset = wallOffset + step
                 timeline.append(.wallStep(step), at: kernel.now)

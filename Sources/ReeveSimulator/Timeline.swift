@@ -100,6 +100,9 @@ package struct Timeline {
         case .sampled(let run, let reading): "sampled \(label(run)): \(reading)"
         case .requested(let id, let request): "requested \(id.number): \(text(request))"
         case .requestWithdrawn(let id): "requestWithdrawn \(id.number)"
+        case .reloadRequested(let reason): "reloadRequested \(reason)"
+        case .configurationLoaded: "configurationLoaded"
+        case .configurationRejected(let words): "configurationRejected: \(words)"
         case .shutdownRequested(let cause): "shutdownRequested \(cause)"
         case .swept(let alive): "swept, alive: \(text(alive))"
         case .timePassed: "timePassed"
@@ -117,6 +120,7 @@ package struct Timeline {
         case .signal(let scheduler, let signal): "signal \(name(scheduler)) \(signal)"
         case .startAll: "startAll"
         case .stopAll: "stopAll"
+        case .reload: "reload"
         }
     }
 
@@ -135,6 +139,8 @@ package struct Timeline {
         case .record(let record):
             "record \(record.scheduler?.text ?? "reeve"): \(record.name): \(record.message)"
         case .tellManager(let message): "tellManager \(message)"
+        case .loadConfiguration: "loadConfiguration"
+        case .adoptSettings: "adoptSettings"
         case .exit(let code): "exit \(code)"
         }
     }
@@ -142,6 +148,7 @@ package struct Timeline {
     private func text(_ reply: Reply) -> String {
         let outcomes = reply.outcomes.map { "\(name($0.scheduler)) \($0.result): \($0.words)" }
         return (reply.refusal.map { "refused, \($0.rawValue); " } ?? "")
+            + (reply.words.map { "\($0); " } ?? "")
             + outcomes.joined(separator: "; ")
     }
 

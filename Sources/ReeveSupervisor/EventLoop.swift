@@ -205,9 +205,7 @@ final class EventLoop {
         case .hangup where received.isFromKernel:
             inbox.append(.shutdownRequested(.terminalClosed))
         case .hangup:
-            executor.notice(
-                .warning, "SIGHUP: this version does not reload its configuration, ignored", at: now
-            )
+            inbox.append(.reloadRequested(reason: "SIGHUP"))
         default:
             executor.notice(
                 .debug, "\(received.signal) has no meaning for reeve, ignored", at: now)

@@ -19,6 +19,9 @@ enum Role {
     /// no child inherits it.
     static func enter(_ text: String) -> Int32 {
         _ = unsafe unsetenv(variable)
+        // After an exec through /proc/self/exe the kernel's name would be "exe".
+        SelfExecution.setName("reeve")
+        if text == ConfigurationReader.role { return ParserRole.run() }
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2, parts[0] == "supervisor", let descriptor = Int32(parts[1]),
             descriptor > 2
@@ -26,8 +29,6 @@ enum Role {
             let words = "\(variable) is for reeve's own use, its value is not one that reeve gives"
             return Exit.usage.report(words)
         }
-        // After an exec through /proc/self/exe the kernel's name would be "exe".
-        SelfExecution.setName("reeve")
         return SupervisorRole.run(specification: descriptor)
     }
 }

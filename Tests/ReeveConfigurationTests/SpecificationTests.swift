@@ -196,7 +196,7 @@ import Testing
             ("memory-action", 3, { $0.memory.action.rawValue }),
             ("stop-scope", 3, { $0.stop.scope.rawValue }),
             ("leftovers", 2, { $0.stop.leftovers.rawValue }),
-            ("log", 3, { $0.log.destination.rawValue }),
+            ("log", 4, { $0.log.destination.rawValue }),
             ("kind", 2, { $0.kind.rawValue }),
         ]
         for (name, count, read) in words {

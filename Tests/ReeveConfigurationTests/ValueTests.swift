@@ -416,7 +416,7 @@ import Testing
             [
                 Found(
                     "3:7+1 error",
-                    #"`log` is one of "prefixed", "inherit", "none", but this is "#
+                    #"`log` is one of "prefixed", "inherit", "journal", "none", but this is "#
                         + #"the whole number 3"#,
                     help: #"write it as `log = "prefixed"`"#)
             ]),
@@ -434,15 +434,7 @@ import Testing
                 Found(
                     "3:7+6 error",
                     #"`log = "file"` is not in this version of reeve yet"#,
-                    help: #"use one of "prefixed", "inherit", "none""#)
-            ]),
-        Case(
-            #"log = "journal""#,
-            [
-                Found(
-                    "3:7+9 error",
-                    #"`log = "journal"` is not in this version of reeve yet"#,
-                    help: #"use one of "prefixed", "inherit", "none""#)
+                    help: #"use one of "prefixed", "inherit", "journal", "none""#)
             ]),
         Case(
             #"memory-action = "restart-when-idle""#,
@@ -484,19 +476,6 @@ import Testing
                     "3:9+7 error",
                     #"`ready = "probe"` is not in this version of reeve yet"#,
                     help: #"use "spawn", or a time up such as "5s""#)
-            ]),
-        Case(
-            whole: #"""
-                [reeve]
-                log-format = "journal"
-                [schedulers.a]
-                command = "x"
-                """#,
-            [
-                Found(
-                    "2:14+9 error",
-                    #"`log-format = "journal"` is not in this version of reeve yet"#,
-                    help: #"use one of "text", "json""#)
             ]),
     ]
 

@@ -67,6 +67,7 @@ struct World {
         for effect in effects {
             switch effect {
             case .spawn(let run, let scheduler):
+                while lastRuns.count <= scheduler.index { lastRuns.append(nil) }
                 lastRuns[scheduler.index] = run
                 if answersSpawns { following += send(.spawned(run, newLeader())) }
             case .signal(let run, let signal, to: .leader) where isObedient,
@@ -76,7 +77,7 @@ struct World {
             case .sweep:
                 if let strays { following += send(.swept(alive: strays)) }
             case .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget, .reply,
-                .record, .tellManager, .exit:
+                .loadConfiguration, .adoptSettings, .record, .tellManager, .exit:
                 break
             }
         }

@@ -262,6 +262,11 @@ package struct Place: Sendable {
             attributes: [.posixPermissions: 0o755])
     }
 
+    /// One that is there already.
+    package init(at directory: String) {
+        self.directory = directory
+    }
+
     /// Deletes it with everything in it.
     package func remove() {
         try? FileManager.default.removeItem(atPath: directory)

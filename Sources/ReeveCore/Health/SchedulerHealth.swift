@@ -134,6 +134,7 @@ extension Stop {
     var reason: String {
         switch cause {
         case .byOperator: "asked by the operator"
+        case .reconfigured: "the configuration changed"
         case .shutdown: "reeve shuts down"
         case .dependencyLost(let name): "its dependency \(name) is lost"
         case .dependencyBack(let name): "its dependency \(name) is back"

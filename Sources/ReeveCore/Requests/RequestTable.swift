@@ -7,6 +7,8 @@
 enum RequestGoal: Equatable, Sendable {
     case up
     case down
+    /// As the configuration wants it.
+    case reloaded
     /// Up with another run than this.
     case restarted(from: RunID?)
 }
@@ -17,6 +19,8 @@ struct WaitingRequest: Equatable, Sendable {
     /// Schedulers that have not reached the goal.
     var missing: Int
     var outcomes: [Reply.Outcome]
+    /// What the reply says about the whole.
+    let words: String?
 }
 
 struct RequestTable: Sendable {
@@ -37,10 +41,11 @@ struct RequestTable: Sendable {
     }
 
     mutating func add(
-        _ id: RequestID, _ goal: RequestGoal, at now: Instant, for schedulers: [SchedulerID]
+        _ id: RequestID, _ goal: RequestGoal, at now: Instant, for schedulers: [SchedulerID],
+        words: String?
     ) {
         waiting[id] = WaitingRequest(
-            goal: goal, askedAt: now, missing: schedulers.count, outcomes: [])
+            goal: goal, askedAt: now, missing: schedulers.count, outcomes: [], words: words)
         order.append(id)
         for scheduler in schedulers {
             while waitersByScheduler.count <= scheduler.index { waitersByScheduler.append([]) }

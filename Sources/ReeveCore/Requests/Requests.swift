@@ -40,15 +40,18 @@ extension Supervisor {
             pass(signal, to: scheduler, id, &turn)
         case .startAll: startAll(id, &turn)
         case .stopAll: stopAll(id, &turn)
+        case .reload: requestReload(id, because: "asked by the operator", &turn)
         }
     }
 
     mutating func withdraw(_ id: RequestID) {
         requests.remove(id)
+        withdrawReload(id)
     }
 
     /// A shutdown answers everyone who waits.
     mutating func refuseWaiting(_ turn: inout Turn) {
+        refuseReload(&turn)
         for id in requests.order {
             let outcomes = requests[id]?.outcomes ?? []
             turn.effects.append(.reply(id, Reply(refusal: .shuttingDown, outcomes: outcomes)))
@@ -61,7 +64,14 @@ extension Supervisor {
     private mutating func isKnown(
         _ scheduler: SchedulerID, _ id: RequestID, _ turn: inout Turn
     ) -> Bool {
-        if schedulers.indices.contains(scheduler.index) { return true }
+        if schedulers.indices.contains(scheduler.index) {
+            guard schedulers[scheduler.index].isRemoved else { return true }
+            // It was asked for by name, and a reload came first.
+            let outcome = Reply.Outcome(
+                scheduler: scheduler, result: .failed, words: "is no longer configured")
+            turn.effects.append(.reply(id, Reply(refusal: .notRunning, outcomes: [outcome])))
+            return false
+        }
         defect("a request for scheduler number \(scheduler.index)", &turn)
         turn.effects.append(.reply(id, Reply(refusal: .notRunning, outcomes: [])))
         return false
@@ -122,8 +132,11 @@ extension Supervisor {
     private mutating func stop(_ id: SchedulerID, _ turn: inout Turn) {
         touch(id)
         switch schedulers[id.index].lifecycle {
-        case .completed, .stopped(.unstartable), .stopped(.disabled):
-            // There is nothing to stop, and that it completed stays true for its dependents.
+        case .completed:
+            // There is nothing to stop, and that it completed stays true for its dependents; but a
+            // changed configuration does not start it again.
+            schedulers[id.index].desired = .down
+        case .stopped(.unstartable), .stopped(.disabled):
             return
         case .stopped(.survivors):
             schedulers[id.index].desired = .down
@@ -189,8 +202,7 @@ extension Supervisor {
     // MARK: All at once
 
     private mutating func startAll(_ request: RequestID, _ turn: inout Turn) {
-        let targets = schedulers.indices.filter { schedulers[$0].specification.enabled }
-            .map { SchedulerID($0) }
+        let targets = schedulers.filter { $0.configured.enabled && !$0.isRemoved }.map(\.id)
         for id in targets {
             switch schedulers[id.index].lifecycle {
             case .stopped(.survivors), .stopped(.unstartable), .completed, .waitingForPhase:
@@ -209,7 +221,7 @@ extension Supervisor {
     }
 
     private mutating func stopAll(_ request: RequestID, _ turn: inout Turn) {
-        let targets = schedulers.map(\.id)
+        let targets = schedulers.filter { !$0.isDropped }.map(\.id)
         for id in targets { stop(id, &turn) }
         wait(request, .down, targets, &turn)
     }
@@ -217,14 +229,15 @@ extension Supervisor {
     // MARK: Answers
 
     /// Answers at once where nothing needs waiting for, else when it has happened.
-    private mutating func wait(
-        _ request: RequestID, _ goal: RequestGoal, _ targets: [SchedulerID], _ turn: inout Turn
+    mutating func wait(
+        _ request: RequestID, _ goal: RequestGoal, _ targets: [SchedulerID],
+        words: String? = nil, _ turn: inout Turn
     ) {
         guard !targets.isEmpty else {
-            turn.effects.append(.reply(request, Reply(outcomes: [])))
+            turn.effects.append(.reply(request, Reply(outcomes: [], words: words)))
             return
         }
-        requests.add(request, goal, at: turn.now.monotonic, for: targets)
+        requests.add(request, goal, at: turn.now.monotonic, for: targets, words: words)
         for target in targets { touch(target) }
     }
 
@@ -235,7 +248,8 @@ extension Supervisor {
             }
             if let answered = requests.reached(request, id, outcome) {
                 let outcomes = answered.outcomes.sorted { $0.scheduler < $1.scheduler }
-                turn.effects.append(.reply(request, Reply(outcomes: outcomes)))
+                let reply = Reply(outcomes: outcomes, words: waiting.words)
+                turn.effects.append(.reply(request, reply))
             }
         }
     }
@@ -246,6 +260,10 @@ extension Supervisor {
         case .up: outcomeUp(id, from: nil, since: request.askedAt)
         case .restarted(let run): outcomeUp(id, from: run, since: request.askedAt)
         case .down: outcomeDown(id, since: request.askedAt)
+        case .reloaded:
+            schedulers[id.index].desired == .up
+                ? outcomeUp(id, from: nil, since: request.askedAt)
+                : outcomeDown(id, since: request.askedAt)
         }
     }
 

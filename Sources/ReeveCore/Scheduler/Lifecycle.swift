@@ -143,6 +143,8 @@ struct Stop: Equatable, Sendable {
         /// An operator's stop, or restart: what is desired tells which.
         case byOperator
         case shutdown
+        /// The configuration is another: what is desired tells whether it starts again.
+        case reconfigured
         case dependencyLost(SchedulerName)
         case dependencyBack(SchedulerName)
         case memoryThreshold

@@ -6,7 +6,11 @@
 
 struct Scheduler: Sendable {
     let id: SchedulerID
-    let specification: SchedulerSpecification
+    var specification: SchedulerSpecification
+    /// What takes its place when the run that is being ended under it is over.
+    var replacement: SchedulerSpecification?
+    /// It is no longer configured; nothing but the end of its run happens any more.
+    var isRemoved = false
     private(set) var lifecycle: Lifecycle
     var desired = Desired.down
     /// A stop that waits for dependents to be stopped first.
@@ -45,7 +49,7 @@ struct Scheduler: Sendable {
     var startReason = "start-up"
     var random: SplitMix64
     /// The kill escalates at most this long after the stop began; the supervisor's force-timeout.
-    let forceTimeout: Duration
+    var forceTimeout: Duration
 
     init(
         id: SchedulerID, _ specification: SchedulerSpecification, seed: UInt64,
@@ -67,6 +71,7 @@ struct Scheduler: Sendable {
             .completed:
             pendingStop = nil
             owesRestart = nil
+            adoptReplacement()
         case .stopping:
             pendingStop = nil
         case .starting, .running:
@@ -161,6 +166,7 @@ struct Scheduler: Sendable {
         let run = Run(id: sequence.next(at: turn.now.wall), askedAt: turn.now, reason: startReason)
         lastSpawn = now
         recoveryWasRefused = false
+        adoptReplacement()
         enter(.starting(run))
         turn.effects.append(.spawn(run.id, id))
     }

@@ -300,6 +300,10 @@ extension Scheduler {
             if desired == .up { startReason = "restart by the operator" }
             if case .dependencyBack(let name) = stop.cause { startReason = "\(name) is back" }
             return desired == .up ? .startNow : .settled
+        case .reconfigured:
+            enter(.stopped(configured.enabled ? downReason : .disabled))
+            startReason = "its configuration changed"
+            return desired == .up ? .startNow : .settled
         case .dependencyLost(let name):
             guard desired == .up else { return settleDown() }
             let until = now + specification.order.dependencyTimeout

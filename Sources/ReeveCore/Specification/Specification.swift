@@ -21,7 +21,7 @@ package struct Specification: Equatable, Sendable {
 
 /// The `[reeve]` table.
 package struct SupervisorSettings: Equatable, Sendable {
-    package enum LogFormat: String, Equatable, Sendable, CaseIterable { case text, json }
+    package enum LogFormat: String, Equatable, Sendable, CaseIterable { case text, json, journal }
     package enum LogLevel: String, Equatable, Sendable, CaseIterable, Comparable {
         case error, warning, info, debug
 
@@ -259,10 +259,11 @@ package struct StopSettings: Equatable, Sendable {
 /// Where the output goes.
 package struct LogSettings: Equatable, Sendable {
     package enum Destination: String, Equatable, Sendable, CaseIterable {
-        case prefixed, inherit, none
+        case prefixed, inherit, journal, none
     }
 
-    /// Through reeve with the name in front, to reeve's own output as it is, or nowhere.
+    /// Through reeve with the name in front, to reeve's own output as it is, to the journal with fields
+    /// of its own, or nowhere.
     package var destination = Destination.prefixed
     /// Size of the tail kept for `reeve logs`; zero keeps none.
     package var tail = Bytes(16_000)

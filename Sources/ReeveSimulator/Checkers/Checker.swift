@@ -121,14 +121,16 @@ struct Graph {
 }
 
 extension Event {
-    /// The schedulers that an operator's request is about; nil where the event is no request.
+    /// The schedulers that an operator's request or a reload is about; nil for any other event.
     func touched(of count: Int) -> [SchedulerID]? {
+        if case .configurationLoaded = self { return (0..<count).map { SchedulerID($0) } }
         guard case .requested(_, let request) = self else { return nil }
         switch request {
         case .start(let scheduler, force: _), .stop(let scheduler),
             .restart(let scheduler, force: _), .reset(let scheduler), .signal(let scheduler, _):
             return [scheduler]
         case .startAll, .stopAll: return (0..<count).map { SchedulerID($0) }
+        case .reload: return []
         }
     }
 
@@ -138,7 +140,7 @@ extension Event {
         switch request {
         case .start(let scheduler, force: _), .restart(let scheduler, force: _): return [scheduler]
         case .startAll: return (0..<count).map { SchedulerID($0) }
-        case .stop, .reset, .signal, .stopAll: return []
+        case .stop, .reset, .signal, .stopAll, .reload: return []
         }
     }
 
@@ -148,7 +150,7 @@ extension Event {
         switch request {
         case .stop(let scheduler): return [scheduler]
         case .stopAll: return (0..<count).map { SchedulerID($0) }
-        case .start, .restart, .reset, .signal, .startAll: return []
+        case .start, .restart, .reset, .signal, .startAll, .reload: return []
         }
     }
 }

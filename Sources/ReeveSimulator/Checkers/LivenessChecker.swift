@@ -33,6 +33,9 @@ struct LivenessChecker: Checker {
     }
 
     mutating func told(_ event: Event, in kernel: Kernel) -> String? {
+        for scheduler in kernel.comingBack(by: event) {
+            wanted[scheduler.index] = kernel.specification(of: scheduler).enabled
+        }
         for scheduler in event.wantedDown(of: kernel.count) {
             wanted[scheduler.index] = false
             if kernel.lastRun(of: scheduler)?.isUp == true {
@@ -135,7 +138,7 @@ struct LivenessChecker: Checker {
         case .always, .onFailure, .never: break
         }
         if specification.restart.whenExhausted == .fail,
-            view.schedulers[scheduler.index].lifecycle == .exhausted
+            view.schedulers.first(where: { $0.id == scheduler })?.lifecycle == .exhausted
         {
             return true
         }

@@ -36,8 +36,7 @@ struct PhaseChecker: Checker {
             return isOver || !kernel.specification.supervisor.staggeredStartup
                 ? nil : check(scheduler, in: kernel)
         case .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget, .sweep,
-            .reply,
-            .tellManager, .exit:
+            .reply, .loadConfiguration, .adoptSettings, .tellManager, .exit:
             return nil
         }
     }

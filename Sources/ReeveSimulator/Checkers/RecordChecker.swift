@@ -6,23 +6,26 @@ internal import ReeveCore
 struct RecordChecker: Checker {
     let name = "records"
     private var startupEnded = false
-    private var toldReady = 0
+    /// READY=1 is owed: start-up is not over, or a reload was told.
+    private var owesReady = true
     private var toldStopping = 0
 
     mutating func asked(_ effect: Effect, because cause: Event, in kernel: Kernel) -> String? {
         switch effect {
         case .record(let record): return check(record, in: kernel)
         case .tellManager(.ready):
-            toldReady += 1
-            return toldReady > 1 ? "the manager was told twice that start-up is over" : nil
+            defer { owesReady = false }
+            return owesReady ? nil : "the manager was told that reeve is ready, which it was"
+        case .tellManager(.reloading):
+            defer { owesReady = true }
+            return owesReady ? "the manager was told of a reload while it waits for READY=1" : nil
         case .tellManager(.stopping):
             toldStopping += 1
             return toldStopping > 1 ? "the manager was told twice that reeve stops" : nil
         case .exit:
             return toldStopping == 1 ? nil : "reeve leaves and the manager was not told"
         case .spawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget,
-            .sweep, .reply,
-            .tellManager(.status):
+            .sweep, .reply, .loadConfiguration, .adoptSettings, .tellManager(.status):
             return nil
         }
     }

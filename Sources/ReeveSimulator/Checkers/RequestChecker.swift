@@ -44,7 +44,8 @@ struct RequestChecker: Checker {
             asked[position].state = .withdrawn
             waiting.removeAll { $0 == position }
         case .began, .spawned, .spawnFailed, .exited, .surveyed, .signalFailed, .stopCommandFailed,
-            .sampled, .shutdownRequested, .swept, .timePassed:
+            .sampled, .reloadRequested, .configurationLoaded, .configurationRejected,
+            .shutdownRequested, .swept, .timePassed:
             break
         }
         return nil
@@ -68,7 +69,7 @@ struct RequestChecker: Checker {
     ) -> String? {
         let isForNobody =
             request == .startAll && !kernel.specification.schedulers.contains(where: \.enabled)
-        if reply.refusal == nil, reply.outcomes.isEmpty, !isForNobody {
+        if reply.refusal == nil, reply.outcomes.isEmpty, reply.words == nil, !isForNobody {
             return "the reply to \(id.number) tells nothing"
         }
         for outcome in reply.outcomes {
@@ -114,7 +115,7 @@ struct RequestChecker: Checker {
                 return "the reply to \(id.number) says that \(name) was restarted, and it was not"
             }
             return nil
-        case .startAll, .reset, .signal: return nil
+        case .startAll, .reset, .signal, .reload: return nil
         }
     }
 

@@ -50,7 +50,9 @@ struct RestartChecker: Checker {
         case .exited(let run, _, leftovers: _): ended(run, in: kernel)
         case .shutdownRequested: isShuttingDown = true
         case .began, .spawned, .surveyed, .signalFailed, .stopCommandFailed, .sampled, .requested,
-            .requestWithdrawn, .swept, .timePassed:
+            .requestWithdrawn, .reloadRequested, .configurationLoaded, .configurationRejected,
+            .swept,
+            .timePassed:
             break
         }
         return nil
@@ -104,8 +106,7 @@ struct RestartChecker: Checker {
             else { return nil }
             return promise(after, of: SchedulerID(index), in: kernel)
         case .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget, .sweep,
-            .reply,
-            .tellManager, .exit:
+            .reply, .loadConfiguration, .adoptSettings, .tellManager, .exit:
             return nil
         }
     }

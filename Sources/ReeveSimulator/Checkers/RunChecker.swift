@@ -21,7 +21,7 @@ struct RunChecker: Checker {
         switch request {
         case .start(let scheduler, let force), .restart(let scheduler, let force):
             if force { forced[scheduler] = true }
-        case .stop, .reset, .signal, .startAll, .stopAll: break
+        case .stop, .reset, .signal, .startAll, .stopAll, .reload: break
         }
         return nil
     }
@@ -46,7 +46,7 @@ struct RunChecker: Checker {
                 }
             }
             return nil
-        case .reply, .sweep, .tellManager, .exit: return nil
+        case .reply, .sweep, .loadConfiguration, .adoptSettings, .tellManager, .exit: return nil
         }
     }
 

@@ -66,7 +66,9 @@ struct ShutdownChecker: Checker {
             return order(run, in: kernel)
         case .runStopCommand(let run), .kill(let run): return order(run, in: kernel)
         case .exit(let code): return leave(code, in: kernel)
-        case .passSignal, .survey, .sample, .forget, .sweep, .reply, .tellManager: return nil
+        case .passSignal, .survey, .sample, .forget, .sweep, .reply, .loadConfiguration,
+            .adoptSettings, .tellManager:
+            return nil
         }
     }
 

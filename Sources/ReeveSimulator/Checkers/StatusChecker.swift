@@ -8,8 +8,21 @@ struct StatusChecker: Checker {
 
     mutating func turnEnded(_ view: View, in kernel: Kernel) -> String? {
         if view.whole.defects != 0 { return "the status counts a defect" }
-        if view.whole.total != kernel.count {
-            return "the status counts \(view.whole.total) of \(kernel.count) schedulers"
+        if view.whole.total != view.schedulers.count {
+            return "the status counts \(view.whole.total) of \(view.schedulers.count) schedulers"
+        }
+        // One that is no longer configured is shown until it is gone.
+        let shown = Set(view.schedulers.map(\.id.index))
+        for (index, isRemoved) in kernel.isRemoved.enumerated()
+        where !isRemoved && !shown.contains(index) {
+            return "\(kernel.name(SchedulerID(index))) is configured and not shown"
+        }
+        for (index, isRemoved) in kernel.isRemoved.enumerated()
+        where isRemoved && shown.contains(index) {
+            let last = kernel.lastRun(of: SchedulerID(index))
+            if last == nil || last?.forgottenAt != nil {
+                return "\(kernel.name(SchedulerID(index))) is gone and shown"
+            }
         }
         for health in Health.allCases {
             let counted = view.schedulers.filter { $0.health == health }.count
@@ -21,8 +34,7 @@ struct StatusChecker: Checker {
         if view.whole.health != StatusChecker.overall(view.schedulers.map(\.health)) {
             return "the status of all is \(view.whole.health.rawValue)"
         }
-        for (index, status) in view.schedulers.enumerated() {
-            if status.id.index != index { return "the status of scheduler \(index) is another's" }
+        for status in view.schedulers {
             if let sentence = check(status, in: kernel) {
                 return "the status of \(status.name) \(sentence)"
             }

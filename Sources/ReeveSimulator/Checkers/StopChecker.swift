@@ -29,6 +29,7 @@ struct StopChecker: Checker {
         if case .shutdownRequested = event { isShuttingDown = true }
         if case .signalFailed(let run, _, words: _) = event { signalFailed[run] = true }
         guard !isShuttingDown else { return nil }
+        for scheduler in kernel.comingBack(by: event) { stoppedAt[scheduler.index] = nil }
         for scheduler in event.wantedDown(of: kernel.count) {
             stoppedAt[scheduler.index] = stoppedAt[scheduler.index] ?? kernel.now
         }
@@ -59,8 +60,8 @@ struct StopChecker: Checker {
                 return survive(run, in: kernel)
             }
             return nil
-        case .passSignal, .survey, .sample, .forget, .sweep, .reply, .tellManager,
-            .exit:
+        case .passSignal, .survey, .sample, .forget, .sweep, .reply, .loadConfiguration,
+            .adoptSettings, .tellManager, .exit:
             return nil
         }
     }

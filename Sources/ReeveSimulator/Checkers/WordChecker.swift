@@ -20,6 +20,8 @@ struct WordChecker: Checker {
 
     mutating func told(_ event: Event, in kernel: Kernel) -> String? {
         if case .sampled(let run, let reading) = event { readings[run] = reading }
+        // Those begin with a clean slate.
+        for scheduler in kernel.comingBack(by: event) { reapedLast[scheduler] = nil }
         if case .exited(let run, _, leftovers: _) = event, let truth = kernel.run(run) {
             reapedLast[truth.scheduler] = run
         }
@@ -68,7 +70,8 @@ struct WordChecker: Checker {
                 }
             }
         case .began, .surveyed, .signalFailed, .stopCommandFailed, .sampled, .requested,
-            .requestWithdrawn, .shutdownRequested, .swept, .timePassed:
+            .requestWithdrawn, .reloadRequested, .configurationLoaded, .configurationRejected,
+            .shutdownRequested, .swept, .timePassed:
             return nil
         }
     }

@@ -18,8 +18,11 @@ package final class Kernel {
         let happening: Happening
     }
 
-    /// What was configured.
-    package let specification: Specification
+    /// As the core was told last.
+    package internal(set) var specification: Specification
+    /// By scheduler: the core was told last that it is not configured.
+    private(set) var isRemoved: [Bool] = []
+    private var cameBack: [SchedulerID] = []
     /// The present.
     package private(set) var now: Instant
     private(set) var processes: [VirtualProcess] = []
@@ -41,6 +44,7 @@ package final class Kernel {
 
     init(specification: Specification, now: Instant) {
         self.specification = specification
+        isRemoved = specification.schedulers.map { _ in false }
         self.now = now
         runsByScheduler = Array(repeating: [], count: specification.schedulers.count)
     }
@@ -63,6 +67,22 @@ package final class Kernel {
 
     func lastRun(of scheduler: SchedulerID) -> RunTruth? {
         runsByScheduler[scheduler.index].last.map { runs[$0] }
+    }
+
+    /// Takes another configuration. What is not in it keeps its place in the table.
+    func configure(_ new: Specification) {
+        cameBack = []
+        for (index, known) in specification.schedulers.enumerated() {
+            let found = new.schedulers.first { $0.name == known.name }
+            if isRemoved[index], found != nil { cameBack.append(SchedulerID(index)) }
+            isRemoved[index] = found == nil
+            if let found { specification.schedulers[index] = found }
+        }
+    }
+
+    /// The schedulers that are configured again by this, after they were not.
+    func comingBack(by event: Event) -> [SchedulerID] {
+        if case .configurationLoaded = event { cameBack } else { [] }
     }
 
     func specification(of scheduler: SchedulerID) -> SchedulerSpecification {

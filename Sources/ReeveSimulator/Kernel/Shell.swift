@@ -38,11 +38,14 @@ final class Shell {
     /// When the last answer about a run is ready: none may overtake it. By index of run.
     private var readyLast: [Instant] = []
     private(set) var exitCode: Int32?
+    /// What the configuration file says; nil: nothing that can be used.
+    var configuration: Specification?
 
     init(kernel: Kernel, scenario: Scenario) {
         self.kernel = kernel
         self.scenario = scenario
         random = Randomness(seed: scenario.seed, stream: 3)
+        configuration = scenario.specification
     }
 
     var nextReady: Instant? { entries.map(\.ready).min() }
@@ -78,7 +81,12 @@ final class Shell {
             if case .stopping = record.fact, kernel.runs[index].reapedAt == nil {
                 kernel.runs[index].wasStopped = true
             }
-        case .reply, .tellManager: return
+        case .loadConfiguration:
+            let event =
+                configuration.map { Event.configurationLoaded($0) }
+                ?? .configurationRejected(words: "it has errors")
+            post(.event(event, run: nil), ready: kernel.now + delay())
+        case .reply, .tellManager, .adoptSettings: return
         }
     }
 
@@ -258,7 +266,9 @@ final class Shell {
             .surveyed(let run, _, _), .signalFailed(let run, _, _), .stopCommandFailed(let run, _),
             .sampled(let run, _):
             kernel.run(run)?.forgottenAt != nil
-        case .began, .requested, .requestWithdrawn, .shutdownRequested, .swept, .timePassed: false
+        case .began, .requested, .requestWithdrawn, .reloadRequested, .configurationLoaded,
+            .configurationRejected, .shutdownRequested, .swept, .timePassed:
+            false
         }
     }
 
@@ -273,8 +283,10 @@ final class Shell {
             kernel.runs[index].reapedAt = kernel.now
             kernel.runs[index].status = status
             kernel.runs[index].leftBehind = !leftovers.isEmpty
+        case .configurationLoaded(let specification): kernel.configure(specification)
         case .began, .surveyed, .signalFailed, .stopCommandFailed, .sampled, .requested,
-            .requestWithdrawn, .shutdownRequested, .swept, .timePassed:
+            .requestWithdrawn, .reloadRequested, .configurationRejected, .shutdownRequested, .swept,
+            .timePassed:
             return
         }
     }

@@ -28,6 +28,11 @@ extension Scenario {
             let at = Scenario.start + random.span(.zero, faultsEnd - Scenario.start)
             operations.append(Timed(at: at, operation: .wallStep(step)))
         }
+        for number in 0..<random.pick(0, 0, 1, 4) {
+            let at = Scenario.start + random.span(.zero, faultsEnd - Scenario.start)
+            let file = random.chance(20) ? nil : variant(number, &random)
+            operations.append(Timed(at: at, operation: .reload(file)))
+        }
         let end: Instant
         if random.chance(35) {
             end = Scenario.start + random.span(.zero, faultsEnd - Scenario.start)
@@ -51,6 +56,26 @@ extension Scenario {
         }
     }
 
+    /// The configuration with programs that have to be started anew, and words that need nothing.
+    private func variant(_ number: Int, _ random: inout Randomness) -> Specification {
+        var variant = specification
+        for index in variant.schedulers.indices {
+            if random.chance(30) {
+                variant.schedulers[index].program.environment = [
+                    EnvironmentVariable(name: "VARIANT", value: "\(number)")
+                ]
+            }
+            if random.chance(20) { variant.schedulers[index].description = "variant \(number)" }
+        }
+        // One that nobody needs may be gone; it comes back with a later file, or never.
+        let needed = Set(variant.schedulers.flatMap { $0.order.dependencies.map(\.name.text) })
+        let exitWith = variant.supervisor.exitWith?.text
+        variant.schedulers.removeAll {
+            !needed.contains($0.name.text) && $0.name.text != exitWith && random.chance(15)
+        }
+        return variant
+    }
+
     private func request(_ random: inout Randomness) -> Request {
         let scheduler = SchedulerID(random.below(specification.schedulers.count))
         switch random.below(100) {
@@ -60,7 +85,8 @@ extension Scenario {
         case 72..<80: return .reset(scheduler)
         case 80..<88:
             return .signal(scheduler, random.pick(.user1, .hangup, .terminate, .kill, .user2))
-        case 88..<94: return .startAll
+        case 88..<93: return .startAll
+        case 93: return .reload
         default: return .stopAll
         }
     }

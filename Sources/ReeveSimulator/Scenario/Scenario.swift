@@ -12,6 +12,8 @@ package struct Scenario: Sendable {
         case request(RequestID, Request)
         case withdraw(RequestID)
         case shutdown(ShutdownCause)
+        /// The file says this now, and SIGHUP comes; nil: it has errors.
+        indirect case reload(Specification?)
         /// The wall clock is set by this much.
         case wallStep(Duration)
     }

@@ -50,6 +50,7 @@ extension ControlServer {
             return act(on: name, for: client, id: id, view: view) { .signal($0, signal) }
         case .startAll: return Performed(event: ask(.startAll, for: client, own: id))
         case .stopAll: return Performed(event: ask(.stopAll, for: client, own: id))
+        case .reload: return Performed(event: ask(.reload, for: client, own: id))
         case .ping:
             answer(client, ping: id)
             return Performed()
@@ -98,7 +99,7 @@ extension ControlServer {
         let count = min(view.schedulerCount, ControlServer.namesComparedMax)
         let names = (0..<count).lazy.compactMap {
             view.specification(of: SchedulerID($0))?.name.text
-        }
+        }.filter { view.scheduler(named: $0) != nil }
         fail(client, .unknownScheduler(name, among: names, id: id))
         return Performed(isDear: true)
     }
@@ -134,9 +135,9 @@ extension ControlServer {
                 switch log.destination {
                 case .inherit, .none:
                     "no output of \(name) is kept, since log = \"\(log.destination.rawValue)\""
-                case .prefixed where log.tail.count <= 0:
+                case .prefixed where log.tail.count <= 0, .journal where log.tail.count <= 0:
                     "no output of \(name) is kept, since log-tail = 0"
-                case .prefixed:
+                case .prefixed, .journal:
                     "no output of \(name) is kept, since the runtime directory cannot hold tails"
                 }
             fail(client, ControlError(.noLog, why, id: id))

@@ -55,7 +55,8 @@ struct EventRing {
             .exhausted(let words), .started(_, let words), .supervisorStarted(_, _, let words),
             .restartScheduled(_, let words), .dependencyLost(_, _, let words),
             .signalFailed(_, let words), .memoryAbove(_, _, _, let words),
-            .healthChanged(_, _, let words), .exited(_, _, _, let words):
+            .healthChanged(_, _, let words), .exited(_, _, _, let words), .reloadBegan(let words),
+            .reloadFailed(let words):
             return words.utf8.count
         case .spawnFailed(let failure):
             return failure.words.utf8.count
@@ -67,8 +68,13 @@ struct EventRing {
         case .phaseEnded(_, _, let names), .shutdownWaits(let names, _), .waiting(let names),
             .dependencyTimedOut(let names, _):
             return names.count * item
+        case .reloaded(let changes):
+            return changes.words.utf8.count
+                + (changes.added.count + changes.changed.count + changes.removed.count) * item
+        case .configurationChanged(let keys, _):
+            return keys.count * item
         case .phaseBegan, .startupEnded, .shutdownBegan, .becameReady, .overRestartLimit,
-            .completed, .timedOut, .dependencyBack, .stopped, .memoryRecovered:
+            .completed, .timedOut, .dependencyBack, .stopped, .memoryRecovered, .removed:
             return 0
         }
     }

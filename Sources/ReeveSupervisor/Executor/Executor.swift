@@ -25,6 +25,7 @@ final class Executor {
     private let manager: ManagerNotifier
     private let core: CoreCell
     private let view: CoreView
+    private let reader = ConfigurationReader()
     private var outcomes: [Event] = []
     private var spawns = Deque<PendingSpawn>()
     private var spawnsLeft = Executor.spawnsPerTurnMax
@@ -56,6 +57,7 @@ final class Executor {
         var due = output.nextDeadline
         due = earlier(due, control.nextDeadline)
         due = earlier(due, manager.nextDeadline)
+        due = earlier(due, reader.nextDeadline)
         return earlier(due, processes.nextDeadline)
     }
 
@@ -66,9 +68,13 @@ final class Executor {
         while spawnsLeft > 0, let next = spawns.popFirst() { start(next) }
     }
 
-    /// Ends a turn: what it had to say is written in one go.
+    /// Ends a turn: what it had to say is written in one go, and the service manager told what is new.
     func endTurn(at now: Moment) {
         output.flush(at: now)
+        guard manager.isActive else { return }
+        manager.turned(
+            at: now, isInTransition: core.supervisor.isInTransition,
+            status: { core.supervisor.statusLine })
     }
 
     /// What came of the effects since the last call.
@@ -85,13 +91,17 @@ final class Executor {
         let reaping = processes.reap(at: now)
         for run in reaping.ended { output.drain(run, at: now) }
         if let failure = reaping.failure { reportDefect("reaping failed: \(failure)", at: now) }
-        return (reaping.events, reaping.isBounded)
+        let read = reaping.helpers.compactMap { pid, status in
+            reader.ended(pid, status) { notice(.warning, $0, at: now) }
+        }
+        return (reaping.events + read, reaping.isBounded)
     }
 
     /// Does what is due in the components that wait for time.
     func timePassed(at now: Moment) -> [Event] {
         if isDue(output.nextDeadline, at: now) { output.timePassed(at: now) }
         if isDue(manager.nextDeadline, at: now) { manager.timePassed(at: now) }
+        if isDue(reader.nextDeadline, at: now) { reader.timePassed() }
         return isDue(control.nextDeadline, at: now) ? control.timePassed(at: now) : []
     }
 
@@ -136,6 +146,8 @@ final class Executor {
         case .forget(let run): forget(run)
         case .sweep(let signal): outcomes.append(.swept(alive: processes.sweep(signal)))
         case .reply(let id, let reply): control.reply(id, reply, at: now, view: view)
+        case .loadConfiguration: loadConfiguration()
+        case .adoptSettings(let settings): output.adopt(settings)
         case .record(let record): self.record(record)
         case .tellManager(let message): manager.tell(message, at: now)
         case .exit(let code): exitCode = code
@@ -158,6 +170,7 @@ final class Executor {
             let failure = SpawnFailure(errno: 0, words: "there is no such scheduler")
             return outcomes.append(.spawnFailed(pending.run, failure))
         }
+        output.adopt(specification, of: pending.scheduler)
         do throws(SpawnFailure) {
             let streams = try openStreams(pending.run, pending.scheduler)
             let identity = try processes.spawn(
@@ -242,6 +255,13 @@ final class Executor {
         guard let run = processes.table[id] else { return }
         let reading = processes.sample(run) ?? .unreadable("no process of the run is alive")
         outcomes.append(.sampled(id, reading))
+    }
+
+    private func loadConfiguration() {
+        let source = core.supervisor.supervisorSettings.source
+        if let words = reader.begin(source, processes, at: now.monotonic) {
+            outcomes.append(.configurationRejected(words: words))
+        }
     }
 
     private func forget(_ id: RunID) {

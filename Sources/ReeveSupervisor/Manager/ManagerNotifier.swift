@@ -21,6 +21,12 @@ package final class ManagerNotifier {
     /// Tries in a row, without a success between them, after which what waits is given up.
     static let triesMax = 30
 
+    /// A status that has changed is sent at most this often.
+    static let statusInterval = Duration.milliseconds(200)
+    /// How often more time is asked for while reeve starts, reloads or stops, and how much.
+    static let extensionInterval = Duration.seconds(1)
+    static let extensionTime = Duration.seconds(10)
+
     private enum Line {
         /// No manager asked to be told, or it cannot be.
         case none
@@ -36,6 +42,12 @@ package final class ManagerNotifier {
     /// Half of the manager's watchdog timeout; nil where it wants no keep-alive.
     private var keepAliveInterval: Duration?
     private var keepAliveAt: Instant?
+    /// The last status that was sent, and when the next may be.
+    private var lastStatus: String?
+    private var nextStatusAt = Instant.zero
+    private var isStatusDue = false
+    /// When more time is asked for again; nil while nothing is going on.
+    private var extendAt: Instant?
 
     /// Looks for NOTIFY_SOCKET in `environment`; libsystemd itself reads the process's own, which
     /// must hold the same. `say` is called, at most once per cause, with what is missing.
@@ -59,7 +71,14 @@ package final class ManagerNotifier {
     package func tell(_ message: ManagerMessage, at now: Moment) {
         guard line == .open else { return }
         switch message {
-        case .ready: pending.isReady = true
+        case .ready:
+            pending.reloadingSince = nil
+            pending.isReady = true
+            // What `systemctl start` shows next should be so.
+            nextStatusAt = .zero
+        case .reloading:
+            pending.isReady = false
+            pending.reloadingSince = now.monotonic
         case .status(let text): pending.status = ManagerNotifier.oneLine(text)
         case .stopping: pending.isStopping = true
         }
@@ -67,12 +86,35 @@ package final class ManagerNotifier {
         send(at: now)
     }
 
-    /// When `timePassed` is due; nil while nothing waits.
-    package var nextDeadline: Instant? {
-        switch (retryAt, keepAliveAt) {
-        case (let retry?, let keepAlive?): min(retry, keepAlive)
-        case (let retry, let keepAlive): retry ?? keepAlive
+    /// Called after each turn of the loop: keeps the status current, and asks for time as long as
+    /// something is going on that comes to its end by itself. That it comes out of the loop is the point:
+    /// a loop that hangs gets no time.
+    package func turned(at now: Moment, isInTransition: Bool, status: () -> String) {
+        guard line == .open else { return }
+        if now.monotonic >= nextStatusAt {
+            isStatusDue = false
+            let status = status()
+            if status != lastStatus {
+                lastStatus = status
+                nextStatusAt = now.monotonic + ManagerNotifier.statusInterval
+                tell(.status(status), at: now)
+            }
+        } else {
+            isStatusDue = true
         }
+        guard isInTransition else {
+            extendAt = nil
+            return
+        }
+        if let extendAt, now.monotonic < extendAt { return }
+        extendAt = now.monotonic + ManagerNotifier.extensionInterval
+        pending.needsTime = true
+        send(at: now)
+    }
+
+    /// When `timePassed`, or another turn, is due; nil while nothing waits.
+    package var nextDeadline: Instant? {
+        [retryAt, keepAliveAt, extendAt, isStatusDue ? nextStatusAt : nil].compactMap(\.self).min()
     }
 
     /// Sends what is due.
@@ -109,13 +151,27 @@ private struct Pending {
     var isStopping = false
     /// The keep-alive is due.
     var isAlive = false
+    /// When the reload began; CLOCK_MONOTONIC, as the manager wants to know.
+    var reloadingSince: Instant?
+    /// More time is needed.
+    var needsTime = false
 
-    var isEmpty: Bool { !isReady && status == nil && !isStopping && !isAlive }
+    var isEmpty: Bool {
+        !isReady && status == nil && !isStopping && !isAlive && reloadingSince == nil && !needsTime
+    }
 
     /// One datagram of sd_notify(3).
     var text: String {
         var fields: [String] = []
         if isReady { fields.append("READY=1") }
+        if let reloadingSince {
+            fields.append("RELOADING=1")
+            fields.append("MONOTONIC_USEC=\(reloadingSince.nanoseconds / 1_000)")
+        }
+        if needsTime {
+            let time = ManagerNotifier.extensionTime.nanoseconds / 1_000
+            fields.append("EXTEND_TIMEOUT_USEC=\(time)")
+        }
         if let status { fields.append("STATUS=" + status) }
         if isStopping { fields.append("STOPPING=1") }
         if isAlive { fields.append("WATCHDOG=1") }
@@ -166,6 +222,8 @@ private struct Pending {
                 pending = Pending()
                 retryAt = nil
                 keepAliveAt = nil
+                extendAt = nil
+                isStatusDue = false
                 return
             }
             tries += 1

@@ -11,6 +11,8 @@ final class Capture {
     let origin: LineOrigin
     /// The run's id as text; empty where the format does not need it.
     let runText: [UInt8]
+    /// Its lines are entries of the journal.
+    let goesToJournal: Bool
     var splitter = LineSplitter()
     /// When an unfinished line is handed on as it is.
     var flushAt: Instant?
@@ -21,13 +23,14 @@ final class Capture {
 
     init(
         descriptor: consuming FileDescriptor, token: Token, scheduler: SchedulerID,
-        origin: LineOrigin, runText: [UInt8]
+        origin: LineOrigin, runText: [UInt8], goesToJournal: Bool
     ) {
         self.descriptor = descriptor
         self.token = token
         self.scheduler = scheduler
         self.origin = origin
         self.runText = runText
+        self.goesToJournal = goesToJournal
     }
 
     /// The nearer of both deadlines.

@@ -39,9 +39,10 @@ package final class OutputHub {
     var onTailGrown: ((SchedulerID) -> Void)?
 
     private let epoll: Epoll
-    private let settings: SupervisorSettings
-    private let schedulers: [SchedulerSpecification]
+    private var settings: SupervisorSettings
+    private var schedulers: [SchedulerSpecification]
     private let isJournal: Bool
+    private let journal = JournalLink()
     private let stdout: Outlet
     private let stderr: Outlet
     private(set) var tails: Tails
@@ -99,6 +100,23 @@ package final class OutputHub {
     /// Pipes that are open.
     var openPipes: Int { captures.count }
 
+    /// Takes other settings of reeve's own log, from the next line on.
+    package func adopt(_ settings: SupervisorSettings) {
+        self.settings = settings
+    }
+
+    /// Takes what a scheduler's output is to become, from its next run on; `scheduler` may be one more
+    /// than there were. To be called before each `open`.
+    package func adopt(_ specification: SchedulerSpecification, of scheduler: SchedulerID) {
+        if scheduler.index == schedulers.count {
+            schedulers.append(specification)
+        } else if schedulers.indices.contains(scheduler.index) {
+            guard schedulers[scheduler.index] != specification else { return }
+            schedulers[scheduler.index] = specification
+        }
+        tails.adopt(specification, of: scheduler)
+    }
+
     // MARK: - A run's life
 
     /// Makes what a new run's streams are connected to. Throws EMFILE or ENFILE, with nothing kept.
@@ -109,7 +127,7 @@ package final class OutputHub {
         switch schedulers[scheduler.index].log.destination {
         case .inherit: return ChildStreams(stdout: .inherit, stderr: .inherit)
         case .none: return ChildStreams(stdout: .null, stderr: .null)
-        case .prefixed:
+        case .prefixed, .journal:
             let earlier = capturesOfRun[run]?.count ?? 0
             let out = try capture(.stdout, of: run, scheduler)
             do throws(Errno) {
@@ -254,10 +272,16 @@ package final class OutputHub {
 
     private func write(_ record: Record, to outlet: Outlet, at now: Moment) {
         guard record.level <= settings.logLevel else { return }
+        if settings.logFormat == .journal {
+            let isSent = journal.send(record, at: now)
+            noteJournal()
+            if isSent { return }
+        }
         stamp.update(to: record.at)
         outlet.append(own: true, at: now) { line in
             switch settings.logFormat {
-            case .text: LogText.record(record, time: stamp.bytes, journal: isJournal, to: &line)
+            case .text, .journal:
+                LogText.record(record, time: stamp.bytes, journal: isJournal, to: &line)
             case .json: LogText.recordJSON(record, time: stamp.bytes, to: &line)
             }
         }
@@ -294,7 +318,9 @@ package final class OutputHub {
             let capture = Capture(
                 descriptor: readEnd, token: captures.reserve(), scheduler: scheduler,
                 origin: origin,
-                runText: runText)
+                runText: runText,
+                goesToJournal: settings.logFormat == .journal
+                    || schedulers[scheduler.index].log.destination == .journal)
             captures.insert(capture)
             do throws(Errno) {
                 try epoll.add(capture.descriptor, token: capture.token, interest: .readable)
@@ -353,9 +379,20 @@ package final class OutputHub {
 
     private func emit(_ line: OutputLine, of capture: Capture, to outlet: Outlet, at now: Moment) {
         let time = stamp.bytes
+        defer {
+            if tails.has(capture.scheduler) {
+                LogText.tailLine(
+                    line, stream: capture.origin.stream, time: time, to: &tailLines)
+            }
+        }
+        if capture.goesToJournal {
+            let isSent = journal.send(line, from: capture.origin, at: now)
+            noteJournal()
+            if isSent { return }
+        }
         outlet.append(at: now) { buffer in
             switch settings.logFormat {
-            case .text:
+            case .text, .journal:
                 LogText.childLine(
                     line, from: capture.origin, coloured: outlet.isColoured, to: &buffer)
             case .json:
@@ -363,8 +400,11 @@ package final class OutputHub {
                     line, from: capture.origin, run: capture.runText, time: time, to: &buffer)
             }
         }
-        guard tails.has(capture.scheduler) else { return }
-        LogText.tailLine(line, stream: capture.origin.stream, time: time, to: &tailLines)
+    }
+
+    /// What is to be said of the journal comes with the next `settle`.
+    private func noteJournal() {
+        if let sentence = journal.takeSentence() { sentences.append(sentence) }
     }
 
     private func keepTail(of capture: Capture) {

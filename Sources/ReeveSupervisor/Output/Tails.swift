@@ -77,7 +77,9 @@ final class Tails {
     static let openMax = 512
 
     private let directory: String?
-    private let tails: [Tail?]
+    private var tails: [Tail?]
+    /// What each asked for, in bytes.
+    private var wanted: [Int64]
     /// Tails with an open file, the one opened first at the front.
     private var opened: [Int] = []
     private let say: (String) -> Void
@@ -87,12 +89,35 @@ final class Tails {
     {
         self.directory = directory
         self.say = say
-        let wanted = schedulers.map { Tails.isKept($0.log) ? max(0, $0.log.tail.count) : 0 }
+        let wanted = schedulers.map { Tails.wanted(by: $0.log) }
+        self.wanted = wanted
         let sum = wanted.map(Bytes.init).reduce(.zero, +).count
         tails = zip(schedulers, wanted).map { scheduler, size in
             guard directory != nil, size > 0 else { return nil }
             return Tail(name: scheduler.name, capacity: Tails.share(of: size, sum: sum))
         }
+    }
+
+    /// Other settings, or one scheduler more. Tails that are kept already keep their size.
+    func adopt(_ specification: SchedulerSpecification, of scheduler: SchedulerID) {
+        let size = Tails.wanted(by: specification.log)
+        while tails.count <= scheduler.index {
+            tails.append(nil)
+            wanted.append(0)
+        }
+        guard wanted[scheduler.index] != size else { return }
+        wanted[scheduler.index] = size
+        tails[scheduler.index]?.close()
+        opened.removeAll { $0 == scheduler.index }
+        let sum = wanted.map(Bytes.init).reduce(.zero, +).count
+        let isKept = directory != nil && size > 0
+        tails[scheduler.index] =
+            isKept
+            ? Tail(name: specification.name, capacity: Tails.share(of: size, sum: sum)) : nil
+    }
+
+    private static func wanted(by log: LogSettings) -> Int64 {
+        isKept(log) ? max(0, log.tail.count) : 0
     }
 
     /// Evenly: each gets the same part of what it asked for where all together ask for too much.
@@ -105,7 +130,7 @@ final class Tails {
 
     private static func isKept(_ log: LogSettings) -> Bool {
         switch log.destination {
-        case .prefixed: true
+        case .prefixed, .journal: true
         case .inherit, .none: false
         }
     }

@@ -15,7 +15,8 @@ struct ChildEnvironment {
     /// crash reporter, its own role, and the run that reeve itself may be (one reeve below
     /// another).
     private static let withheld: Set<String> = [
-        "NOTIFY_SOCKET", "CREDENTIALS_DIRECTORY", "SWIFT_BACKTRACE", journalStreamName,
+        "NOTIFY_SOCKET", "CREDENTIALS_DIRECTORY", "RUNTIME_DIRECTORY", "STATE_DIRECTORY",
+        "SWIFT_BACKTRACE", journalStreamName,
         "REEVE_ROLE", runIdentifierName, runPathName, "REEVE_SCHEDULER", "REEVE_ATTEMPT",
         "REEVE_SCHEDULED_AT",
     ]

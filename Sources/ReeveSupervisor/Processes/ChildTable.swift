@@ -45,6 +45,8 @@ struct ChildTable {
         case stopCommand(Run)
         /// A process that came to reeve when its parent died, with evidence for a run.
         case member(Run)
+        /// A process of reeve's own, which belongs to no run.
+        case helper
         /// A process that came to reeve without evidence, or whose run has been forgotten.
         case orphan
     }
@@ -88,6 +90,11 @@ struct ChildTable {
         run.sessions.append(process.pid)
         children[process.pid] = .stopCommand(run)
         sessions[process.pid] = run
+        known[process.pid] = nil
+    }
+
+    mutating func addHelper(_ process: ProcessIdentity) {
+        children[process.pid] = .helper
         known[process.pid] = nil
     }
 
@@ -149,6 +156,8 @@ struct ChildTable {
             run.stopCommand = nil
         case .member(let run):
             drop(pid, of: run)
+        case .helper:
+            break
         case .orphan:
             orphansReaped &+= 1
         }

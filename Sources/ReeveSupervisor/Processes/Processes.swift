@@ -49,6 +49,8 @@ final class Processes {
         var events: [Event] = []
         /// The runs whose leaders were reaped.
         var ended: [RunID] = []
+        /// Reeve's own processes that have ended.
+        var helpers: [(pid: PID, status: ExitStatus)] = []
         /// There may be more; reap again in the next turn.
         var isBounded = false
         /// The kernel refused: a defect of reeve.
@@ -101,6 +103,8 @@ final class Processes {
             if !run.hasLeader { held.diminished.append(run) }
         case .member(let run):
             if !run.hasLeader { held.diminished.append(run) }
+        case .helper:
+            reaping.helpers.append((reaped.pid, reaped.status))
         case .orphan, nil:
             break
         }

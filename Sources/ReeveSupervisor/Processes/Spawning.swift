@@ -25,6 +25,24 @@ extension Processes {
         table.addStopCommand(process, to: run)
     }
 
+    /// Starts this binary in another role, with reeve's own environment. It has to end by itself or be
+    /// killed; its end is in `Reaping.helpers`.
+    func spawnHelper(
+        role: String, arguments: [String], streams: borrowing ChildStreams
+    ) throws(SpawnFailure) -> ProcessIdentity {
+        var block = EnvironmentBlock.current()
+        do {
+            try block.set("REEVE_ROLE", role)
+        } catch {
+            throw SpawnFailure(errno: 0, words: error.words)
+        }
+        let request = try SpawnRequest(
+            arguments: ["/proc/self/exe"] + arguments, environment: block)
+        let process = try spawner.spawn(request, streams: streams).identity
+        table.addHelper(process)
+        return process
+    }
+
     private func start(
         _ arguments: [String], _ specification: SchedulerSpecification, run: RunID, mainPID: PID?,
         streams: borrowing ChildStreams

@@ -9,6 +9,8 @@ final class Assembly {
     private let runtime: RuntimeDirectory
     private let state: StateDirectory
     private let loop: EventLoop
+    /// The control socket's file is reeve's own to remove.
+    private let ownsSocket: Bool
 
     /// Everything up to the first turn. Throws where reeve cannot do without; says what it does
     /// without.
@@ -26,6 +28,7 @@ final class Assembly {
         runtime = try RuntimeDirectory.take(settings, group: group, notices: &notices)
         state = try StateDirectory.take(settings, random: Host.random, notices: &notices)
         let tails = runtime.tails(notices: &notices)
+        let activated = ActivationSocket.take(&notices)
         let parts: Parts
         do throws(SystemFailure) {
             parts = try Parts(
@@ -36,11 +39,17 @@ final class Assembly {
         for notice in notices { parts.output.notice(notice.level, notice.words, at: parts.start) }
         parts.endEarlierRuns(of: state)
         let listener: FileDescriptor
-        do throws(SystemFailure) {
-            listener = try UnixSocket.listen(
-                at: runtime.socketPath, mode: settings.controlMode, group: group)
-        } catch {
-            throw StartFailure(error)
+        if let activated {
+            listener = activated
+            ownsSocket = false
+        } else {
+            ownsSocket = true
+            do throws(SystemFailure) {
+                listener = try UnixSocket.listen(
+                    at: runtime.socketPath, mode: settings.controlMode, group: group)
+            } catch {
+                throw StartFailure(error)
+            }
         }
         do throws(Errno) {
             let control = try ControlServer(
@@ -56,7 +65,7 @@ final class Assembly {
     /// Supervises until everything has ended. Returns reeve's exit code.
     func run() -> Int32 {
         let code = loop.run()
-        UnixSocket.remove(runtime.socketPath)
+        if ownsSocket { UnixSocket.remove(runtime.socketPath) }
         return code
     }
 }

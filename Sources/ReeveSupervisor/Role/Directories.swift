@@ -53,6 +53,9 @@ struct RuntimeDirectory: ~Copyable {
         if let path = settings.runtimeDirectory {
             return try take(path, group, why: "as configured", &notices)
         }
+        if let path = serviceDirectory("RUNTIME_DIRECTORY") {
+            return try take(path, group, why: "the service manager's", &notices)
+        }
         let candidates = RuntimePaths.directories(
             xdgRuntimeDirectory: Environment.value(of: "XDG_RUNTIME_DIR"), uid: Host.user)
         var refusals: [String] = []
@@ -120,6 +123,16 @@ struct RuntimeDirectory: ~Copyable {
     }
 }
 
+/// The directory that a service manager made for reeve (`RuntimeDirectory=`, `StateDirectory=`,
+/// systemd.exec(5)): the first of the list that is separated by colons; nil where there is none.
+private func serviceDirectory(_ variable: String) -> String? {
+    let list = Environment.value(of: variable) ?? ""
+    guard let path = list.split(separator: ":").first, path.utf8.first == UInt8(ascii: "/") else {
+        return nil
+    }
+    return String(path)
+}
+
 /// The state directory, or what stands in for it.
 struct StateDirectory: ~Copyable {
     /// The directory's own id: half of every run id.
@@ -151,6 +164,7 @@ struct StateDirectory: ~Copyable {
     }
 
     private static func defaults() -> [String] {
+        if let path = serviceDirectory("STATE_DIRECTORY") { return [path] }
         if Host.user == 0 { return ["/var/lib/reeve"] }
         if let path = absolute(Environment.value(of: "XDG_STATE_HOME")) {
             return [joined(path, "reeve")]

@@ -141,6 +141,27 @@ struct StopAllCommand: ParsableCommand {
     }
 }
 
+/// `reeve reload`.
+struct ReloadCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "reload",
+        abstract: "Read the configuration again and bring about what changed.",
+        discussion: """
+            Schedulers that did not change go on untouched. Changed ones are stopped and started, or \
+            take their new settings as they run where that is possible (restart rules, memory, stop, \
+            order); new ones are started, and those that are gone are stopped. A file with errors \
+            changes nothing: the errors are printed and the exit code is 1. SIGHUP does the same.
+
+              $ reeve reload
+            """)
+
+    @OptionGroup var connection: ConnectionOptions
+
+    mutating func run() throws {
+        try perform([.reload], connection)
+    }
+}
+
 /// `reeve signal`.
 struct SignalCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -182,6 +203,7 @@ private func perform(_ operations: [ControlOperation], _ connection: ConnectionO
     var broken: ClientError?
     do throws(ClientError) {
         try client.perform(operations) { _, answer in
+            if let summary = answer.summary { lines += summary.printable + "\n" }
             for outcome in answer.outcomes {
                 let line = "\(outcome.name): \(outcome.message)"
                 if outcome.result == .failed {

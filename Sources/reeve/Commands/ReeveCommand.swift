@@ -30,7 +30,10 @@ struct ReeveCommand: ParsableCommand {
         version: Version.text,
         groupedSubcommands: [
             CommandGroup(
-                name: "Run", subcommands: [RunCommand.self, InitCommand.self, CheckCommand.self]),
+                name: "Run",
+                subcommands: [
+                    RunCommand.self, InitCommand.self, CheckCommand.self, UnitCommand.self,
+                ]),
             CommandGroup(
                 name: "Look",
                 subcommands: [
@@ -42,6 +45,7 @@ struct ReeveCommand: ParsableCommand {
                 subcommands: [
                     StartCommand.self, StopCommand.self, RestartCommand.self, ResetCommand.self,
                     StartAllCommand.self, StopAllCommand.self, SignalCommand.self,
+                    ReloadCommand.self,
                 ]),
         ])
 }

@@ -39,6 +39,8 @@ struct RunCommand: ParsableCommand {
             let memory = try Memfd.sealed(name: "reeve-specification", contents: handover.span)
             try memory.setKeptOnExec(true)
             var environment = EnvironmentBlock.current()
+            // Its handler would hold up the end that a watchdog of the service manager brings about.
+            try environment.set("SWIFT_BACKTRACE", "enable=no")
             try environment.set(Role.variable, Role.supervisor(specification: memory.number))
             let errno = SelfExecution.replace(
                 arguments: SelfExecution.arguments(), environment: environment)

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A new configuration for a reeve that runs. The file is read elsewhere; here two specifications are
+// compared and what differs is brought about by the ordinary rules: what is new starts with its phase,
+// what changed is stopped and started, what is gone is stopped and dropped, the rest is not touched.
+// A scheduler's id is its place in the table for as long as reeve lives: one that is gone leaves its
+// place empty, which a scheduler of the same name takes again.
+
+/// A configuration that is being read.
+struct Reload: Equatable, Sendable {
+    /// Who waits for it.
+    var requests: [RequestID]
+    /// Asked for again since the reading began; by whom. nil: it was not.
+    var next: [RequestID]?
+}
+
+extension Supervisor {
+    /// Asks for the configuration to be read. What was asked for while one is being read is done after it:
+    /// the file may have changed since.
+    mutating func requestReload(_ request: RequestID?, because reason: String, _ turn: inout Turn) {
+        guard shutdown == nil else { return }
+        let asking = request.map { [$0] } ?? []
+        guard reload == nil else {
+            let earlier = reload?.next ?? []
+            reload?.next = earlier + asking
+            return
+        }
+        reload = Reload(requests: asking)
+        turn.record(.reloadBegan(reason: reason))
+        // Before READY=1 the manager waits for that; a reload is not its business then.
+        if startup.hasAnnouncedReady { turn.effects.append(.tellManager(.reloading)) }
+        turn.effects.append(.loadConfiguration)
+    }
+
+    mutating func withdrawReload(_ id: RequestID) {
+        reload?.requests.removeAll { $0 == id }
+        reload?.next?.removeAll { $0 == id }
+    }
+
+    /// A shutdown answers everyone who waits for a reload, too.
+    mutating func refuseReload(_ turn: inout Turn) {
+        guard let reload else { return }
+        for id in reload.requests + (reload.next ?? []) {
+            turn.effects.append(.reply(id, Reply(refusal: .shuttingDown, outcomes: [])))
+        }
+        self.reload?.requests = []
+        self.reload?.next = nil
+    }
+
+    /// The file could not be used: nothing changes.
+    mutating func configurationRejected(_ words: String, _ turn: inout Turn) {
+        guard let current = reload else { return defect("a configuration nobody asked for", &turn) }
+        turn.record(.reloadFailed(words))
+        for id in current.requests {
+            let reply = Reply(refusal: .configuration, outcomes: [], words: words)
+            turn.effects.append(.reply(id, reply))
+        }
+        endReload(current, &turn)
+    }
+
+    mutating func configurationLoaded(_ new: Specification, _ turn: inout Turn) {
+        guard let current = reload else { return defect("a configuration nobody asked for", &turn) }
+        guard shutdown == nil else {
+            reload = nil
+            return
+        }
+        let changes = SpecificationChanges(from: specificationInForce, to: new)
+        turn.record(.reloaded(changes))
+        let concerned = adopt(new, changes, &turn)
+        for id in current.requests {
+            wait(id, .reloaded, concerned, words: "reloaded: \(changes.words)", &turn)
+        }
+        endReload(current, &turn)
+    }
+
+    private mutating func endReload(_ ended: Reload, _ turn: inout Turn) {
+        reload = nil
+        guard shutdown == nil else { return }
+        if startup.hasAnnouncedReady { turn.effects.append(.tellManager(.ready)) }
+        guard let next = ended.next else { return }
+        requestReload(nil, because: "asked for again meanwhile", &turn)
+        reload?.requests = next
+    }
+
+    /// What was configured last, the schedulers in the order of the table.
+    var specificationInForce: Specification {
+        Specification(
+            supervisor: settings,
+            schedulers: schedulers.filter { !$0.isRemoved }.map(\.configured))
+    }
+
+    // MARK: Bringing it about
+
+    /// Returns the schedulers that are started or stopped by it.
+    private mutating func adopt(
+        _ new: Specification, _ changes: SpecificationChanges, _ turn: inout Turn
+    ) -> [SchedulerID] {
+        if settings != settings.adopting(new.supervisor) {
+            settings = settings.adopting(new.supervisor)
+            turn.effects.append(.adoptSettings(settings))
+        }
+        var concerned: [SchedulerID] = []
+        for name in changes.removed {
+            guard let id = idsByName[name.text] else { continue }
+            if schedulers[id.index].lifecycle.isLive { concerned.append(id) }
+            remove(id, &turn)
+        }
+        let changesByName = Dictionary(
+            changes.changed.map { ($0.name.text, $0) }, uniquingKeysWith: { first, _ in first })
+        for scheduler in new.schedulers {
+            guard let id = idsByName[scheduler.name.text] else {
+                let id = add(scheduler)
+                if scheduler.enabled { concerned.append(id) }
+                continue
+            }
+            if schedulers[id.index].isRemoved {
+                revive(id, scheduler)
+                if scheduler.enabled { concerned.append(id) }
+            } else if let change = changesByName[scheduler.name.text] {
+                if self.change(id, to: scheduler, change, &turn) { concerned.append(id) }
+            }
+        }
+        rearrange(&turn)
+        return concerned.sorted()
+    }
+
+    /// The graph is another: everyone looks at it anew, and what waits for a phase gets one.
+    private mutating func rearrange(_ turn: inout Turn) {
+        for index in schedulers.indices {
+            schedulers[index].forceTimeout = settings.forceTimeout
+            // What has gone for good orders nothing any more.
+            if schedulers[index].isDropped {
+                schedulers[index].specification.order.dependencies = []
+            }
+        }
+        plan = StartPlan(schedulers.map(\.specification))
+        for id in plan.unstartable where !schedulers[id.index].lifecycle.isLive {
+            let names = plan.cycle.map(\.text).joined(separator: " -> ")
+            schedulers[id.index].enter(
+                .stopped(.unstartable("its dependencies form a cycle: \(names)")))
+        }
+        for index in schedulers.indices {
+            if case .stopped(.unstartable) = schedulers[index].lifecycle,
+                !plan.unstartable.contains(SchedulerID(index))
+            {
+                schedulers[index].enter(.stopped(.notStarted))
+                if schedulers[index].specification.enabled { queueForPhase(SchedulerID(index)) }
+            }
+            touch(SchedulerID(index))
+        }
+        if startup.phase == nil {
+            beginNextPhase(&turn)
+        } else if !settings.staggeredStartup {
+            for index in schedulers.indices
+            where schedulers[index].lifecycle == .waitingForPhase {
+                wantStart(SchedulerID(index), &turn)
+            }
+        }
+    }
+
+    private mutating func add(_ specification: SchedulerSpecification) -> SchedulerID {
+        let id = SchedulerID(schedulers.count)
+        schedulers.append(
+            Scheduler(
+                id: id, specification, seed: seed, forceTimeout: settings.forceTimeout))
+        idsByName[specification.name.text] = id
+        let view = SchedulerView(of: schedulers[id.index])
+        views.append(view)
+        counts.add(view.health)
+        deadlines.add()
+        startup.isAwaited.append(false)
+        begin(id)
+        return id
+    }
+
+    private mutating func begin(_ id: SchedulerID) {
+        schedulers[id.index].startReason = "added to the configuration"
+        touch(id)
+        if schedulers[id.index].configured.enabled { queueForPhase(id) }
+    }
+
+    /// Its place is taken again. What of the old one is still being stopped is waited for.
+    private mutating func revive(_ id: SchedulerID, _ specification: SchedulerSpecification) {
+        guard schedulers[id.index].isDropped else {
+            schedulers[id.index].isRemoved = false
+            schedulers[id.index].replacement = specification
+            schedulers[id.index].specification.order = specification.order
+            if specification.enabled { schedulers[id.index].desired = .up }
+            return touch(id)
+        }
+        let lastSpawn = schedulers[id.index].lastSpawn
+        schedulers[id.index] = Scheduler(
+            id: id, specification, seed: seed, forceTimeout: settings.forceTimeout)
+        schedulers[id.index].lastSpawn = lastSpawn
+        begin(id)
+    }
+
+    private mutating func remove(_ id: SchedulerID, _ turn: inout Turn) {
+        schedulers[id.index].isRemoved = true
+        takeDown(id, &turn)
+    }
+
+    /// Wanted down by the configuration: dependents that cannot be without it go first, as always.
+    private mutating func takeDown(_ id: SchedulerID, _ turn: inout Turn) {
+        touch(id)
+        schedulers[id.index].desired = .down
+        switch schedulers[id.index].lifecycle {
+        case .starting, .running:
+            schedulers[id.index].pendingStop = .reconfigured
+            for dependent in plan.dependents[id.index] { touch(dependent) }
+        case .stopping, .stopped(.survivors): break
+        case .stopped, .waitingForPhase, .waitingForDependencies, .backingOff, .exhausted,
+            .completed:
+            schedulers[id.index].enter(.stopped(.disabled))
+        }
+    }
+
+    /// Returns whether anything is started or stopped by it.
+    private mutating func change(
+        _ id: SchedulerID, to new: SchedulerSpecification, _ change: SpecificationChanges.Change,
+        _ turn: inout Turn
+    ) -> Bool {
+        let wasEnabled = schedulers[id.index].configured.enabled
+        schedulers[id.index].record(
+            .configurationChanged(keys: change.keys, restarts: change.needsRestart),
+            run: schedulers[id.index].lifecycle.run?.id, in: &turn)
+        touch(id)
+        if wasEnabled && !new.enabled {
+            let isLive = schedulers[id.index].lifecycle.isLive
+            schedulers[id.index].adopt(new, needsRestart: change.needsRestart, at: turn.now)
+            takeDown(id, &turn)
+            return isLive
+        }
+        schedulers[id.index].adopt(new, needsRestart: change.needsRestart, at: turn.now)
+        if !wasEnabled && new.enabled && schedulers[id.index].desired != .up {
+            if schedulers[id.index].lifecycle.isLive {
+                schedulers[id.index].desired = .up
+            } else {
+                schedulers[id.index].startReason = "enabled in the configuration"
+                queueForPhase(id)
+            }
+            return true
+        }
+        guard change.needsRestart, schedulers[id.index].desired == .up else { return false }
+        restart(id, change.keys, &turn)
+        return true
+    }
+
+    private mutating func restart(_ id: SchedulerID, _ keys: [String], _ turn: inout Turn) {
+        let reason = "its configuration changed: \(listed(keys))"
+        switch schedulers[id.index].lifecycle {
+        case .starting, .running:
+            // One that is to be stopped anyway comes back, if at all, with the new settings.
+            guard schedulers[id.index].pendingStop == nil else { return }
+            schedulers[id.index].beginStop(.reconfigured, reason: reason, &turn)
+        case .backingOff, .exhausted, .completed:
+            schedulers[id.index].resetFailures(reason: "its configuration changed", &turn)
+            schedulers[id.index].restartWindow.clear()
+            schedulers[id.index].startReason = "its configuration changed"
+            wantStart(id, &turn)
+        case .stopped, .waitingForPhase, .waitingForDependencies, .stopping:
+            // Its next start has the new settings.
+            break
+        }
+    }
+}
+
+extension Scheduler {
+    /// What the file says, which is not yet in force while the last run under other settings is ended.
+    var configured: SchedulerSpecification { replacement ?? specification }
+
+    /// It is no longer configured and nothing of it is left: its place in the table is empty.
+    var isDropped: Bool {
+        guard isRemoved, !lifecycle.isLive else { return false }
+        if case .stopped(.survivors) = lifecycle { return false }
+        return true
+    }
+
+    /// Takes new settings: at once, or when what runs under the old ones is over. The order is everyone's
+    /// business and changes for all at the same time.
+    mutating func adopt(_ new: SchedulerSpecification, needsRestart: Bool, at now: Moment) {
+        if let owed = owesRestart, !new.order.dependencies.contains(where: { $0.name == owed }) {
+            owesRestart = nil
+        }
+        if lifecycle.isLive && (needsRestart || replacement != nil) {
+            replacement = new
+            specification.order = new.order
+            return
+        }
+        specification = new
+        replacement = nil
+        let first = new.memory.isWatched ? firstSample(after: now.monotonic) : nil
+        updateRun {
+            $0.nextSample = first == nil || $0.leader == nil ? nil : $0.nextSample ?? first
+        }
+    }
+
+    /// Nothing runs under the old settings any more.
+    mutating func adoptReplacement() {
+        guard let replacement else { return }
+        specification = replacement
+        self.replacement = nil
+    }
+}

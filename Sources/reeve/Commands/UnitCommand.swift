@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import Glibc
+internal import ReeveConfiguration
+
+/// `reeve unit`.
+struct UnitCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "unit",
+        abstract: "Print a systemd unit that runs a configuration.",
+        discussion: """
+            The unit fits the configuration: its time limits are those of the file with some room, and \
+            its directories are made by systemd where the file names none. It sets nothing that the \
+            schedulers would inherit.
+
+              $ reeve unit /etc/reeve/web.toml > /etc/systemd/system/web.service
+            """)
+
+    @Argument(help: ArgumentHelp("The configuration.", valueName: "config"))
+    var config: String?
+
+    mutating func run() throws {
+        let (specification, source) = try ConfigurationFile.find(config).load()
+        let path = try absolutePath(source)
+        let program = try absolutePath("/proc/self/exe")
+        let output = Output()
+        try output.write(UnitText.unit(for: specification, path: path, program: program))
+        try output.flush()
+    }
+}
+
+/// The file itself, whatever links lead to it.
+private func absolutePath(_ path: String) throws(Exit) -> String {
+    guard let real = unsafe realpath(path, nil) else {
+        throw .system("\(path): cannot be found")
+    }
+    defer { unsafe free(real) }
+    return unsafe String(cString: real)
+}

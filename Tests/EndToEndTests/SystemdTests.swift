@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// reeve under a real systemd, which is booted in namespaces of its own (Tests/Fixtures/Systemd/boot). Each
+// test is a script that runs beside it; its first line that fails ends it, with what reeve said.
+
+import Foundation
+import ReeveTestSupport
+import Testing
+
+@Suite(.serialized) struct SystemdTests {
+    /// What every script begins with.
+    private static let prelude = """
+        fail() {
+            echo "FAILED: $*"
+            systemctl status reeve --no-pager
+            journalctl --no-pager -n 40
+            exit 1
+        }
+        eventually() { # SECONDS COMMAND...
+            local end=$((SECONDS + $1))
+            shift
+            until "$@"; do
+                [ $SECONDS -lt $end ] || fail "not in time: $*"
+                sleep 0.1
+            done
+        }
+        show() { systemctl show reeve -P "$1"; }
+        shows() { [ "$(show "$1")" = "$2" ]; }
+        pids() { cat /sys/fs/cgroup/system.slice/reeve.service/cgroup.procs 2>/dev/null; }
+        said() { journalctl -u reeve --no-pager -o cat | grep -q -- "$1"; }
+        dropin() {
+            mkdir -p /etc/systemd/system/reeve.service.d
+            printf '[Service]\\n%s\\n' "$@" >/etc/systemd/system/reeve.service.d/test-$RANDOM.conf
+            systemctl daemon-reload
+        }
+
+        """
+
+    /// Boots, runs the script, and fails with all that it printed where it fails.
+    private func boot(_ configuration: String, _ script: String) async throws {
+        let place = try Place()
+        defer { place.remove() }
+        let root = URL(fileURLWithPath: place.file("root"))
+        let files = FileManager.default
+        for folder in ["usr/bin", "etc/reeve", "etc/systemd/system"] {
+            try files.createDirectory(
+                at: root.appendingPathComponent(folder), withIntermediateDirectories: true)
+        }
+        try files.createSymbolicLink(
+            atPath: root.path + "/usr/bin/reeve", withDestinationPath: Tree.product("reeve"))
+        for unit in ["reeve.service", "reeve@.service", "reeve.socket"] {
+            try files.copyItem(
+                atPath: "\(Tree.root)/units/\(unit)",
+                toPath: root.path + "/etc/systemd/system/" + unit)
+        }
+        try place.write("root/etc/reeve/reeve.toml", configuration + "\n")
+        let units = "units=\(Tree.root)/units console=\(place.file("console"))\n"
+        try place.write("script", Self.prelude + units + script)
+        let boot = try Guarded(
+            [Tree.root + "/Tests/Fixtures/Systemd/boot", place.directory, place.file("script")],
+            directory: place.directory, name: "boot")
+        let ending = try await boot.ended(within: 170)
+        if ending == .exit(77) {
+            return withKnownIssue("a real systemd cannot be booted here", isIntermittent: true) {
+                Issue.record("\(boot.errors)")
+            }
+        }
+        #expect(ending == .exit(0), "\(boot.output.suffix(8_000))\n\(boot.errors.suffix(4_000))")
+    }
+
+    @Test func `the units are in order, and reeve is active once its phases are over`() async throws
+    {
+        try await boot(
+            """
+            [schedulers.first]
+            command = ["sleep", "1000"]
+            priority = 10
+            ready = "2s"
+            [schedulers.second]
+            command = ["sleep", "1000"]
+            ready = "spawn"
+            """,
+            """
+            mkdir -p /etc/systemd/system/reeve.service.d
+            for dropin in "" $units/reeve.service.d/*.conf; do
+                [ -z "$dropin" ] || cp $dropin /etc/systemd/system/reeve.service.d/
+                systemd-analyze verify /etc/systemd/system/reeve{,@}.service \\
+                    /etc/systemd/system/reeve.socket || fail "a unit is not in order"
+            done
+            rm -r /etc/systemd/system/reeve.service.d
+            systemd-sysusers --dry-run $units/sysusers.d/reeve.conf || fail "sysusers"
+            systemd-tmpfiles --create $units/tmpfiles.d/reeve.conf || fail "tmpfiles"
+            reeve unit /etc/reeve/reeve.toml >/etc/systemd/system/own.service || fail "reeve unit"
+            systemd-analyze verify /etc/systemd/system/own.service || fail "own.service"
+            systemctl daemon-reload
+            systemctl start --no-block reeve
+            eventually 10 shows StatusText "phase 1: 0 of 2 schedulers healthy, 2 starting"
+            shows ActiveState activating || fail "it is $(show ActiveState) in phase 1"
+            eventually 10 shows ActiveState active
+            eventually 5 shows StatusText "2 of 2 schedulers healthy"
+            reeve stop second || fail "stop"
+            eventually 5 shows StatusText "1 of 2 schedulers healthy, 1 stopped"
+            """)
+    }
+
+    @Test func `a loop that hangs is ended by the watchdog, and nothing is doubled`() async throws {
+        try await boot(
+            """
+            [schedulers.web]
+            command = ["sleep", "1234"]
+            ready = "spawn"
+            """,
+            """
+            dropin WatchdogSec=2s
+            systemctl start reeve || fail "start"
+            sleep 5
+            shows NRestarts 0 || fail "restarted although it was alive"
+            first=$(show MainPID)
+            kill -STOP $first
+            eventually 20 shows NRestarts 1
+            eventually 10 shows ActiveState active
+            [ "$(show MainPID)" != $first ] || fail "the same process"
+            grep -q 'Watchdog timeout' $console || fail "for another reason"
+            [ "$(pgrep -cx -f 'sleep 1234')" = 1 ] || fail "$(pgrep -cx -f 'sleep 1234') sleeps"
+            """)
+    }
+
+    @Test func `a reload is over when it is brought about, and fails where the file does`()
+        async throws
+    {
+        try await boot(
+            """
+            [schedulers.same]
+            command = ["sleep", "1000"]
+            ready = "spawn"
+            [schedulers.other]
+            command = ["sleep", "1001"]
+            ready = "spawn"
+            """,
+            """
+            dropin WatchdogSec=3s
+            systemctl start reeve || fail "start"
+            same=$(pgrep -f 'sleep 1000')
+            sed -i s/1001/1002/ /etc/reeve/reeve.toml
+            systemctl reload reeve || fail "reload"
+            pgrep -f 'sleep 1002' >/dev/null || fail "not in force when reload came back"
+            pgrep -f 'sleep 1001' >/dev/null && fail "the old one runs"
+            [ "$(pgrep -f 'sleep 1000')" = $same ] || fail "the other was touched"
+            echo 'bad = 1' >>/etc/reeve/reeve.toml
+            systemctl reload reeve && fail "reloaded a bad file"
+            said 'reeve.toml:7:1: .*has no key `bad`' || fail "does not say where"
+            sed -i '$d' /etc/reeve/reeve.toml
+            kill -HUP $(show MainPID)
+            eventually 5 said 'SIGHUP'
+            eventually 5 shows SubState running
+            shows NRestarts 0 || fail "restarted"
+            [ "$(pgrep -f 'sleep 1000')" = $same ] || fail "the other was touched"
+            """)
+    }
+
+    @Test func `a stop is over in time and leaves nothing in the unit's group`() async throws {
+        try await boot(
+            """
+            [reeve]
+            graceful-timeout = "4s"
+            force-timeout = "1s"
+            [schedulers.stubborn]
+            command = "trap '' TERM; setsid sleep 1235 & while :; do sleep 1; done"
+            ready = "spawn"
+            [schedulers.web]
+            command = ["sleep", "1236"]
+            ready = "spawn"
+            """,
+            """
+            dropin TimeoutStopSec=20s
+            systemctl start reeve || fail "start"
+            begin=$SECONDS
+            systemctl stop reeve || fail "stop"
+            [ $((SECONDS - begin)) -le 8 ] || fail "took $((SECONDS - begin)) s"
+            shows Result success || fail "ended by $(show Result)"
+            [ -z "$(pids)" ] || fail "left: $(pids)"
+            pgrep -f 'sleep 123[56]' >/dev/null && fail "a sleep is left"
+            grep -q 'with signal SIGKILL' $console && fail "systemd had to kill"
+            true
+            """)
+    }
+
+    @Test func `a long start and a long stop get the time they need`() async throws {
+        try await boot(
+            """
+            [schedulers.slow]
+            command = "trap 'sleep 6; exit 0' TERM; sleep 1000 & wait"
+            ready = "6s"
+            stop-timeout = "20s"
+            """,
+            """
+            dropin TimeoutStartSec=2s TimeoutStopSec=2s
+            systemctl start reeve || fail "the start was cut off"
+            systemctl stop reeve || fail "stop"
+            shows Result success || fail "the stop was cut off: $(show Result)"
+            said 'ended with exit code 0 when it was stopped' || fail "was killed"
+            """)
+    }
+
+    @Test func `the control socket may be systemd's, and no child hears of it`() async throws {
+        try await boot(
+            """
+            [schedulers.web]
+            command = ["sleep", "1237"]
+            ready = "spawn"
+            """,
+            """
+            systemctl start reeve.socket || fail "socket"
+            shows ActiveState inactive || fail "runs already"
+            reeve status >/dev/null || fail "the first command does not start it"
+            eventually 10 shows ActiveState active
+            said "the control socket is the service manager's" || fail "another socket"
+            variables=$(tr '\\0' '\\n' </proc/$(pgrep -f 'sleep 1237')/environ)
+            echo "$variables" | grep -E '^(LISTEN_|NOTIFY_|WATCHDOG_|RUNTIME_DIR|STATE_DIR)' \\
+                && fail "inherited"
+            [ "$(ls /proc/$(pgrep -f 'sleep 1237')/fd | wc -l)" = 3 ] || fail "descriptors"
+            inode=$(stat -c %i /run/reeve/control.sock)
+            systemctl restart reeve || fail "restart"
+            [ "$(stat -c %i /run/reeve/control.sock)" = $inode ] || fail "another socket"
+            reeve status | grep -q '^healthy: 1 scheduler' || fail "status after the restart"
+            systemctl stop reeve.service
+            [ -S /run/reeve/control.sock ] || fail "the socket is gone"
+            """)
+    }
+
+    @Test func `lines in the journal have fields, and a journal that is away stalls nothing`()
+        async throws
+    {
+        try await boot(
+            """
+            [reeve]
+            log-format = "journal"
+            [schedulers.talk]
+            command = "echo '<3>it is bad'; echo 'it is plain'; exec sleep 1000"
+            ready = "spawn"
+            [schedulers.flood]
+            command = "yes | head -n 50000; exec sleep 1000"
+            enabled = false
+            """,
+            """
+            systemctl start reeve || fail "start"
+            field() { journalctl REEVE_SCHEDULER=talk --no-pager -o json | grep "$1"; }
+            eventually 5 field 'it is plain' >/dev/null
+            field '"MESSAGE":"it is bad"' | grep -q '"PRIORITY":"3"' || fail "priority of <3>"
+            field '"MESSAGE":"it is plain"' | grep -q '"PRIORITY":"6"' || fail "priority"
+            run=$(reeve status talk --json | grep -o '"runId": *"[^"]*"' | grep -o '[0-9A-Z]\\{26\\}')
+            journalctl REEVE_RUN_ID=$run -o cat --no-pager | grep -qx 'it is plain' || fail "run id"
+            journalctl REEVE_EVENT=started -o cat --no-pager | grep -q 'talk: started' || fail "event"
+            reeve logs talk | grep -q 'it is plain' || fail "no tail is kept"
+            journal=$(systemctl show systemd-journald -P MainPID)
+            kill -STOP $journal
+            reeve start flood --timeout 15s || fail "a journal that hangs stalls reeve"
+            reeve status --timeout 15s >/dev/null || fail "a journal that hangs stalls reeve"
+            kill -CONT $journal
+            eventually 10 said 'the journal does not keep up; lines go to standard error'
+            systemctl stop systemd-journald{,-dev-log}.socket systemd-journald.service
+            reeve restart talk --timeout 15s || fail "a journal that is away stalls reeve"
+            systemctl start systemd-journald.socket systemd-journald.service
+            reeve restart talk --timeout 15s || fail "restart"
+            eventually 5 field 'it is plain' >/dev/null
+            """)
+    }
+
+    @Test func `without libsystemd it runs all the same and says what is missing`() async throws {
+        try await boot(
+            """
+            [schedulers.web]
+            command = "echo '<4>hear me'; exec sleep 1238"
+            log = "journal"
+            ready = "spawn"
+            """,
+            """
+            rm /usr/lib/*/libsystemd.so.0*
+            dropin Type=exec WatchdogSec=0
+            systemctl start reeve || fail "start"
+            running() { reeve status --json | grep -q '"healthySchedulers": *1'; }
+            eventually 10 running
+            eventually 5 said 'libsystemd cannot be loaded'
+            eventually 5 said 'the service manager is not told'
+            eventually 5 said 'web | <4>hear me'
+            systemctl stop reeve || fail "stop"
+            """)
+    }
+
+    @Test func `with KillMode=process schedulers outlive a reeve that is killed`() async throws {
+        try await boot(
+            """
+            [schedulers.web]
+            command = ["sleep", "1239"]
+            ready = "spawn"
+            """,
+            """
+            mkdir -p /etc/systemd/system/reeve.service.d
+            cp $units/reeve.service.d/kill-process.conf /etc/systemd/system/reeve.service.d/
+            systemctl daemon-reload
+            systemctl start reeve || fail "start"
+            web=$(pgrep -f 'sleep 1239')
+            kill -KILL $(show MainPID)
+            eventually 10 shows NRestarts 1
+            kill -0 $web || fail "was killed with it"
+            """)
+    }
+}
