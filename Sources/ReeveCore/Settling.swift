@@ -133,8 +133,10 @@ extension Supervisor {
         return plan.dependencies[id.index].filter { edge in
             guard isFirst || edge.onFailure != .ignore else { return false }
             guard let target = edge.target else { return true }
-            let view = views[target.index]
-            return !view.meets(edge.condition) || (view.isLost && edge.onFailure != .ignore)
+            // As it is now: the view that dependents are told of may be older within this turn.
+            let health = schedulers[target.index].health.health
+            return !schedulers[target.index].meets(edge.condition, health: health)
+                || (schedulers[target.index].isLost(health: health) && edge.onFailure != .ignore)
         }.map(\.name)
     }
 

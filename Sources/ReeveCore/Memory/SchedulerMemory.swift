@@ -61,7 +61,8 @@ extension Scheduler {
             recoveryWasRefused = false
             record(.memoryRecovered(bytes, limit: limit), run: run.id, in: &turn)
         case .hardLimit(let bytes, let limit):
-            let action = "SIGKILL at once" + (desired == .up ? ", then a restart" : "")
+            let mayRestart = desired == .up && specification.restart.mode != .never
+            let action = "SIGKILL at once" + (mayRestart ? ", then a restart" : "")
             record(
                 .memoryAbove(bytes, limit: limit, samples: 1, action: action), run: run.id,
                 in: &turn)
@@ -87,9 +88,14 @@ extension Scheduler {
         }
         recoveryWasRefused = false
         record(
-            .memoryAbove(bytes, limit: limit, samples: samples, action: "it is restarted"),
+            .memoryAbove(bytes, limit: limit, samples: samples, action: recoveryWords),
             run: run.id, in: &turn)
         beginStop(.memoryThreshold, reason: "\(bytes) is above the threshold of \(limit)", &turn)
+    }
+
+    private var recoveryWords: String {
+        specification.restart.mode == .never
+            ? "it is stopped, and restart is \"never\"" : "it is restarted"
     }
 
     /// Why a recovery restart is not done now; nil where it is.

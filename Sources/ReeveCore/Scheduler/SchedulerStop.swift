@@ -312,9 +312,9 @@ extension Scheduler {
             return .startNow
         case .memoryThreshold:
             lastRecoveryRestart = now
-            return follow(memoryVerdict, forced: true, immediately: true, &turn)
+            return stoppedForMemory(immediately: true, &turn)
         case .memoryHardLimit:
-            return follow(memoryVerdict, forced: true, &turn)
+            return stoppedForMemory(immediately: false, &turn)
         case .timeout:
             return follow(Verdict(kind: .failure, meaning: "ran longer than its timeout"), &turn)
         case .leftovers(let verdict):
@@ -328,8 +328,15 @@ extension Scheduler {
         return "stopped after \(took), nothing of it is left\(killed)\(first)"
     }
 
-    private var memoryVerdict: Verdict {
-        Verdict(kind: .ended, meaning: "was stopped for its memory")
+    /// A restart heals what leaks, unless the operator wants none: then the run has failed.
+    private mutating func stoppedForMemory(
+        immediately: Bool, _ turn: inout Turn
+    ) -> RestartOutcome {
+        let mayRestart = specification.restart.mode != .never
+        let verdict = Verdict(
+            kind: mayRestart ? .ended : .failure, meaning: "was stopped for its memory")
+        if !mayRestart { consecutiveFailures += 1 }
+        return follow(verdict, forced: mayRestart, immediately: immediately, &turn)
     }
 
     private mutating func settleDown() -> RestartOutcome {
