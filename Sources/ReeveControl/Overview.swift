@@ -24,15 +24,34 @@ package struct Overview: Equatable, Sendable {
     package var uptime: Int64
     /// Impossible states that were seen; zero unless reeve has a defect.
     package var defects: Int
+    /// Children of reeve that belong to no run: the first `orphansListedMax`; `orphanCount` counts all.
+    package var orphans: [Orphan] = []
+    package var orphanCount = 0
     package var greeting: Greeting
     /// When this was read.
     package var at: WallTime
+
+    /// One child of reeve that belongs to no run.
+    package struct Orphan: Equatable, Sendable {
+        package var pid: Int32
+        package var name: String
+
+        package init(pid: Int32, name: String) {
+            self.pid = pid
+            self.name = name
+        }
+    }
+
+    /// Orphans listed, so that the head always fits a line.
+    package static let orphansListedMax = 64
 
     /// All schedulers.
     package var total: Int { healthy + degraded + unhealthy + stopped + starting + stopping }
 
     /// From the core's copy, read at `at`.
-    package init(_ status: SupervisorStatus, greeting: Greeting, at: WallTime) {
+    package init(
+        _ status: SupervisorStatus, orphans: Orphans = Orphans(), greeting: Greeting, at: WallTime
+    ) {
         health = status.health
         healthy = status.healthy
         degraded = status.degraded
@@ -45,6 +64,10 @@ package struct Overview: Equatable, Sendable {
         startedAt = status.startedAt
         uptime = status.uptime.seconds
         defects = status.defects
+        self.orphans = orphans.named.prefix(Self.orphansListedMax).map {
+            Orphan(pid: $0.identity.pid.number, name: $0.name)
+        }
+        orphanCount = orphans.count
         self.greeting = greeting
         self.at = at
     }
@@ -73,6 +96,15 @@ package struct Overview: Equatable, Sendable {
         buffer.field("phase", phase.map(Int64.init))
         buffer.field("shuttingDown", isShuttingDown)
         buffer.field("defects", defects)
+        buffer.beginArray("orphans")
+        for orphan in orphans {
+            buffer.beginObject()
+            buffer.field("pid", Int64(orphan.pid))
+            buffer.field("name", orphan.name)
+            buffer.endObject()
+        }
+        buffer.endArray()
+        buffer.field("orphanCount", orphanCount)
         buffer.endObject()
     }
 
@@ -95,6 +127,13 @@ package struct Overview: Equatable, Sendable {
         startedAt = try supervisor.time("startedAt")
         uptime = try supervisor.wholeNumber("uptime")
         defects = try supervisor.wholeNumber("defects", as: Int.self)
+        // An older supervisor tells of none.
+        guard supervisor["orphans"] != nil else { return }
+        orphans = try supervisor.list("orphans") { (orphan) throws(JSONFault) in
+            Orphan(
+                pid: try orphan.wholeNumber("pid", as: Int32.self), name: try orphan.text("name"))
+        }
+        orphanCount = try supervisor.wholeNumber("orphanCount", as: Int.self)
     }
 
     /// The counts as they are read: 32 bits each, so that no sum of them overflows.

@@ -34,6 +34,8 @@ package enum Fact: Equatable, Sendable {
     /// The configuration cannot be used; nothing has changed.
     case reloadFailed(String)
     case defect(String)
+    /// Children that came to reeve without evidence for a run, told by the shell.
+    case orphansAdopted([ProcessDescription])
     /// A shell's sentence about itself: lost output, a dropped reader, something it goes without.
     case notice(SupervisorSettings.LogLevel, String)
 

@@ -9,7 +9,7 @@ extension Record {
         case .supervisorStarted, .startupEnded, .shutdownBegan, .shutdownWaits, .started,
             .completed,
             .failuresReset, .waiting, .dependencyBack, .stopping, .stopped, .signalled,
-            .memoryRecovered, .reloadBegan, .configurationChanged, .removed:
+            .memoryRecovered, .reloadBegan, .configurationChanged, .removed, .orphansAdopted:
             return .info
         case .reloaded(let changes):
             return changes.fixedSettings.isEmpty ? .info : .warning
@@ -55,6 +55,7 @@ extension Record {
         case .configurationChanged: "configuration-changed"
         case .removed: "removed"
         case .defect: "defect"
+        case .orphansAdopted: "orphans-adopted"
         case .notice: "notice"
         case .started: "started"
         case .becameReady: "ready"
@@ -112,6 +113,9 @@ extension Record {
                 + (restarts ? ": takes them with its next start" : ", in force at once")
         case .removed: "no longer configured, and gone"
         case .defect(let words): "defect in reeve: \(words); please report it"
+        case .orphansAdopted(let processes):
+            "\(listed(processes)) came to reeve and cannot be proved to belong to any run: left alone "
+                + "until reeve ends"
         case .notice(_, let words): words
         case .started(let pid, let reason): "started, pid \(pid) (\(reason))"
         case .becameReady(let after): "ready after \(after)"

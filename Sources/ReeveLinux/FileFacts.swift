@@ -12,6 +12,8 @@ struct FileFacts {
 
     var user: UInt32 { facts.user }
     var group: UInt32 { facts.group }
+    var device: UInt64 { facts.device }
+    var inode: UInt64 { facts.inode }
     /// In bytes.
     var size: Int64 { facts.size }
     /// The permission bits, with those of setuid and the like.

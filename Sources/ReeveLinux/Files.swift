@@ -54,14 +54,18 @@ package enum LockOutcome: ~Copyable, Sendable {
 /// A lock on a file that ends with this process, whatever ends it (flock(2)).
 package struct FileLock: ~Copyable, Sendable {
     private let descriptor: FileDescriptor
+    /// Why our pid could not be noted in the file (a full disk); the lock holds all the same, but
+    /// whom it keeps away cannot tell who has it.
+    package let noteFailure: Errno?
 
-    private init(_ descriptor: consuming FileDescriptor) {
+    private init(_ descriptor: consuming FileDescriptor, noteFailure: Errno?) {
         self.descriptor = descriptor
+        self.noteFailure = noteFailure
     }
 
     /// Takes the lock without waiting, making the file if there is none, and writes our pid into it
-    /// for the next one to read. A symbolic link is refused. Throws a sentence. The file is never
-    /// removed: someone might hold the lock of a file without a name.
+    /// for the next one to read, if it can. A symbolic link is refused. Throws a sentence. The file
+    /// is never removed: someone might hold the lock of a file without a name.
     package static func take(_ path: String) throws(SystemFailure) -> LockOutcome {
         do throws(Errno) {
             let flags = OpenFlags.readWrite | OpenFlags.create | OpenFlags.noFollow
@@ -71,10 +75,8 @@ package struct FileLock: ~Copyable, Sendable {
             guard try Errno.check(reeve_lock(file.number)) == 1 else {
                 return .held(by: owner(file))
             }
-            let text = Array("\(Host.pid)\n".utf8)
-            try file.setSize(0)
-            try file.writeAll(text.span, at: 0)
-            return .taken(FileLock(file))
+            let failure = note(Host.pid, in: file)
+            return .taken(FileLock(file, noteFailure: failure))
         } catch .exists {
             throw SystemFailure(
                 "lock file \(printable(path)): there is another kind of file at this path",
@@ -85,6 +87,18 @@ package struct FileLock: ~Copyable, Sendable {
                 errno: .tooManyLinks)
         } catch {
             throw SystemFailure("lock file \(printable(path)): cannot be locked", error)
+        }
+    }
+
+    /// Better nothing than the pid of an earlier owner.
+    private static func note(_ pid: PID, in file: borrowing FileDescriptor) -> Errno? {
+        let text = Array("\(pid)\n".utf8)
+        do {
+            try file.setSize(0)
+            try file.writeAll(text.span, at: 0)
+            return nil
+        } catch {
+            return error
         }
     }
 

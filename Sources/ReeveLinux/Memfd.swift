@@ -73,13 +73,7 @@ package enum SelfExecution {
     /// This process's arguments as they came, byte for byte.
     package static func arguments() -> CStringArray {
         var arguments = CStringArray()
-        for index in 0..<Int(CommandLine.argc) {
-            guard let argument = unsafe CommandLine.unsafeArgv[index] else { break }
-            let count = unsafe reeve_length(argument)
-            let text = unsafe UnsafeRawPointer(argument).assumingMemoryBound(to: UInt8.self)
-            arguments.append(
-                unchecked: unsafe Array(UnsafeBufferPointer(start: text, count: count)))
-        }
+        for argument in ProcessArguments.bytes() { arguments.append(unchecked: argument) }
         return arguments
     }
 }

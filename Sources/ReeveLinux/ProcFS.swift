@@ -43,6 +43,20 @@ package struct ProcFS: Sendable {
         }
     }
 
+    /// The pid by which this /proc knows us: another one than our own where it was mounted for another
+    /// pid namespace, and then all of its numbers mean other processes than ours. Throws ENOENT where
+    /// nothing is mounted, or where we are not in that namespace at all.
+    package func ownPID() throws(Errno) -> PID {
+        let file = try FileDescriptor.openForReading("\(root)/self/stat")
+        var buffer = [UInt8](repeating: 0, count: 16)
+        let count = try file.read(into: &buffer) ?? 0
+        let digits = buffer.prefix(count).prefix { (0x30...0x39).contains($0) }
+        guard let number = Int32(String(decoding: digits, as: UTF8.self)), number > 0 else {
+            throw .invalid
+        }
+        return PID(number)
+    }
+
     /// Reads /proc/PID/stat. Throws ENOENT or ESRCH where it has gone (`Errno.isGone`), EPERM or
     /// EACCES where it is hidden (ENOENT too, with `hidepid=2`), EINVAL for a text that is none.
     package func stat(_ pid: PID) throws(Errno) -> ProcessStat {

@@ -16,7 +16,7 @@ package import ReeveCore
 package struct ProcessHandle: ~Copyable, Sendable {
     package let identity: ProcessIdentity
     /// -1 where there is none.
-    private let pidfd: Int32
+    let pidfd: Int32
 
     deinit {
         if pidfd >= 0 { _ = reeve_close(pidfd) }

@@ -37,6 +37,8 @@ package struct ProcessStat: Hashable, Sendable {
     /// Clock ticks from the boot to its start; see `Host.ticksPerSecond`.
     package var startTime: UInt64
     package var resident: Bytes
+    /// No where /proc does not show the process: `unseen`.
+    package var isSeen = true
 
     /// Itself, told apart from any later owner of its pid.
     package var identity: ProcessIdentity { ProcessIdentity(pid: pid, startTime: startTime) }

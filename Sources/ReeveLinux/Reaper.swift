@@ -36,6 +36,12 @@ package enum Reaper {
         try wait(for: 0, keep: true)
     }
 
+    /// Looks at this child and leaves it a zombie; nil while it has not ended. Throws ECHILD where it
+    /// is no child of ours.
+    package static func peek(_ pid: PID) throws(Errno) -> Reaped? {
+        try wait(for: pid.number, keep: true)
+    }
+
     /// Reaps this child; nil while it has not ended. Throws ECHILD where it is no child of ours.
     package static func reap(_ pid: PID) throws(Errno) -> Reaped? {
         try wait(for: pid.number, keep: false)

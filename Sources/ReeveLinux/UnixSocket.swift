@@ -19,6 +19,12 @@ package struct SocketPair: ~Copyable, Sendable {
     package let second: FileDescriptor
 }
 
+/// A socket in the file system, told apart from another one at the same path.
+package struct SocketIdentity: Hashable, Sendable {
+    let device: UInt64
+    let inode: UInt64
+}
+
 /// Stream sockets in the file system.
 package enum UnixSocket {
     /// The longest path in bytes, of sockaddr_un without its NUL.
@@ -191,6 +197,21 @@ package enum UnixSocket {
     /// Tells the peer that nothing more will be sent.
     package static func finishSending(_ socket: borrowing FileDescriptor) throws(Errno) {
         try Errno.check(reeve_socket_shutdown_write(socket.number))
+    }
+
+    /// Which socket is at a path; nil where there is none.
+    package static func identity(at path: String) -> SocketIdentity? {
+        guard let facts = FileFacts(path, following: false), facts.kind == .socket else {
+            return nil
+        }
+        return SocketIdentity(device: facts.device, inode: facts.inode)
+    }
+
+    /// Removes the socket from the file system if it is still this one: another process may have
+    /// put its own there.
+    package static func remove(_ path: String, ifStill identity: SocketIdentity?) {
+        guard let identity, self.identity(at: path) == identity else { return }
+        remove(path)
     }
 
     /// Removes the socket from the file system, if it is one.

@@ -15,6 +15,7 @@ package struct CoreView {
     private let owner: (RunID) -> SchedulerID?
     private let settings: (SchedulerID) -> SchedulerSpecification?
     private let memory: (SchedulerID) -> MemoryReading?
+    private let strangers: () -> Orphans
 
     /// Each closure answers the method of the same sense below.
     package init(
@@ -24,7 +25,8 @@ package struct CoreView {
         schedulerNamed: @escaping (String) -> SchedulerID?,
         schedulerOfRun: @escaping (RunID) -> SchedulerID?,
         specification: @escaping (SchedulerID) -> SchedulerSpecification?,
-        sampleMemory: @escaping (SchedulerID) -> MemoryReading?
+        sampleMemory: @escaping (SchedulerID) -> MemoryReading?,
+        orphans: @escaping () -> Orphans = { Orphans() }
     ) {
         overall = status
         one = schedulerStatus
@@ -33,6 +35,7 @@ package struct CoreView {
         owner = schedulerOfRun
         settings = specification
         memory = sampleMemory
+        strangers = orphans
     }
 
     /// The whole, as `reeve status` heads it.
@@ -57,4 +60,7 @@ package struct CoreView {
     /// Reads the memory of the scheduler's current process tree now: a few system calls per
     /// process. nil when nothing of it runs.
     package func sampleMemory(of id: SchedulerID) -> MemoryReading? { memory(id) }
+
+    /// Reads which children of reeve belong to no run: a system call, and a few per orphan.
+    package func orphans() -> Orphans { strangers() }
 }

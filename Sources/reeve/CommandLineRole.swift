@@ -14,11 +14,16 @@ enum CommandLineRole {
         if let errno = fillGaps() {
             return Exit.system("standard streams cannot be opened: \(errno)").report()
         }
-        if let words = unknownCommand(CommandLine.arguments.dropFirst().first) {
+        let given = ProcessArguments.texts()
+        guard !given.isEmpty else {
+            return Exit.usage.report("was started without arguments, not even its own name")
+        }
+        let arguments = Array(given.dropFirst())
+        if let words = unknownCommand(arguments.first) {
             return Exit.usage.report(words)
         }
         do {
-            var command = try ReeveCommand.parseAsRoot()
+            var command = try ReeveCommand.parseAsRoot(arguments)
             try command.run()
             return 0
         } catch let exit as Exit {

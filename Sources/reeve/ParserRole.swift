@@ -17,7 +17,7 @@ enum ParserRole {
     /// Writes the hand-over to standard output and warnings, or errors, to standard error, one a line.
     /// Returns 0 where there is no error.
     static func run() -> Int32 {
-        guard let path = CommandLine.arguments.dropFirst().first else { return 64 }
+        guard let path = ProcessArguments.texts().dropFirst().first else { return 64 }
         let outcome = ConfigurationFile(path: path).outcome()
         let shown = outcome.specification == nil ? outcome.errors : outcome.warnings
         var text = shown.prefix(diagnosticsMax).map { line($0) + "\n" }.joined()

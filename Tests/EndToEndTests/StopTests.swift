@@ -3,6 +3,7 @@
 // The promise that a stop makes: nothing of the run is left. The harness's warden checks it once more after
 // every test of this target, with its own eyes.
 
+import Glibc
 import ReeveTestSupport
 import Testing
 
@@ -20,6 +21,38 @@ import Testing
         #expect(one.lifecycle == "stopped")
         #expect(one.status == "stopped")
         return stop.output
+    }
+
+    @Test func `what left a run without a trace is named as an orphan, and when it is killed`()
+        async throws
+    {
+        let escape =
+            #"setsid env -i sh -c 'exec <&- >&- 2>&-; trap "" TERM; sleep 300 & wait'"#
+        try await Reeve.supervising({ _ in
+            """
+            [schedulers.parent]
+            command = '''(\(escape) &) ; exec sleep 300'''
+            """
+        }) { reeve in
+            func escaped() -> Processes.Stat? {
+                Processes.children(of: reeve.pid).first { $0.name == "sh" }
+            }
+            let shell = try await eventually("the shell is reeve's child") { escaped() }
+            try await eventually("it has cleared its environment and runs") {
+                Processes.all().contains { $0.parent == shell.pid && $0.name == "sleep" }
+            }
+            #expect(try await reeve.command("stop", "parent").code == 0)
+            try await reeve.log(says: "sh (pid \(shell.pid)) came to reeve and cannot be proved")
+            let table = try await reeve.command("status").output
+            #expect(table.contains("orphans, which belong to no run: sh (pid \(shell.pid))"))
+            let json = try await reeve.command("status", "--json").output
+            #expect(json.contains(#""orphans":[{"pid":\#(shell.pid),"name":"sh"}]"#))
+            #expect(try await reeve.command("events").output.contains("came to reeve"))
+            // Both ignore the sweep's SIGTERM.
+            Processes.signal(reeve.pid, SIGTERM)
+            #expect(try await reeve.process.ended() == .exit(0))
+            #expect(reeve.log.contains("SIGKILL to what belongs to no run: "))
+        }
     }
 
     @Test func `a child that ignores SIGTERM is killed when its time is over, not before`()

@@ -81,6 +81,21 @@ import Testing
                 + "(reeve 0.1.0, pid 1, up 3h12m)\n")
     }
 
+    @Test func `orphans are named at the foot, and counted where there are more`() throws {
+        var overview = sampleOverview()
+        overview.orphans = [.init(pid: 99, name: "sleep")]
+        overview.orphanCount = 3
+        overview.at = sampleTime
+        let answer = StatusAnswer(overview: overview, schedulers: [])
+        let shown = StatusText.table(answer, at: now, .plain)
+        #expect(
+            shown.hasSuffix("\norphans, which belong to no run: sleep (pid 99) and 2 more\n"))
+        let json = text { StatusDocument.write(overview, schedulers: [], to: &$0) }
+        #expect(json.contains(#""orphans":[{"pid":99,"name":"sleep"}],"orphanCount":3}"#))
+        let line = text { ControlEncoder.statusHeader(overview, id: RequestID(1), to: &$0) }
+        #expect(try ControlDecoder.message(line.utf8.dropLast()).body == .overview(overview))
+    }
+
     @Test func `one scheduler is shown with everything`() throws {
         let shown = StatusText.details(
             of: SchedulerReport(try fullStatus()), at: sampleTime + .seconds(2), .plain)

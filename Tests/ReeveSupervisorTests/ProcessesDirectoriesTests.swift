@@ -105,19 +105,20 @@ private final class Home {
         }
     }
 
-    @Test func `a state directory of another supervisor is gone without`() throws {
+    @Test func `a configured state directory of another supervisor is a refusal`() throws {
         let directory = try Home()
         var notices: [StartNotice] = []
         let first = try StateDirectory.take(
             settings(directory), random: { () throws(Errno) in 1 }, notices: &notices)
-        let second = try StateDirectory.take(
-            settings(directory), random: { () throws(Errno) in 2 }, notices: &notices)
-        #expect(second.origin == 2)
-        #expect(second.path == nil)
-        #expect(notices.last?.level == .warning)
-        #expect(notices.last?.words.contains("going on without") == true)
+        do throws(StartFailure) {
+            _ = try StateDirectory.take(
+                settings(directory), random: { () throws(Errno) in 2 }, notices: &notices)
+            Issue.record("the second was not refused")
+        } catch {
+            #expect(error.code == 69)
+            #expect(error.words.contains("belongs to another supervisor (pid \(getpid()))"))
+        }
         _ = consume first
-        _ = consume second
     }
 
     @Test func `no state directory at all is said, and reeve goes on`() throws {

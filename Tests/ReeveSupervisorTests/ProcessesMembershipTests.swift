@@ -77,7 +77,7 @@ import Testing
             #expect(delivery.reached.map(\.identity) == [run.leader])
             nursery.wait("the leader ends") { nursery.exit(of: run) != nil }
             #expect(nursery.exit(of: run)?.leftovers == [])
-            #expect(nursery.processes.sweep(nil).map(\.name) == ["sleep"])
+            #expect(nursery.processes.sweep(nil).alive.map(\.name) == ["sleep"])
             nursery.end()
         }
     }

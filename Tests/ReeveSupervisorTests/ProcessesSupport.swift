@@ -18,10 +18,9 @@ final class Nursery {
     private(set) var events: [Event] = []
     private var runs: UInt64 = 0
 
-    init() throws {
+    init(proc: ProcFS = ProcFS()) throws {
         try Subreaper.enable()
         let variables = Environment.current()
-        let proc = ProcFS()
         processes = Processes(
             origin: Nursery.origin, own: Host.pid, proc: proc,
             spawner: try ProcessSpawner(processes: proc),
@@ -83,7 +82,7 @@ final class Nursery {
     /// Ends everything below this process and checks that nothing is left, zombies included.
     func end() {
         wait("everything ends at the sweep") {
-            processes.sweep(.kill).isEmpty && !Reaper.hasChildren()
+            processes.sweep(.kill).alive.isEmpty && !Reaper.hasChildren()
         }
     }
 }

@@ -108,6 +108,9 @@ struct reeve_exit {
 int reeve_wait(int32_t pid, int keep, struct reeve_exit *ended);
 int reeve_kill(int32_t pid, int signal);
 int reeve_killpg(int32_t group, int signal);
+/* Session and process group by the kernel, not by /proc. */
+int32_t reeve_session(int32_t pid);
+int32_t reeve_group(int32_t pid);
 int reeve_pidfd_open(int32_t pid);
 int reeve_pidfd_send(int pidfd, int signal);
 int reeve_set_subreaper(void);
@@ -132,6 +135,9 @@ struct reeve_spawn {
 int reeve_spawn(const struct reeve_spawn *request, int32_t *pid);
 int reeve_exec_self(char *const *arguments, char *const *environment);
 char **reeve_environment(void);
+/* The arguments that the kernel gave to this process, without /proc. */
+int reeve_argument_count(void);
+char **reeve_arguments(void);
 size_t reeve_length(const char *text);
 void reeve_release_memory(void);
 

@@ -13,7 +13,7 @@ package enum StatusText {
         _ answer: StatusAnswer, at now: WallTime, _ appearance: Appearance
     ) -> String {
         var text = head(answer.overview, appearance)
-        guard !answer.schedulers.isEmpty else { return text }
+        guard !answer.schedulers.isEmpty else { return text + foot(answer.overview) }
         var table = TextTable(columns: [
             .init(title: "NAME"), .init(title: "STATE"), .init(title: "PID", isRight: true),
             .init(title: "UPTIME", isRight: true), .init(title: "MEMORY", isRight: true),
@@ -34,8 +34,20 @@ package enum StatusText {
                 .init(text: scheduler.reason.printable),
             ])
         }
-        text += "\n" + table.rendered(appearance)
+        text += "\n" + table.rendered(appearance) + foot(answer.overview)
         return text
+    }
+
+    /// `orphans, which belong to no run: sleep (pid 4711), cat (pid 4712) and 3 more`; empty where
+    /// there is none.
+    static func foot(_ overview: Overview) -> String {
+        guard overview.orphanCount > 0 else { return "" }
+        let shown = overview.orphans.prefix(16)
+        var text = "\norphans, which belong to no run: "
+        text += shown.map { "\($0.name.printable) (pid \($0.pid))" }.joined(separator: ", ")
+        let rest = overview.orphanCount - shown.count
+        if rest > 0 { text += shown.isEmpty ? "\(rest)" : " and \(rest) more" }
+        return text + "\n"
     }
 
     /// `degraded: 5 schedulers, 3 healthy, 1 degraded, 1 unhealthy (reeve 0.1.0, pid 1, up 3h12m)`.

@@ -64,6 +64,19 @@ package struct ProcessDescription: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
+/// Children of reeve that belong to no run, as far as can be proved.
+package struct Orphans: Equatable, Sendable {
+    /// Some of them, by rising pid.
+    package var named: [ProcessDescription]
+    /// All of them.
+    package var count: Int
+
+    package init(named: [ProcessDescription] = [], count: Int = 0) {
+        self.named = named
+        self.count = count
+    }
+}
+
 /// How a process ended, from `waitid`.
 package enum ExitStatus: Hashable, Sendable, CustomStringConvertible {
     /// It called exit; 0 to 255.

@@ -59,7 +59,7 @@ struct AnswerSource {
             return next > start && next < reply.outcomes.count
         case .overview:
             let overview = Overview(
-                view.status(at: now), greeting: greeting, at: now.wall)
+                view.status(at: now), orphans: view.orphans(), greeting: greeting, at: now.wall)
             ControlEncoder.statusHeader(overview, id: id, to: &lines)
             answer.rest = .schedulers(from: 0)
             return true
@@ -89,7 +89,9 @@ struct AnswerSource {
         guard status.run != nil, fresh || status.memory == nil else { return status }
         switch view.sampleMemory(of: scheduler) {
         case .resident(let bytes): status.memory = bytes
-        case .unreadable, nil: break
+        // An older sample would be taken for one of now.
+        case .unreadable: status.memory = nil
+        case nil: break
         }
         return status
     }

@@ -63,7 +63,8 @@ struct EventRing {
         case .stopping(let reason, let how, _):
             return reason.utf8.count + how.utf8.count
         case .shutdownEnded(_, _, let processes), .leftBehind(let processes, _),
-            .signalled(_, let processes), .killed(let processes, _), .survived(let processes):
+            .signalled(_, let processes), .killed(let processes, _), .survived(let processes),
+            .orphansAdopted(let processes):
             return processes.count * item
         case .phaseEnded(_, _, let names), .shutdownWaits(let names, _), .waiting(let names),
             .dependencyTimedOut(let names, _):

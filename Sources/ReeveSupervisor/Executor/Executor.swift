@@ -30,6 +30,9 @@ final class Executor {
     private var spawns = Deque<PendingSpawn>()
     private var spawnsLeft = Executor.spawnsPerTurnMax
     private var defects: Set<String> = []
+    /// When strangers may be told of again: in a flood of them once a second.
+    private var strangersDue = Instant.zero
+    private static let strangersInterval = Duration.seconds(1)
     private var now: Moment
     /// The code to leave with, once the core has asked for the end.
     private(set) var exitCode: Int32?
@@ -57,6 +60,7 @@ final class Executor {
         var due = output.nextDeadline
         due = earlier(due, control.nextDeadline)
         due = earlier(due, manager.nextDeadline)
+        if !processes.strangers.isEmpty { due = earlier(due, strangersDue) }
         due = earlier(due, reader.nextDeadline)
         return earlier(due, processes.nextDeadline)
     }
@@ -70,11 +74,18 @@ final class Executor {
 
     /// Ends a turn: what it had to say is written in one go, and the service manager told what is new.
     func endTurn(at now: Moment) {
+        reportStrangers(at: now)
         output.flush(at: now)
         guard manager.isActive else { return }
         manager.turned(
             at: now, isInTransition: core.supervisor.isInTransition,
             status: { core.supervisor.statusLine })
+    }
+
+    private func reportStrangers(at now: Moment) {
+        guard !processes.strangers.isEmpty, strangersDue <= now.monotonic else { return }
+        strangersDue = now.monotonic + Executor.strangersInterval
+        record(Record(at: now.wall, fact: .orphansAdopted(processes.takeStrangers())))
     }
 
     /// What came of the effects since the last call.
@@ -144,7 +155,7 @@ final class Executor {
         case .runStopCommand(let run): runStopCommand(run)
         case .sample(let run): sample(run)
         case .forget(let run): forget(run)
-        case .sweep(let signal): outcomes.append(.swept(alive: processes.sweep(signal)))
+        case .sweep(let signal): outcomes.append(.swept(alive: processes.sweep(signal).alive))
         case .reply(let id, let reply): control.reply(id, reply, at: now, view: view)
         case .loadConfiguration: loadConfiguration()
         case .adoptSettings(let settings): output.adopt(settings)

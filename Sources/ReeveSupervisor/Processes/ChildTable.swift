@@ -138,6 +138,29 @@ struct ChildTable {
         note(identity, memberOf: run)
     }
 
+    /// When a process started, as far as that is known: zero where /proc never told.
+    func startTime(of pid: PID) -> UInt64 {
+        switch children[pid] {
+        case .leader(let run): run.leader.startTime
+        case .stopCommand(let run): run.stopCommand?.startTime ?? 0
+        case .member, .helper, .orphan, nil: known[pid]?.startTime ?? 0
+        }
+    }
+
+    /// Whether it is a child of reeve that has not been reaped and belongs to this run.
+    func isChild(_ pid: PID, memberOf run: Run) -> Bool {
+        if case .member(let owner)? = children[pid] { owner === run } else { false }
+    }
+
+    /// The children that belong to no run, by rising pid.
+    var orphans: [PID] {
+        var found: [PID] = []
+        for (pid, role) in children {
+            if case .orphan = role { found.append(pid) }
+        }
+        return found.sorted()
+    }
+
     /// The run whose session or process group has this number, if any.
     func run(ofSession number: PID) -> Run? { sessions[number] }
 

@@ -49,8 +49,10 @@ extension Processes {
 
     private func adopt(_ pid: PID) {
         // Gone means that it is no child; it would be a zombie. An ended one waits for the reaper.
-        guard let process = tree.look(at: pid), !process.hasEnded else { return }
-        table.adopt(process.identity, into: run(with: process))
+        guard let process = sight(pid, parent: own), !process.hasEnded else { return }
+        let run = run(with: process)
+        table.adopt(process.identity, into: run)
+        if run == nil { noteStranger(process) }
     }
 
     /// The run that a process has evidence for.
@@ -61,7 +63,9 @@ extension Processes {
         for case let number? in [process.session, process.group] {
             // A number can be given away again when nobody uses it any more, but not to a process
             // that is older than the run.
-            if let run = table.run(ofSession: number), run.leader.startTime <= process.startTime {
+            if let run = table.run(ofSession: number),
+                run.leader.startTime <= process.startTime || !process.isSeen
+            {
                 return run
             }
         }
@@ -81,7 +85,7 @@ extension Processes {
 
     /// The members of a run that are alive, found by parentage from all roots that are known, and
     /// noted as members from now on. A leader that has not been reaped is one, even when it has
-    /// ended.
+    /// ended, and whether /proc shows it or not.
     ///
     /// Does not look for strangers; `adoptStrangers` does.
     @discardableResult
@@ -94,9 +98,13 @@ extension Processes {
         var visited: Set<PID> = []
         var found: [ProcessStat] = []
         while let next = pending.popLast() {
-            guard visited.insert(next.pid).inserted, let process = tree.look(at: next.pid),
-                belongs(process, startTime: next.startTime, parent: next.parent)
+            // One that cannot be told to be the member that it was may still be found below its
+            // parent.
+            guard !visited.contains(next.pid),
+                let process = sight(next.pid, parent: next.parent),
+                belongs(process, to: run, startTime: next.startTime, parent: next.parent)
             else { continue }
+            visited.insert(next.pid)
             if process.hasEnded {
                 if run.hasLeader, run.leader.pid == process.pid { found.append(process) }
                 continue
@@ -123,8 +131,15 @@ extension Processes {
 
     /// Whether what now has this pid is the process that was meant: by its start time, or by its
     /// parent. A parent that ended in between has left it to reeve.
-    private func belongs(_ process: ProcessStat, startTime: UInt64?, parent: PID?) -> Bool {
-        if let startTime { return process.startTime == startTime }
+    private func belongs(
+        _ process: ProcessStat, to run: Run, startTime: UInt64?, parent: PID?
+    ) -> Bool {
+        if let startTime {
+            // A child of reeve keeps its pid; of another's only the start time tells, and where that
+            // cannot be read, its session and group.
+            if table.isChild(process.pid, memberOf: run) { return true }
+            return process.isSeen ? process.startTime == startTime : isIn(run, process)
+        }
         guard let parent else { return true }
         return process.parent == parent
             || (process.parent == own && table.children[process.pid] == nil)

@@ -21,6 +21,8 @@ final class Processes {
     /// When reeve's own children may be read again without taking more than a quarter of the time.
     var mayLookAgainAt = Instant.zero
     private var held = Held()
+    /// Children that came without evidence and were not told of yet.
+    var strangers: [ProcessDescription] = []
     /// Reeve's own pid.
     let own: PID
     let spawner: ProcessSpawner

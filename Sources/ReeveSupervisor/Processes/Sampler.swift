@@ -12,6 +12,10 @@ extension Processes {
         if members.isEmpty { return nil }
         var sum = Bytes.zero
         for process in members {
+            // A sum without it would be less than the tree holds.
+            guard process.isSeen else {
+                return .unreadable("/proc does not show its process with pid \(process.pid)")
+            }
             do {
                 sum = sum + (try tree.resident(process.pid))
             } catch {

@@ -62,10 +62,11 @@ extension Processes {
         if run.stopCommand != nil { run.stopCommandIsSignalled = true }
         var seen: Set<ProcessIdentity> = []
         var reached: [ProcessStat] = []
-        for _ in 0..<Processes.killRoundsMax {
+        for round in 0..<Processes.killRoundsMax {
             let members = members(of: run)
             let new = members.filter { seen.insert($0.identity).inserted }
-            if new.isEmpty {
+            // The leader's group gets it whatever the scan found: not everybody can be seen.
+            if new.isEmpty, round > 0 || !run.hasLeader {
                 return Delivery(
                     alive: describe(members, of: run), reached: describe(reached, of: run))
             }
@@ -134,28 +135,43 @@ extension Processes {
                 try Signals.send(signal, toUnreaped: process.pid)
             } else {
                 try tree.withReserve { () throws(Errno) in
-                    try ProcessHandle.open(process.identity, processes: proc).send(signal)
+                    try open(process, of: run).send(signal)
                 }
             }
         } catch {
-            // ESRCH: it has gone, which is what most signals are for.
+            // ESRCH: it has gone, which is what most signals are for. ENOSYS: neither /proc nor the
+            // kernel tells who it is, so it is left to its group's signal.
             if error == .notPermitted || error == .accessDenied {
                 run?.notPermitted.insert(process.identity)
             }
         }
     }
 
+    private func open(_ process: ProcessStat, of run: Run?) throws(Errno) -> ProcessHandle {
+        guard !process.isSeen else {
+            return try ProcessHandle.open(process.identity, processes: proc)
+        }
+        return try ProcessHandle.open(unseen: process.identity) { isStill(process, of: run) }
+    }
+
     // MARK: The sweep
 
     /// Sends a signal to everything below reeve, as PID 1 to everything in the namespace, and
-    /// returns who is alive after it; without a signal it only looks.
-    func sweep(_ signal: Signal?) -> [ProcessDescription] {
-        guard let signal else { return describe(everything(), of: nil) }
-        var reached: Set<ProcessIdentity> = []
+    /// tells who was there and who is alive after it; without a signal it only looks.
+    func sweep(_ signal: Signal?) -> Delivery {
+        guard let signal else {
+            return Delivery(alive: describe(everything(), of: nil), reached: [])
+        }
+        var seen: Set<ProcessIdentity> = []
+        var reached: [ProcessStat] = []
         for _ in 0..<Processes.killRoundsMax {
             let found = everything()
-            let new = found.filter { reached.insert($0.identity).inserted }
-            if new.isEmpty { return describe(found, of: nil) }
+            let new = found.filter { seen.insert($0.identity).inserted }
+            if new.isEmpty {
+                return Delivery(
+                    alive: describe(found, of: nil), reached: describe(reached, of: nil))
+            }
+            reached += new
             for process in new {
                 send(signal, to: process, of: nil)
                 if signal.wantsContinuation { send(.continue, to: process, of: nil) }
@@ -163,7 +179,8 @@ extension Processes {
             // Whoever is merely asked may start helpers for its end; those are asked the next time.
             if signal != .kill { break }
         }
-        return describe(everything(), of: nil)
+        return Delivery(
+            alive: describe(everything(), of: nil), reached: describe(reached, of: nil))
     }
 
     /// Whom a sweep is for: every living process below reeve, as PID 1 every other one.
@@ -178,6 +195,9 @@ extension Processes {
             // Without a pass over /proc those below reeve are what can be found.
             return descendants()
         }
+        // Its own children are there even where /proc does not show them.
+        let shown = Set(found.map(\.pid))
+        found += descendants().filter { !shown.contains($0.pid) }
         // On a machine of its own, where reeve is the one init, the kernel's threads are nobody's
         // to end.
         guard found.contains(where: { $0.pid.number == 2 && $0.name == "kthreadd" }) else {
@@ -187,14 +207,16 @@ extension Processes {
     }
 
     private func descendants() -> [ProcessStat] {
-        var pending = tree.ownChildren()
+        var pending = tree.ownChildren().map { (pid: $0, parent: own) }
+        for pid in table.children.keys { pending.append((pid, own)) }
         var visited: Set<PID> = []
         var found: [ProcessStat] = []
-        while let pid = pending.popLast() {
-            guard visited.insert(pid).inserted, let process = tree.look(at: pid), !process.hasEnded
+        while let next = pending.popLast() {
+            guard visited.insert(next.pid).inserted,
+                let process = sight(next.pid, parent: next.parent), !process.hasEnded
             else { continue }
             found.append(process)
-            pending += tree.children(of: process.pid)
+            for child in tree.children(of: process.pid) { pending.append((child, process.pid)) }
         }
         return found
     }

@@ -9,8 +9,8 @@ final class Assembly {
     private let runtime: RuntimeDirectory
     private let state: StateDirectory
     private let loop: EventLoop
-    /// The control socket's file is reeve's own to remove.
-    private let ownsSocket: Bool
+    /// The control socket that was made here; nil where it came from a service manager.
+    private let socket: SocketIdentity?
 
     /// Everything up to the first turn. Throws where reeve cannot do without; says what it does
     /// without.
@@ -41,15 +41,15 @@ final class Assembly {
         let listener: FileDescriptor
         if let activated {
             listener = activated
-            ownsSocket = false
+            socket = nil
         } else {
-            ownsSocket = true
             do throws(SystemFailure) {
                 listener = try UnixSocket.listen(
                     at: runtime.socketPath, mode: settings.controlMode, group: group)
             } catch {
                 throw StartFailure(error)
             }
+            socket = UnixSocket.identity(at: runtime.socketPath)
         }
         do throws(Errno) {
             let control = try ControlServer(
@@ -65,7 +65,7 @@ final class Assembly {
     /// Supervises until everything has ended. Returns reeve's exit code.
     func run() -> Int32 {
         let code = loop.run()
-        if ownsSocket { UnixSocket.remove(runtime.socketPath) }
+        UnixSocket.remove(runtime.socketPath, ifStill: socket)
         return code
     }
 }
@@ -145,7 +145,8 @@ extension CoreView {
             specification: { core.supervisor.specification(of: $0) },
             sampleMemory: { scheduler in
                 processes.table.run(of: scheduler).flatMap { processes.sample($0) }
-            })
+            },
+            orphans: { processes.orphans() })
     }
 }
 
@@ -184,8 +185,8 @@ private enum Machine {
         if proc.hidesOthers {
             notices.append(
                 .info(
-                    "/proc hides other users' processes, a member that became another user's is "
-                        + "not seen"
+                    "/proc hides other users' processes: of a program that changes its user the "
+                        + "pid is known, its name and memory are not"
                 ))
         }
     }

@@ -93,6 +93,7 @@ struct RuntimeDirectory: ~Copyable {
         switch consume outcome {
         case .taken(let lock):
             notices.append(.info("runtime directory \(path) (\(why))"))
+            lock.note(in: path, &notices)
             return RuntimeDirectory(path: path, lock: lock)
         case .held(by: let pid):
             let holder = pid.map { "pid \($0)" } ?? "another process"
@@ -153,6 +154,12 @@ struct StateDirectory: ~Copyable {
                 try PrivateDirectory.ensure(path, makingParents: true)
                 return try take(path, random: random, notices: &notices)
             } catch {
+                // Where it was asked for, another supervisor of the same configuration would run
+                // everything a second time.
+                if settings.stateDirectory != nil, error.errno == .tryAgain {
+                    let remedy = "stop that one, or set state-directory to another path"
+                    throw StartFailure("\(error.words); \(remedy)", code: 69)
+                }
                 refusals.append(error.words)
             }
         }
@@ -185,10 +192,13 @@ struct StateDirectory: ~Copyable {
         switch try FileLock.take(joined(path, "lock")) {
         case .held(by: let pid):
             let holder = pid.map { "pid \($0)" } ?? "another process"
-            throw SystemFailure("state directory \(path) belongs to another supervisor (\(holder))")
+            throw SystemFailure(
+                "state directory \(path) belongs to another supervisor (\(holder))",
+                errno: .tryAgain)
         case .taken(let lock):
             let origin = try StateIdentifier.readOrCreate(in: path, random: random)
             notices.append(.info("state directory \(path)"))
+            lock.note(in: path, &notices)
             return StateDirectory(origin: origin, path: path, lock: lock)
         }
     }
@@ -205,6 +215,17 @@ struct StateDirectory: ~Copyable {
         self.origin = origin
         self.path = path
         self.lock = lock
+    }
+}
+
+extension FileLock {
+    /// Says where the holder's pid could not be noted.
+    fileprivate func note(in directory: String, _ notices: inout [StartNotice]) {
+        guard let noteFailure else { return }
+        notices.append(
+            .warning(
+                "lock file \(joined(directory, "lock")): reeve's pid could not be noted "
+                    + "(\(noteFailure)); the lock holds, a second supervisor cannot say by whom"))
     }
 }
 

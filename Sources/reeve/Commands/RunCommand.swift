@@ -27,9 +27,26 @@ struct RunCommand: ParsableCommand {
     var config: String?
 
     mutating func run() throws {
+        if let words = procObjection() {
+            throw Exit.system(
+                "needs /proc to see and to end what it starts, and \(words): mount it "
+                    + "(`mount -t proc proc /proc`)")
+        }
         let (specification, source) = try ConfigurationFile.find(config).load()
         if config == nil { StandardError.say("configuration is \(source)") }
         throw execute(Handover.encode(specification))
+    }
+
+    /// Why /proc cannot be used; nil where it can. With the numbers of another namespace foreign
+    /// processes would be taken for reeve's own.
+    private func procObjection() -> String? {
+        do {
+            let known = try ProcFS().ownPID()
+            guard known != Host.pid else { return nil }
+            return "it belongs to another pid namespace (pid \(Host.pid) is \(known) in it)"
+        } catch {
+            return "it cannot be read (\(error))"
+        }
     }
 
     /// Becomes the supervisor; comes back only with the reason why that failed. The arguments stay, so
