@@ -63,7 +63,7 @@ package struct ControlClient {
                 schedulers.reserveCapacity(head.total)
             case .schedulers(let page): schedulers += page
             case .failure(let error): throw ClientError(error)
-            case .outcomes, .event, .line, .gap, .greeting, .end: break
+            case .outcomes, .event, .line, .gap, .greeting, .settings, .end: break
             }
         }
         guard let overview else { throw ClientError(.failed, "the supervisor sent no status") }
@@ -80,7 +80,8 @@ package struct ControlClient {
             switch message.body {
             case .overview(let overview) where message.id == id: return overview
             case .failure(let error): throw ClientError(error)
-            case .overview, .schedulers, .outcomes, .event, .line, .gap, .greeting, .end: break
+            case .overview, .schedulers, .outcomes, .event, .line, .gap, .greeting, .settings, .end:
+                break
             }
         }
     }
@@ -90,14 +91,17 @@ package struct ControlClient {
         let deadline = deadline
         let id = try connection.send(.status(name: name))
         var found: SchedulerReport?
+        var settings: SettingsReport?
         try answers(to: id, until: deadline) { (body) throws(ClientError) in
             switch body {
             case .schedulers(let page): found = page.first ?? found
+            case .settings(let report): settings = report
             case .failure(let error): throw ClientError(error)
             case .overview, .outcomes, .event, .line, .gap, .greeting, .end: break
             }
         }
-        guard let found else { throw ClientError(.failed, "the supervisor sent no status") }
+        guard var found else { throw ClientError(.failed, "the supervisor sent no status") }
+        found.settings = settings
         return found
     }
 
@@ -110,7 +114,7 @@ package struct ControlClient {
             switch body {
             case .greeting(let found): greeting = found
             case .failure(let error): throw ClientError(error)
-            case .overview, .schedulers, .outcomes, .event, .line, .gap, .end: break
+            case .overview, .schedulers, .outcomes, .event, .line, .gap, .settings, .end: break
             }
         }
         guard let greeting else { throw ClientError(.failed, "the supervisor sent no greeting") }
@@ -127,8 +131,8 @@ package struct ControlClient {
         let deadline = deadline
         var answers: [ActionAnswer] = []
         var indices: [RequestID: Int] = [:]
-        // So many that neither side's buffers can fill up while both write.
-        let window = 32
+        // So many that neither side's buffers can fill up while both write, and no more than are taken.
+        let window = ControlLimits.openRequestsMax
         var sent = 0
         var isComplete: [Bool] = []
         var reported = 0
@@ -184,7 +188,7 @@ package struct ControlClient {
             case .line(let line): try each(.line(line))
             case .gap(let gap): try each(.gap(gap))
             case .failure(let error): throw ClientError(error)
-            case .overview, .schedulers, .outcomes, .greeting, .end: break
+            case .overview, .schedulers, .outcomes, .greeting, .settings, .end: break
             }
         }
     }
@@ -223,7 +227,7 @@ extension ActionAnswer {
             outcomes += page
             error = failure ?? error
         case .failure(let failure): error = failure
-        case .overview, .schedulers, .event, .line, .gap, .greeting, .end: break
+        case .overview, .schedulers, .event, .line, .gap, .greeting, .settings, .end: break
         }
     }
 }

@@ -90,7 +90,7 @@ package enum ControlEncoder {
 
     /// One page of schedulers, beginning with the scheduler `start` of `count`; returns the index of the
     /// first scheduler of the next page. The answer is complete when that is `count`, and even no
-    /// schedulers make one page. For `status` with a name: `start` 0, `count` 1, no header.
+    /// schedulers make one page. For `status` with a name: `start` 0, `count` 1, after `settings`.
     package static func schedulers(
         from start: Int, count: Int, id: RequestID, status: (Int) -> SchedulerStatus?,
         to buffer: inout [UInt8]
@@ -108,6 +108,17 @@ package enum ControlEncoder {
         return buffer.page("schedulers", from: start, count: count) { index, line in
             report(index)?.write(to: &line)
         }
+    }
+
+    /// The first line of the answer to `status` with a name; the scheduler follows.
+    package static func settings(
+        of specification: SchedulerSpecification, id: RequestID, to buffer: inout [UInt8]
+    ) {
+        buffer.beginAnswer(to: id, isOK: true)
+        buffer.beginObject("settings")
+        SettingsReport(specification).writeMembers(to: &buffer)
+        buffer.endObject()
+        buffer.endAnswer(hasMore: true)
     }
 
     /// One event; more follow, or `end`.

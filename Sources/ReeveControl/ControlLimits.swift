@@ -6,8 +6,11 @@ package enum ControlLimits {
     package static let requestBytesMax = 64 * 1_024
     /// Longest line of an answer, its newline included.
     package static let lineBytesMax = 64 * 1_024
-    /// Clients at once; the next one is told and closed.
+    /// Clients at once; the next one takes the place of one that never asked for anything, or is told and
+    /// closed.
     package static let clientsMax = 64
+    /// Requests of one client that may wait for their answers at once, streams included.
+    package static let openRequestsMax = 256
     /// Unsent bytes kept for one client; one that reads too slowly is told and dropped.
     package static let bufferBytesMax = 128 * 1_024
     /// The largest id of a request: whole numbers that every JSON reader keeps exact.

@@ -70,6 +70,8 @@ package struct SchedulerReport: Equatable, Sendable {
     /// The first `listedMax`; `survivorCount` counts all.
     package var survivors: [Survivor]
     package var survivorCount: Int
+    /// Only in the answer about one scheduler; there it has a line of its own.
+    package var settings: SettingsReport?
 
     /// Dependencies and survivors listed for one scheduler, so that it always fits a line.
     package static let listedMax = 128
@@ -155,6 +157,7 @@ extension SchedulerReport {
         buffer.field("nextRestart", nextRestart, fractionDigits: 3)
         buffer.field("restartsInWindow", restartsInWindow)
         writeLists(to: &buffer)
+        settings?.writeMembers(to: &buffer)
         buffer.endObject()
     }
 

@@ -16,6 +16,8 @@ package struct ServerMessage: Equatable, Sendable {
         case overview(Overview)
         /// A page of schedulers.
         case schedulers([SchedulerReport])
+        /// What was configured for the one scheduler that was asked about.
+        case settings(SettingsReport)
         case event(EventReport)
         case line(OutputReport)
         case gap(GapReport)
@@ -78,6 +80,9 @@ extension ControlDecoder {
         if let error { return .failure(error) }
         if root["schedulers"] != nil {
             return .schedulers(try root.list("schedulers", SchedulerReport.init(reading:)))
+        }
+        if root["settings"] != nil {
+            return .settings(try root.object("settings", SettingsReport.init(reading:)))
         }
         if root["event"] != nil { return .event(try root.object("event", EventReport.init)) }
         if root["line"] != nil { return .line(try OutputReport(reading: root)) }

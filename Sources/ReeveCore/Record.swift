@@ -51,7 +51,8 @@ package enum Fact: Equatable, Sendable {
     case restartScheduled(after: Duration, reason: String)
     case failuresReset(reason: String)
     case overRestartLimit(restarts: Int, window: Duration, next: Duration)
-    case exhausted(reason: String)
+    /// `endsReeve`: when-exhausted = "exit".
+    case exhausted(reason: String, endsReeve: Bool)
     case completed(ran: Duration)
     case timedOut(Duration)
 

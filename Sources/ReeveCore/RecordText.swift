@@ -11,13 +11,16 @@ extension Record {
             .failuresReset, .waiting, .dependencyBack, .stopping, .stopped, .signalled,
             .memoryRecovered, .reloadBegan, .configurationChanged, .removed, .orphansAdopted:
             return .info
+        case .timedOut:
+            // The warning is the line of its end, which says after which timeout and how it came.
+            return .info
         case .reloaded(let changes):
             return changes.fixedSettings.isEmpty ? .info : .warning
         case .phaseBegan, .becameReady:
             return .debug
         case .phaseEnded(_, let timedOut, _):
             return timedOut ? .warning : .debug
-        case .shutdownForced, .spawnFailed, .overRestartLimit, .timedOut,
+        case .shutdownForced, .spawnFailed, .overRestartLimit,
             .dependencyTimedOut, .dependencyLost, .killed, .signalFailed, .stopCommandFailed,
             .memoryAbove, .memoryUnreadable:
             return .warning
@@ -126,7 +129,11 @@ extension Record {
         case .overRestartLimit(let restarts, let window, let next):
             "restarted \(restarts) times within \(window), which is the limit; it is unhealthy and "
                 + "goes on at the longest delay, next start in \(next)"
-        case .exhausted(let reason): "given up: \(reason); `reeve start` resumes it"
+        case .exhausted(let reason, let endsReeve):
+            "given up: \(reason); "
+                + (endsReeve
+                    ? "reeve ends with it (when-exhausted = \"exit\")"
+                    : "`reeve start` resumes it")
         case .completed(let ran): "completed after \(ran)"
         case .timedOut(let limit): "ran longer than its timeout of \(limit) and is stopped"
         case .waiting(let names): "waits for \(listed(names))"
@@ -135,7 +142,7 @@ extension Record {
         case .dependencyLost(let name, let action, let reason): loss(of: name, action, reason)
         case .dependencyBack(let name): "its dependency \(name) is back"
         case .stopping(let reason, let how, let timeout):
-            "stopping (\(reason)): \(how), SIGKILL after \(timeout)"
+            "stopping (\(reason)): \(how)" + (timeout > .zero ? ", SIGKILL after \(timeout)" : "")
         case .leftBehind(let processes, let kept):
             "its leader left \(listed(processes)) behind, which "
                 + (kept ? "may stay (leftovers = \"keep\")" : "is stopped before anything else")

@@ -104,8 +104,11 @@ extension Supervisor {
         if !old.isDropped { counts.remove(old.health) }
         if !new.isDropped { counts.add(new.health) }
         if old.health != new.health {
+            // The line before it has the reason in full.
+            let isGivenUp = schedulers[id.index].lifecycle.name == .exhausted
             schedulers[id.index].record(
-                .healthChanged(from: old.health, to: new.health, reason: new.reason),
+                .healthChanged(
+                    from: old.health, to: new.health, reason: isGivenUp ? "given up" : new.reason),
                 run: schedulers[id.index].lifecycle.run?.id, in: &turn)
         }
         if new.isDropped && !old.isDropped { schedulers[id.index].record(.removed, in: &turn) }

@@ -31,7 +31,7 @@ package struct SchedulerStatus: Equatable, Sendable {
     package struct LastExit: Equatable, Sendable {
         /// Exit code or signal.
         package var status: ExitStatus
-        /// What that means, in words: "failed with exit code 3", "killed by SIGKILL, not by reeve".
+        /// What that means, in words: "failed with exit code 3", "was killed by SIGSEGV".
         package var meaning: String
         package var at: WallTime
     }
@@ -69,7 +69,8 @@ package struct SchedulerStatus: Equatable, Sendable {
     /// How long the current run has been up; nil when down.
     package var uptime: Duration?
     package var consecutiveFailures: Int
-    /// Automatic restarts since the start or the last `reset`.
+    /// Automatic restarts that have happened since the start or the last `reset`; one that is scheduled
+    /// counts when it happens.
     package var restartCount: Int
     package var restartsInWindow: Int
     package var lastExit: LastExit?

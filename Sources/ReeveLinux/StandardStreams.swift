@@ -29,6 +29,18 @@ package enum StandardStreams {
         return (facts.device, facts.inode)
     }
 
+    /// Whether stdout and stderr are one pipe, socket, terminal or device, so that what is written to
+    /// one stands between what is written to the other. Never true of regular files, which take
+    /// every write whole.
+    package static var areOne: Bool {
+        var (output, error) = (reeve_file_facts(), reeve_file_facts())
+        guard unsafe reeve_fstat(StandardStream.Name.output.rawValue, &output) == 0,
+            unsafe reeve_fstat(StandardStream.Name.error.rawValue, &error) == 0
+        else { return false }
+        let isRegular = output.mode & 0o170000 == 0o100000
+        return !isRegular && output.device == error.device && output.inode == error.inode
+    }
+
     /// Whether it is a terminal.
     package static func isTerminal(_ stream: StandardStream.Name) -> Bool {
         reeve_is_terminal(stream.rawValue) == 1

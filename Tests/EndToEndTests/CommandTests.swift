@@ -81,6 +81,16 @@ import Testing
             #expect(one.code == 0)
             #expect(one.output.contains("exit code 3"), "\(one.output)")
             #expect(!one.output.contains("web"))
+            for words in ["command: ", "directory: ", "depends on: nothing"] {
+                #expect(one.output.contains(words), "\(one.output)")
+            }
+            let document = try await reeve.command("status", "fails", "--json")
+            #expect(document.output.contains(#""workingDirectory":"#))
+            let both = try await reeve.command("status", "web", "nobody", "fails", "web")
+            #expect(both.code == 1 && both.errors.contains("nobody"))
+            #expect(both.output.hasPrefix("web: ") && both.output.contains("\n\nfails: "))
+            let list = try await reeve.command("status", "--json", "web", "fails")
+            #expect(list.output.hasPrefix(#"[{"name":"web","#), "\(list.output)")
             let none = try await reeve.command("status", "nobody")
             #expect(none.code == 1)
         }
@@ -231,6 +241,20 @@ import Testing
         try await expect(64, "frobnicate", says: ["frobnicate"])
         try await expect(64, "status", "--bogus", says: ["--bogus"])
         try await expect(64, "run", "a.toml", "b.toml", says: ["b.toml"])
+        // A value that will not do is told why.
+        try await expect(64, "status", "--timeout", "0s", says: ["'0s'", "the least is 1ms"])
+        try await expect(64, "status", "--timeout", "abc", says: ["'abc'", "no duration"])
+        try await expect(64, "stop", "web", "--timeout", "-5s", says: ["'-5s'", "no duration"])
+        try await expect(64, "logs", "-n", "-5", "web", says: ["'-5'", "from 0 to 100000"])
+        try await expect(64, "logs", "-n", "few", "web", says: ["'few'", "from 0 to 100000"])
+        for words in [["stop"], ["status"], ["logs"], ["healthcheck"], ["restart", "web"]] {
+            let process = try Guarded(
+                [Tree.product("reeve")] + words + [""], directory: place.directory,
+                name: "r\(UInt32.random(in: 0 ... .max))")
+            let ending = try await process.ended()
+            #expect(ending == .exit(64) && process.errors.contains("name is not empty"))
+        }
+        try await expect(0, "signal", "--help", says: ["has not failed"])
         try await expect(69, "status", "--socket", nowhere, says: [nowhere])
         try await expect(69, "stop", "web", "--socket", nowhere, says: [nowhere])
         try await expect(1, "healthcheck", "--socket", nowhere, says: [])

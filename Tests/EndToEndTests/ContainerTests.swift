@@ -40,6 +40,11 @@ struct ContainerInitTests {
             $0.command = ["/reeve", "--", "/child", "say", "up", "forever"]
         } _: { container in
             try await container.says("up")
+            let pid = try await container.pid()
+            // What only the start needed is given back; 4 kB each.
+            try await eventually("less than 4 MB resident") {
+                Processes.stat(pid).map { $0.residentPages < 1_000 } ?? false
+            }
             let begin = ContinuousClock.now
             try await container.signal(SIGTERM)
             let ending = try await container.ended()

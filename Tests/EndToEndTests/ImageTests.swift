@@ -71,7 +71,7 @@ struct ImageTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(10)))
+    @Test(.timeLimit(.minutes(10)), .enabled(if: Images.hasDebian, "needs debootstrap"))
     func `a Debian image with two schedulers, read-only, stopped within the engine's grace`()
         async throws
     {

@@ -226,6 +226,34 @@ import Testing
         }
     }
 
+    @Test func `what was configured for one scheduler comes in front of how it is`() throws {
+        var specification = SchedulerSpecification(
+            name: try name("web"), program: Program(arguments: ["python3", "-c", "print(\"a\")"]))
+        var shown = SettingsReport(specification)
+        try check(
+            #"{"id":7,"ok":true,"settings":{"description":null,"command":["python3","-c","#
+                + #""print(\"a\")"],"workingDirectory":null},"more":true}"#,
+            hasMore: true, .settings(shown)
+        ) { ControlEncoder.settings(of: specification, id: id, to: &$0) }
+        specification.description = "serves"
+        specification.program.workingDirectory = "/srv"
+        shown = SettingsReport(specification)
+        #expect(shown.description == "serves" && shown.workingDirectory == "/srv")
+        // The longest there is, of what takes most room when it is escaped, still fits.
+        let long = String(repeating: "\u{1}", count: 100_000)
+        specification.description = long
+        specification.program.workingDirectory = long
+        for arguments in [[long], Array(repeating: "", count: 20_000), [long, long]] {
+            specification.program.arguments = arguments
+            var line: [UInt8] = []
+            ControlEncoder.settings(of: specification, id: id, to: &line)
+            #expect(line.count <= ControlLimits.lineBytesMax / 2)
+            let report = SettingsReport(specification)
+            #expect(report.command.last?.hasSuffix("…") == true)
+            #expect(try ControlDecoder.message(line.dropLast()).body == .settings(report))
+        }
+    }
+
     @Test func `what only looks like the head of a tail's line is text`() throws {
         let texts = [
             "2024-01-15T10:30:00.001Z x text", "2024-01-15T10:30:00.001Z o", "o text",
@@ -247,6 +275,7 @@ import Testing
             #"{"id":1,"ok":true,"more":false,"schedulers":{}}"#,
             #"{"id":1,"ok":true,"more":false,"event":{"position":"x"}}"#,
             #"{"id":1,"ok":true,"more":true,"summary":{}}"#,
+            #"{"id":1,"ok":true,"more":true,"settings":{"command":[1]}}"#,
         ]
         for line in broken {
             let error = #expect(throws: ServerMessageError.self, "\(line)") {

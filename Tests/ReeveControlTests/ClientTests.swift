@@ -57,6 +57,25 @@ import Testing
         #expect(answers.map { $0.1.error?.code } == [nil, .unknownScheduler, nil])
     }
 
+    @Test func `as many as a supervisor takes are sent before the first is answered`() throws {
+        let known = try name("web")
+        let count = ControlLimits.openRequestsMax
+        let server = try ScriptedServer(linesBeforeReply: count) { lines, reply in
+            for line in lines.split(separator: UInt8(ascii: "\n")) {
+                let request = try ControlDecoder.request(line)
+                _ = ControlEncoder.outcomes(
+                    of: Reply(outcomes: []), from: 0, id: request.id, name: { _ in known },
+                    to: &reply)
+            }
+        }
+        defer { server.close() }
+        var indices: [Int] = []
+        try client(server).perform(
+            (0..<count).map { .restart(name: "s\($0)", force: false) }
+        ) { index, _ in indices.append(index) }
+        #expect(indices == Array(0..<count))
+    }
+
     @Test func `more requests than fit a window are all answered`() throws {
         let known = try name("web")
         let server = try ScriptedServer { line, reply in

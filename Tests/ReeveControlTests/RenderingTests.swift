@@ -127,10 +127,34 @@ import Testing
                       reason: not started yet
                         kind: task, priority 0, start-up phase 4
                      process: none
-                      memory: not known, no threshold
+                      memory: none, no threshold
                     restarts: 0 automatic, 0 in the window, no failure in a row
+                  depends on: nothing
 
                 """)
+    }
+
+    @Test func `what was configured is shown as one would type it`() throws {
+        var specification = SchedulerSpecification(
+            name: try name("worker"),
+            program: Program(arguments: ["/bin/sh", "-c", "echo 'a' $B", "", "-x=1"]))
+        var report = SchedulerReport(try emptyStatus())
+        report.settings = SettingsReport(specification)
+        let plain = StatusText.details(of: report, at: now, .plain)
+        #expect(plain.contains(#"     command: /bin/sh -c 'echo '\''a'\'' $B' '' -x=1"# + "\n"))
+        #expect(plain.contains("   directory: reeve's own\n"))
+        #expect(!plain.contains("description"))
+        specification.description = "does \u{1B}[2J work"
+        specification.program.workingDirectory = "/srv/work"
+        report.settings = SettingsReport(specification)
+        let full = StatusText.details(of: report, at: now, .plain)
+        #expect(full.contains(" description: does ?[2J work\n"))
+        #expect(full.contains("   directory: /srv/work\n"))
+        var json: [UInt8] = []
+        report.write(to: &json)
+        #expect(
+            String(decoding: json, as: UTF8.self).hasSuffix(
+                #""workingDirectory":"/srv/work"}"#))
     }
 
     @Test func `nothing from outside can steer the terminal`() throws {

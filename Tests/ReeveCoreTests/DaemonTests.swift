@@ -290,7 +290,7 @@ import Testing
         world.pass(.seconds(2))
         let reason = "failed with exit code 1, after 1 restart within 10m"
         let effects = world.exit("web", code: 1)
-        #expect(effects.facts(of: "web").contains(.exhausted(reason: reason)))
+        #expect(effects.facts(of: "web").contains(.exhausted(reason: reason, endsReeve: false)))
         #expect(world.lifecycle("web") == .exhausted && world.health("web") == .unhealthy)
         #expect(world.status("web").reason == "given up: \(reason)")
         #expect(world.supervisor.nextDeadline == nil)
@@ -481,14 +481,20 @@ import Testing
             after.facts(of: "job").prefix(3) == [
                 .exited(
                     .killed(.terminate), ran: .seconds(5), isFailure: true,
-                    meaning: "ran longer than its timeout"),
+                    meaning: "ended by SIGTERM after its timeout of 5s"),
                 .stopped(after: .zero, killed: 0),
                 .restartScheduled(after: .seconds(1), reason: "1 failure in a row"),
             ])
         let status = world.status("job")
         #expect(status.consecutiveFailures == 1 && status.health == .degraded)
         #expect(status.lastExecution?.succeeded == false)
-        #expect(status.lastExit?.meaning == "ran longer than its timeout")
+        #expect(status.lastExit?.meaning == "ended by SIGTERM after its timeout of 5s")
+        // Said once at warning.
+        #expect(
+            (effects + after).records.filter { $0.level <= .warning }.map(\.name) == ["exited"])
+        #expect(
+            world.pass(.seconds(1)).facts(of: "job").contains(
+                .started(PID(1_002), reason: "restart: it ran longer than its timeout of 5s")))
     }
 
     @Test func `ending with success while it is stopped for its timeout is still a timeout`() {

@@ -248,6 +248,7 @@ import Testing
         let status = world.status("web")
         #expect(status.consecutiveFailures == 0)
         #expect(status.restartCount == 1 && status.restartsInWindow == 1)
+        #expect(status.lastExecution?.succeeded == false)
         #expect(status.memory == nil)
     }
 

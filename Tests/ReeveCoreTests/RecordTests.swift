@@ -78,12 +78,12 @@ import Testing
                 + "longest delay, next start in 1m"
         ),
         (
-            .exhausted(reason: "failed with exit code 3"), "exhausted", .error,
+            .exhausted(reason: "failed with exit code 3", endsReeve: false), "exhausted", .error,
             "given up: failed with exit code 3; `reeve start` resumes it"
         ),
         (.completed(ran: .seconds(5)), "completed", .info, "completed after 5s"),
         (
-            .timedOut(.seconds(5)), "timed-out", .warning,
+            .timedOut(.seconds(5)), "timed-out", .info,
             "ran longer than its timeout of 5s and is stopped"
         ),
         (.waiting(for: [db, name("cache")]), "waiting", .info, "waits for db, cache"),
@@ -161,6 +161,18 @@ import Testing
             #expect(record(fact).level == level, "\(name)")
             #expect(record(fact).message == message)
         }
+    }
+
+    @Test func `an end at once says nothing of what comes later`() {
+        let kill = Fact.stopping(
+            reason: "it uses too much", how: "SIGKILL at once", timeout: .zero)
+        #expect(
+            record(kill).message == "stopping (it uses too much): SIGKILL at once")
+        let last = Fact.exhausted(reason: "failed with exit code 3", endsReeve: true)
+        #expect(
+            record(last).message
+                == "given up: failed with exit code 3; reeve ends with it (when-exhausted = \"exit\")"
+        )
     }
 
     @Test func `names are unique, and made of lower case and hyphens`() {

@@ -112,7 +112,8 @@ private func other(_ name: String) -> SchedulerSpecification {
         #expect(world.supervisor.status(of: old, at: world.now)?.health == .stopping)
         let run = world.supervisor.schedulers[old.index].lifecycle.run?.id ?? world.run(of: "web")
         let effects = world.send(.exited(run, .killed(.terminate), leftovers: []))
-        #expect(effects.recordNames(of: "old") == ["exited", "stopped", "health-changed", "removed"])
+        #expect(
+            effects.recordNames(of: "old") == ["exited", "stopped", "health-changed", "removed"])
         #expect(world.supervisor.status(of: old, at: world.now) == nil)
         let late = world.request(9, .start(old, force: true))
         #expect(late.spawned.isEmpty && late.replies(to: 9).first?.refusal == .notRunning)
@@ -142,6 +143,19 @@ private func other(_ name: String) -> SchedulerSpecification {
         #expect(world.lifecycle("late") == .waitingForDependencies)
         #expect(world.pass(.seconds(2)).spawned == [world.id("late")])
         #expect(world.overall.total == 3)
+    }
+
+    @Test func `what starts looks at what its dependencies have become by the same file`() {
+        let migrate = task("migrate")
+        var world = World.booted([migrate])
+        world.exit("migrate", code: 0)
+        world.pass(.seconds(2))
+        var changed = migrate
+        changed.program.arguments = ["/bin/other"]
+        let web = daemon("web") { $0.needs("migrate", .completed) }
+        world.answersSpawns = false
+        #expect(world.reload([changed, web]).spawned == [world.id("migrate")])
+        #expect(world.lifecycle("web") == .waitingForDependencies)
     }
 
     @Test func `a name that comes back takes its place again, with a clean slate`() {

@@ -187,15 +187,26 @@ import Testing
     @Test func `stop ends a back-off, a wait and being given up`() {
         var backing = up()
         backing.exit("web", code: 1)
-        #expect(only(backing.request(1, .stop(backing.id("web")))) != nil)
+        #expect(
+            only(backing.request(1, .stop(backing.id("web"))))
+                == outcome(.done, "was not running; its next start is called off"))
+        backing.pass(.seconds(1))
+        #expect(
+            only(backing.request(2, .stop(backing.id("web"))), 2)
+                == outcome(.unchanged, "is not running"))
         #expect(backing.lifecycle("web") == .stopped && backing.supervisor.nextDeadline == nil)
 
         var waiting = World.booted([daemon("web") { $0.needs("ghost") }])
-        #expect(only(waiting.request(1, .stop(waiting.id("web")))) != nil)
+        #expect(
+            only(waiting.request(1, .stop(waiting.id("web"))))
+                == outcome(.done, "was not running; it waits for its start no longer"))
         #expect(waiting.lifecycle("web") == .stopped && waiting.supervisor.nextDeadline == nil)
 
         var given = up { $0.restart.mode = .never }
-        given.exit("web", code: 1)
+        let end = given.exit("web", code: 1)
+        #expect(
+            end.facts(of: "web").contains(
+                .healthChanged(from: .healthy, to: .unhealthy, reason: "given up")))
         #expect(only(given.request(1, .stop(given.id("web")))) != nil)
         #expect(given.lifecycle("web") == .stopped && given.health("web") == .stopped)
     }
@@ -380,6 +391,41 @@ import Testing
         world.exit("web", .killed(.kill))
         #expect(world.status("web").consecutiveFailures == 0)
         #expect(world.lifecycle("web") == .backingOff)
+        #expect(
+            world.pass(.seconds(3)).facts(of: "web").contains(
+                .started(
+                    PID(1_002), reason: "restart: it was ended by the operator's SIGKILL")))
+    }
+
+    @Test func `a run that a signal ended is shown as no success, unless it was a stop's`() {
+        var signalled = up()
+        signalled.request(1, .signal(signalled.id("web"), .kill))
+        signalled.exit("web", .killed(.kill))
+        #expect(signalled.status("web").lastExecution?.succeeded == false)
+        #expect(
+            signalled.status("web").lastExit?.meaning == "was ended by the operator's SIGKILL")
+        for (end, isSuccess) in [(Signal.terminate, true), (.kill, false), (.abort, false)] {
+            var stopped = up()
+            stopped.request(1, .stop(stopped.id("web")))
+            stopped.exit("web", .killed(end))
+            #expect(stopped.status("web").lastExecution?.succeeded == isSuccess)
+        }
+    }
+
+    @Test func `a restart that an operator overrules is not counted`() {
+        var started = up()
+        started.exit("web", code: 1)
+        started.request(1, .start(started.id("web"), force: false))
+        #expect(started.lifecycle("web") == .starting)
+        var stopped = up()
+        stopped.exit("web", code: 1)
+        stopped.request(1, .stop(stopped.id("web")))
+        stopped.pass(.seconds(2))
+        stopped.request(2, .start(stopped.id("web"), force: false))
+        for world in [started, stopped] {
+            #expect(world.status("web").restartCount == 0)
+            #expect(world.status("web").restartsInWindow == 0)
+        }
     }
 
     @Test func `a signal to what is not running is refused`() {

@@ -156,12 +156,16 @@ import Testing
             ),
             (.exited(.exited(code: 3)), true, nil, .failure, "failed with exit code 3"),
             (.exited(.exited(code: 3)), false, nil, .failure, "failed with exit code 3"),
-            (.exited(.killed(.kill)), true, nil, .failure, "killed by SIGKILL, not sent by reeve"),
-            (.exited(segfault), true, nil, .failure, "killed by SIGSEGV and dumped core"),
             (
-                .exited(.killed(.user1)), true, .user1, .ended, "ended by the operator's SIGUSR1"
+                .exited(.killed(.kill)), true, nil, .failure,
+                "was killed by SIGKILL, not sent by reeve"
             ),
-            (.exited(.killed(.terminate)), true, .user1, .failure, "killed by SIGTERM"),
+            (.exited(segfault), true, nil, .failure, "was killed by SIGSEGV and dumped core"),
+            (
+                .exited(.killed(.user1)), true, .user1, .ended,
+                "was ended by the operator's SIGUSR1"
+            ),
+            (.exited(.killed(.terminate)), true, .user1, .failure, "was killed by SIGTERM"),
             (.spawnFailed(failure), false, nil, .failure, "could not be started: \(failure.words)"),
             (.timedOut, true, nil, .failure, "ran longer than its timeout"),
             (.memory, true, nil, .ended, "was stopped for its memory"),
@@ -233,7 +237,7 @@ import Testing
     }
 
     @Test func `what somebody ended is neither done nor failed`() {
-        let signalled = Verdict(kind: .ended, meaning: "ended by the operator's SIGHUP")
+        let signalled = Verdict(kind: .ended, meaning: "was ended by the operator's SIGHUP")
         #expect(decide(policy(.never), signalled) == .rest)
         #expect(decide(policy(.onFailure), signalled) == .rest)
         #expect(

@@ -354,7 +354,8 @@ import Testing
         world.exit("web", code: 1)
         world.pass(.seconds(2))
         let effects = world.exit("web", code: 9)
-        #expect(effects.recordNames(of: "web").contains("exhausted"))
+        let end = effects.records.first { $0.name == "exhausted" }
+        #expect(end?.message.hasSuffix("; reeve ends with it (when-exhausted = \"exit\")") == true)
         #expect(effects.actions.contains(signal(world, "other")))
         #expect(world.exit("other", .killed(.terminate)).exitCodes == [9])
     }

@@ -157,9 +157,12 @@ import Testing
         var clients: [TestClient] = []
         for _ in 0..<ControlLimits.clientsMax {
             clients.append(try bench.connect())
+            try clients.last?.ask(#"{"id":1,"op":"ping"}"#)
             try bench.turn()
         }
         try bench.turn { bench.server.clientCount == ControlLimits.clientsMax }
+        try bench.turn { clients.allSatisfy { $0.lines.count == 1 } }
+        bench.advance(by: .seconds(2))
         let late = try bench.connect()
         try bench.turn { late.lines.count == 1 && late.isClosed }
         #expect(late.lines[0].contains(#""code":"too-many-clients""#))
@@ -168,6 +171,31 @@ import Testing
         let next = try bench.connect()
         try next.ask(#"{"id":1,"op":"ping"}"#)
         try bench.turn { next.lines.count == 1 }
+    }
+
+    @Test func `who never asked for anything makes room when all places are taken`() throws {
+        let bench = try ControlBench()
+        bench.clock = Clock.now()
+        var clients: [TestClient] = []
+        for _ in 0..<ControlLimits.clientsMax {
+            clients.append(try bench.connect())
+            try bench.turn()
+        }
+        try bench.turn { bench.server.clientCount == ControlLimits.clientsMax }
+        try clients[0].ask(#"{"id":1,"op":"ping"}"#)
+        try clients[1].ask(#"{"id":1,"op":"subscribe"}"#)
+        try bench.turn { clients[0].lines.count == 1 && bench.server.followerCount == 1 }
+        // Whoever has just come may be about to ask.
+        let early = try bench.connect()
+        try bench.turn { early.isClosed || early.lines.count == 1 }
+        bench.advance(by: .seconds(2))
+        let late = try bench.connect()
+        try late.ask(#"{"id":7,"op":"ping"}"#)
+        try bench.turn { late.lines.count == 1 }
+        #expect(late.lines.first?.hasPrefix(#"{"id":7,"ok":true"#) == true)
+        #expect(clients[2].lines.last?.contains("another client needs the place") == true)
+        #expect(clients[2].isClosed && !clients[0].isClosed && !clients[1].isClosed)
+        #expect(bench.server.clientCount == ControlLimits.clientsMax)
     }
 
     @Test func `only those who may are served`() {

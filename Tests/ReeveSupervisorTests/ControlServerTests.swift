@@ -68,9 +68,12 @@ import Testing
         let bench = try ControlBench()
         let client = try bench.connect()
         try client.ask(#"{"id":1,"op":"status","name":"s1"}"#)
-        try bench.turn { client.lines.count == 1 }
-        #expect(client.lines.first?.contains(#""name":"s1""#) == true)
-        #expect(client.lines.first?.contains("42000000") == true)
+        try bench.turn { client.lines.count == 2 }
+        #expect(
+            client.lines.first == #"{"id":1,"ok":true,"settings":{"description":null,"#
+                + #""command":["/bin/true"],"workingDirectory":null},"more":true}"#)
+        #expect(client.lines.last?.contains(#""name":"s1""#) == true)
+        #expect(client.lines.last?.contains("42000000") == true)
         #expect(bench.memoryReads == 1)
     }
 
@@ -166,6 +169,25 @@ import Testing
         try other.ask(#"{"id":2,"op":"logs","name":"s1"}"#)
         try bench.turn { other.lines.count == 5 }
         #expect(other.lines.last?.hasSuffix(#""more":false}"#) == true)
+        child.close()
+    }
+
+    @Test func `a follower misses nothing of a burst that the tail cannot hold`() throws {
+        let bench = try ControlBench(tails: true)
+        let child = try Child(
+            run: RunID(order: 1, origin: 7),
+            bench.hub.open(run: RunID(order: 1, origin: 7), of: SchedulerID(1)))
+        let client = try bench.connect()
+        try client.ask(#"{"id":1,"op":"logs","name":"s1","follow":true}"#)
+        try bench.turn { bench.server.followerCount == 1 }
+        // What `seq 1 8000` writes, in one turn.
+        child.print((1...8_000).map { "\($0)\n" }.joined())
+        bench.hub.drain(child.run, at: bench.now)
+        try bench.turn { client.lines.count >= 8_000 }
+        #expect(client.lines.allSatisfy { !$0.contains(#""gap""#) })
+        #expect(client.lines.last?.contains(#""line":"8000""#) == true)
+        client.close()
+        try bench.turn { bench.server.clientCount == 0 }
         child.close()
     }
 

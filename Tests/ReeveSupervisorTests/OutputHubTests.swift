@@ -186,7 +186,9 @@ import Testing
         try bench.stderr?.take()
         #expect(bench.stderr?.text.contains("quiet | I am here\n") == true)
         #expect(bench.stderr?.text.contains("so am I\n") == true)
-        #expect(bench.notices.count == 1)
+        // That lines are dropped was said when it began, and is an event.
+        #expect(bench.stderr?.text.contains("warning reeve: stdout's reader is too slow") == true)
+        #expect(bench.notices.count == 2)
         // The reader wakes up: it gets whole lines, and the loss is said on stderr, once.
         try bench.turn { bench.stderr?.text.contains("not written since") == true }
         let said = try #require(bench.stderr?.lines.filter { $0.contains("not written") })
@@ -232,7 +234,100 @@ import Testing
         let said = bench.stderr?.lines.filter { $0.contains("stdout has no reader any more") }
         #expect(said?.count == 1)
         #expect(said?.first?.contains("broken pipe (EPIPE)") == true)
+        // How much is lost is said after a while, once, and then there is nothing to wait for.
+        let due = try #require(bench.hub.nextDeadline)
+        let now = Clock.now()
+        #expect(due > now.monotonic && due <= now.monotonic + Outlet.lossInterval)
+        try bench.turn(at: Moment(monotonic: due, wall: now.wall))
+        let lost = bench.stderr?.lines.filter { $0.contains("lines of output were not written") }
+        #expect(lost?.count == 1)
+        #expect(
+            lost?.first?.hasSuffix(", and it goes on: stdout: broken pipe (EPIPE)") == true)
+        #expect(lost?.first?.contains("reeve: 5 lines") == true)
         #expect(bench.hub.nextDeadline == nil)
+    }
+
+    @Test func `loss is said while it lasts, and at the end what was never written`() throws {
+        let bench = try HubBench(specification())
+        let child = try bench.open(1)
+        let block = Array(repeating: [UInt8](repeating: 120, count: 99) + [10], count: 600)
+            .flatMap(\.self)
+        var written = 0
+        var now = Clock.now()
+        /// Nobody reads stdout.
+        func flood(_ bytes: Int) throws {
+            let end = written + bytes
+            while written < end {
+                written += child.flood(Array(block[(written % block.count)...]))
+                bench.hub.drain(child.run, at: now)
+                try bench.stderr?.take()
+            }
+        }
+        func said(_ words: String) -> [String] {
+            bench.stderr?.lines.filter { $0.contains(words) } ?? []
+        }
+        func numbers() -> [Int] {
+            said("not written since").compactMap { line in
+                let words = line.split(separator: " ")
+                return words.firstIndex(of: "lines").flatMap { Int(words[$0 - 1]) }
+            }
+        }
+        try flood(1_000_000)
+        #expect(said("reader is too slow").count == 1 && said("not written").isEmpty)
+        let due = try #require(bench.hub.nextDeadline)
+        now = Moment(monotonic: due, wall: now.wall + Outlet.lossInterval)
+        bench.hub.timePassed(at: now)
+        try bench.stderr?.take()
+        #expect(said("and it goes on: stdout's reader was too slow").count == 1)
+        try flood(1_000_000)
+        bench.hub.finish(until: Clock.now().monotonic + .milliseconds(50))
+        try bench.stderr?.take()
+        try bench.stdout?.take()
+        #expect(said("reader is too slow").count == 1 && numbers().count == 2)
+        // Every line was written, or said to be lost; the line that was cut is among the latter.
+        let whole = bench.stdout?.bytes.count { $0 == 10 } ?? 0
+        #expect(numbers().reduce(0, +) + whole == (written + 99) / 100)
+        #expect(bench.notices.count == 3)
+    }
+
+    @Test func `a stream that is full again and again is said so now and then`() throws {
+        let bench = try HubBench(specification())
+        let child = try bench.open(1)
+        let block = [UInt8](repeating: 10, count: 60_000)
+        let now = Clock.now()
+        for _ in 0..<5 {
+            for _ in 0..<10 {
+                _ = child.flood(block)
+                bench.hub.drain(child.run, at: now)
+            }
+            // The reader catches up.
+            repeat {
+                try bench.stdout?.take()
+            } while try bench.epoll.wait(until: Clock.now().monotonic) { token, events in
+                bench.hub.ready(token, events, at: now)
+            } > 0
+        }
+        try bench.stderr?.take()
+        let lines = bench.stderr?.lines ?? []
+        #expect(lines.filter { $0.contains("reader is too slow") }.count == 1)
+        #expect(lines.filter { $0.contains("not written since") }.count == 1)
+        #expect(bench.hub.nextDeadline == now.monotonic + Outlet.lossInterval)
+    }
+
+    @Test func `what stderr loses is said on stdout`() throws {
+        let bench = try HubBench(specification())
+        let child = try bench.open(1)
+        let line = String(repeating: "x", count: 999) + "\n"
+        for _ in 0..<600 {
+            child.complain(line)
+            bench.hub.drain(child.run, at: Clock.now())
+        }
+        try bench.stdout?.take()
+        #expect(bench.stdout?.text.contains("stderr's reader is too slow") == true)
+        bench.hub.finish(until: Clock.now().monotonic + .milliseconds(50))
+        try bench.stdout?.take()
+        #expect(
+            bench.stdout?.text.contains("lines of output were not written since") == true)
     }
 
     @Test func `a closed stderr is said on stdout`() throws {
@@ -259,7 +354,41 @@ import Testing
         }
         child.close()
         try bench.turn { bench.hub.openPipes == 0 }
+        // What each has lost is an event; that nobody can be told of it is no loss of its own.
+        for _ in 0..<3 {
+            guard let due = bench.hub.nextDeadline else { break }
+            bench.hub.timePassed(at: Moment(monotonic: due, wall: Clock.now().wall))
+        }
+        #expect(bench.hub.nextDeadline == nil)
+        let numbers = bench.notices.map(\.message).filter { $0.contains("not written since") }
+        #expect(numbers.count == 2)
         bench.hub.finish(until: Clock.now().monotonic + .seconds(1))
+    }
+
+    @Test func `where stdout and stderr are one, no line is torn`() throws {
+        let bench = try HubBench(specification(), isShared: true)
+        let child = try bench.open(1)
+        // Longer than what a pipe takes whole.
+        let lines = Array(
+            repeating: [UInt8](repeating: UInt8(ascii: "x"), count: 4_999) + [10], count: 12
+        ).flatMap(\.self)
+        for round in 0..<14 {
+            child.print(lines)
+            bench.hub.drain(child.run, at: Clock.now())
+            child.complain("complaint \(round)\n")
+            bench.hub.drain(child.run, at: Clock.now())
+            bench.hub.notice(.info, "notice \(round)", at: Clock.now())
+            if round % 3 == 0 { try bench.stdout?.take(atMost: 20_000) }
+        }
+        try bench.turn { bench.stdout?.text.contains("not written since") == true }
+        try bench.stderr?.take()
+        #expect(bench.stderr?.bytes.isEmpty == true)
+        let shown = bench.stdout?.lines ?? []
+        #expect(shown.contains { $0.hasSuffix("stdout and stderr's reader was too slow") })
+        for line in shown where line.contains("x") && !line.contains("reeve: ") {
+            #expect(line.count == 4_999 + "web | ".count)
+        }
+        #expect(shown.count { $0.contains("reeve: notice ") } == 14)
     }
 
     @Test func `a full disk is tried again and what was lost is said`() throws {
@@ -287,11 +416,18 @@ import Testing
         // Tried again, in vain, without another word.
         let due = try #require(hub.nextDeadline)
         #expect(due == now.monotonic + Outlet.retryInterval)
+        // What was lost: nothing yet, the buffer has it.
         now = Moment(monotonic: due, wall: now.wall)
         hub.timePassed(at: now)
         #expect(hub.nextDeadline == now.monotonic + Outlet.retryInterval)
         try stderr.take()
         #expect(stderr.lines.count == 1)
+        // At the end it is lost, and that is said.
+        hub.finish(until: Clock.now().monotonic + .milliseconds(50))
+        try stderr.take()
+        #expect(stderr.lines.count == 2)
+        #expect(stderr.lines.last?.contains("reeve: 1 line of output was not written") == true)
+        #expect(stderr.lines.last?.hasSuffix("no space left on device (ENOSPC)") == true)
     }
 
     @Test func `the end waits for a reader, but not for ever`() throws {

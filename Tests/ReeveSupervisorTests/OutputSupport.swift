@@ -69,7 +69,7 @@ final class HubBench {
 
     init(
         _ specification: Specification, tailDirectory: String? = nil,
-        coloured: (stdout: Bool, stderr: Bool) = (false, false)
+        isShared: Bool = false, coloured: (stdout: Bool, stderr: Bool) = (false, false)
     ) throws {
         // As the role does: writing where nobody reads is an error, not the end.
         try Signals.prepare()
@@ -81,7 +81,8 @@ final class HubBench {
         hub = OutputHub(
             epoll: epoll, specification: specification, tailDirectory: tailDirectory,
             stdout: .descriptor(FileDescriptor(owning: outSink)),
-            stderr: .descriptor(FileDescriptor(owning: errSink)), coloured: coloured)
+            stderr: .descriptor(FileDescriptor(owning: errSink)), isShared: isShared,
+            coloured: coloured)
         hub.onNotice = { [unowned self] in notices.append($0) }
     }
 

@@ -109,6 +109,49 @@ import Testing
         #expect(Set(seen).count == seen.count)
     }
 
+    @Test func `while somebody follows, a burst is kept in memory, up to a bound`() throws {
+        let directory = try ScratchDirectory()
+        _ = directory.file("web")
+        let web = SchedulerID(0)
+        let tails = Tails(
+            directory: directory.path, schedulers: schedulers(["web"], tail: 1_000),
+            say: { Issue.record("\($0)") })
+        tails.append(Array("before\n".utf8), to: web)
+        tails.keepForFollowers(of: [web])
+        var place = tails.start(of: web, lines: nil)
+        let burst = (0..<4_000).map { "line \($0)\n" }
+        for part in 0..<4 {
+            let lines = burst[(part * 1_000)..<((part + 1) * 1_000)].joined()
+            tails.append(Array(lines.utf8), to: web)
+        }
+        func follow() -> (lines: String, missed: UInt64) {
+            var (lines, missed) = ("", UInt64(0))
+            while true {
+                let page = tails.page(of: web, from: place, bytesMax: 4_096)
+                missed += page.missed
+                place = page.next
+                lines += text(page)
+                if page.bytes.isEmpty { return (lines, missed) }
+            }
+        }
+        // What came before the first follower is the ring's, and may be gone.
+        let first = follow()
+        #expect(first.missed == 7 && first.lines == burst.joined())
+        // More than that is missed, and known to be.
+        let line = String(repeating: "x", count: 99) + "\n"
+        let block = Array(String(repeating: line, count: 600).utf8)
+        for _ in 0..<20 { tails.append(block, to: web) }
+        let second = follow()
+        #expect(second.lines.utf8.count + Int(second.missed) == 20 * block.count)
+        #expect(second.lines.utf8.count > FollowedTail.bytesMax - 200)
+        #expect(second.lines.utf8.count <= FollowedTail.bytesMax)
+        #expect(second.lines.split(separator: "\n").allSatisfy { $0.count == 99 })
+        // Nobody follows any more: the ring alone.
+        tails.append(block, to: web)
+        tails.keepForFollowers(of: [])
+        #expect(follow().lines.utf8.count <= 1_000)
+    }
+
     @Test func `more at once than the tail holds counts as missed`() throws {
         let directory = try ScratchDirectory()
         _ = directory.file("web")

@@ -18,6 +18,13 @@ package final class Images: Sendable {
     package static let isPossible =
         StaticBuild.isPossible && FileManager.default.isExecutableFile(atPath: "/usr/bin/podman")
 
+    /// Whether `importDebian` can work.
+    package static let hasDebian =
+        FileManager.default.fileExists(atPath: debian + "/complete")
+        || FileManager.default.isExecutableFile(atPath: "/usr/sbin/debootstrap")
+
+    private static let debian = Tree.root + "/.build-static/debian"
+
     /// Makes a store for as long as the body takes.
     package static func using(_ body: (Images, Place) async throws -> Void) async throws {
         try await Gate.supervisors.pass {
@@ -53,7 +60,9 @@ package final class Images: Sendable {
             "--runtime", "runc",
         ]
         return try Guarded(
-            ["podman"] + options + words, directory: place.directory,
+            ["podman"] + options + words,
+            environment: Guarded.environment.merging(["HOME": place.directory]) { $1 },
+            directory: place.directory,
             name: "podman-" + String(UInt32.random(in: 0 ... .max), radix: 36))
     }
 
@@ -75,13 +84,17 @@ package final class Images: Sendable {
 
     /// A Debian of nothing but its essential packages, as an image with the given name.
     package func importDebian(as name: String) async throws {
-        let folder = Tree.root + "/.build-static/debian"
+        let folder = Images.debian
         if !FileManager.default.fileExists(atPath: folder + "/complete") {
             let script = """
                 set -e
                 . /etc/os-release
-                mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -v security \
-                    | head -n 1)
+                find() {
+                    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' \
+                        | grep -v security | head -n 1
+                }
+                mirror=$(find)
+                [ -n "$mirror" ] || { apt-get -qq update; mirror=$(find); }
                 rm -rf --one-file-system "$1"
                 debootstrap --variant=minbase "$VERSION_CODENAME" "$1" "$mirror"
                 rm -rf "$1"/var/cache/apt/* "$1"/var/lib/apt/lists/* "$1"/usr/share/doc "$1"/usr/share/locale

@@ -14,6 +14,7 @@ extension StatusText {
         let state = scheduler.status.tint.paint(state(scheduler, appearance), appearance)
         var block = Block(appearance: appearance)
         block.add("reason", scheduler.reason.printable)
+        if let settings = scheduler.settings { add(settings, to: &block) }
         block.add("kind", kind(scheduler))
         block.add("process", process(scheduler))
         block.add("memory", memory(scheduler))
@@ -31,12 +32,35 @@ extension StatusText {
             let took = Duration.milliseconds(execution.duration)
             block.add(
                 "last run",
-                "\(execution.success ? "succeeded" : "failed"), "
+                // Not every end without success is a failure: an operator may have ended it.
+                "\(execution.success ? "succeeded" : "no success"), "
                     + "began \(execution.timestamp.rfc3339(fractionDigits: 0)), took \(took)")
         }
         addDependencies(of: scheduler, to: &block)
         addSurvivors(of: scheduler, to: &block)
         return "\(title): \(state)\n" + block.text
+    }
+
+    private static func add(_ settings: SettingsReport, to block: inout Block) {
+        if let description = settings.description {
+            block.add("description", description.printable)
+        }
+        block.add("command", settings.command.map(shellWord).joined(separator: " "))
+        block.add("directory", settings.workingDirectory?.printable ?? "reeve's own")
+    }
+
+    /// As one would type it: in quotes where a shell would otherwise see more than a word.
+    private static func shellWord(_ word: String) -> String {
+        let plain = Set("%+,-./:=@_…".utf8)
+        let isPlain = word.utf8.allSatisfy { byte in
+            (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+                || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
+                || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || plain.contains(byte)
+        }
+        if isPlain && !word.isEmpty { return word }
+        let quoted = word.split(separator: "'", omittingEmptySubsequences: false)
+            .joined(separator: #"'\''"#)
+        return "'\(quoted.printable)'"
     }
 
     private static func kind(_ scheduler: SchedulerReport) -> String {
@@ -54,7 +78,8 @@ extension StatusText {
 
     private static func memory(_ scheduler: SchedulerReport) -> String {
         let threshold = scheduler.memoryThreshold.map { "threshold \(Bytes($0))" } ?? "no threshold"
-        return (scheduler.memoryBytes.map { Bytes($0).description } ?? "not known")
+        let otherwise = scheduler.pid == nil ? "none" : "not known"
+        return (scheduler.memoryBytes.map { Bytes($0).description } ?? otherwise)
             + ", \(threshold)"
     }
 
@@ -75,6 +100,7 @@ extension StatusText {
                 index == 0 ? "depends on" : "", "\(name) (\(dependency.condition.rawValue)): \(met)"
             )
         }
+        if scheduler.dependencies.isEmpty { block.add("depends on", "nothing") }
         block.addRest(scheduler.dependencyCount - scheduler.dependencies.count)
     }
 

@@ -30,6 +30,7 @@ extension Scheduler {
         switch reason {
         case .notStarted: (.stopped, "not started yet")
         case .disabled: (.stopped, "enabled = false")
+        case .removed: (.stopped, "no longer configured")
         case .byOperator: (.stopped, "stopped by the operator")
         case .shutdown: (.stopped, "reeve shuts down")
         case .survivors(let stop, nextSurvey: _):

@@ -12,6 +12,9 @@ struct Reload: Equatable, Sendable {
     var requests: [RequestID]
     /// Asked for again since the reading began; by whom. nil: it was not.
     var next: [RequestID]?
+    /// The service manager was told, and waits for READY=1. Before start-up is over it waits for that, and
+    /// a reload is not its business.
+    let isTold: Bool
 }
 
 extension Supervisor {
@@ -25,10 +28,10 @@ extension Supervisor {
             reload?.next = earlier + asking
             return
         }
-        reload = Reload(requests: asking)
+        let isTold = startup.hasAnnouncedReady
+        reload = Reload(requests: asking, isTold: isTold)
         turn.record(.reloadBegan(reason: reason))
-        // Before READY=1 the manager waits for that; a reload is not its business then.
-        if startup.hasAnnouncedReady { turn.effects.append(.tellManager(.reloading)) }
+        if isTold { turn.effects.append(.tellManager(.reloading)) }
         turn.effects.append(.loadConfiguration)
     }
 
@@ -76,7 +79,7 @@ extension Supervisor {
     private mutating func endReload(_ ended: Reload, _ turn: inout Turn) {
         reload = nil
         guard shutdown == nil else { return }
-        if startup.hasAnnouncedReady { turn.effects.append(.tellManager(.ready)) }
+        if ended.isTold { turn.effects.append(.tellManager(.ready)) }
         guard let next = ended.next else { return }
         requestReload(nil, because: "asked for again meanwhile", &turn)
         reload?.requests = next
@@ -148,6 +151,8 @@ extension Supervisor {
             }
             touch(SchedulerID(index))
         }
+        // What starts looks at what the others are by now.
+        settle(&turn)
         if startup.phase == nil {
             beginNextPhase(&turn)
         } else if !settings.staggeredStartup {
@@ -211,7 +216,8 @@ extension Supervisor {
         case .stopping, .stopped(.survivors): break
         case .stopped, .waitingForPhase, .waitingForDependencies, .backingOff, .exhausted,
             .completed:
-            schedulers[id.index].enter(.stopped(.disabled))
+            schedulers[id.index].enter(
+                .stopped(schedulers[id.index].isRemoved ? .removed : .disabled))
         }
     }
 
@@ -257,7 +263,7 @@ extension Supervisor {
             schedulers[id.index].resetFailures(reason: "its configuration changed", &turn)
             schedulers[id.index].restartWindow.clear()
             schedulers[id.index].startReason = "its configuration changed"
-            wantStart(id, &turn)
+            queueForPhase(id)
         case .stopped, .waitingForPhase, .waitingForDependencies, .stopping:
             // Its next start has the new settings.
             break

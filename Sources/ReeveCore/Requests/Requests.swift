@@ -140,7 +140,11 @@ extension Supervisor {
             return
         case .stopped(.survivors):
             schedulers[id.index].desired = .down
-        case .stopped, .waitingForPhase, .waitingForDependencies, .backingOff, .exhausted:
+        case .backingOff:
+            rest(id, "was not running; its next start is called off", &turn)
+        case .waitingForPhase, .waitingForDependencies:
+            rest(id, "was not running; it waits for its start no longer", &turn)
+        case .stopped, .exhausted:
             schedulers[id.index].desired = .down
             schedulers[id.index].enter(.stopped(.byOperator))
         case .starting, .running:
@@ -150,6 +154,13 @@ extension Supervisor {
         case .stopping:
             schedulers[id.index].desired = .down
         }
+    }
+
+    /// A stop of what has no process but was to get one.
+    private mutating func rest(_ id: SchedulerID, _ words: String, _ turn: inout Turn) {
+        schedulers[id.index].desired = .down
+        schedulers[id.index].enter(.stopped(.byOperator))
+        schedulers[id.index].lastStop = (turn.now.monotonic, words)
     }
 
     private mutating func restart(_ id: SchedulerID, _ turn: inout Turn) {

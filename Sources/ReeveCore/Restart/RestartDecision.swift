@@ -23,7 +23,7 @@ struct Verdict: Equatable, Sendable {
 
     let kind: Kind
     var isFailure: Bool { kind == .failure }
-    /// A sentence without a full stop: "failed with exit code 3".
+    /// What is said after "it", without a full stop: "failed with exit code 3".
     let meaning: String
 }
 
@@ -42,11 +42,11 @@ extension SchedulerSpecification {
             return Verdict(kind: .ended, meaning: "was stopped for its memory")
         case .exited(.signalled(let signal, let coreDumped)):
             if signal == operatorSignal {
-                return Verdict(kind: .ended, meaning: "ended by the operator's \(signal)")
+                return Verdict(kind: .ended, meaning: "was ended by the operator's \(signal)")
             }
             let core = coreDumped ? " and dumped core" : ""
             let origin = signal == .kill ? ", not sent by reeve" : ""
-            return Verdict(kind: .failure, meaning: "killed by \(signal)\(origin)\(core)")
+            return Verdict(kind: .failure, meaning: "was killed by \(signal)\(origin)\(core)")
         case .exited(.exited(let code)):
             guard successExitCodes.contains(code) else {
                 return Verdict(kind: .failure, meaning: "failed with exit code \(code)")

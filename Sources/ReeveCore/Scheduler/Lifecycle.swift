@@ -41,6 +41,8 @@ enum Lifecycle: Equatable, Sendable {
     enum StoppedReason: Equatable, Sendable {
         case notStarted
         case disabled
+        /// It is no longer configured.
+        case removed
         case byOperator
         case shutdown
         /// A stop that ended although something of its run is alive (`Stop.alive`). It is looked at again
@@ -87,6 +89,16 @@ enum Lifecycle: Equatable, Sendable {
         case .starting, .running, .stopping: true
         case .stopped, .waitingForPhase, .waitingForDependencies, .backingOff, .exhausted,
             .completed:
+            false
+        }
+    }
+
+    /// Whether it stays as it is until an operator or the configuration wants something else.
+    var isAtRest: Bool {
+        switch self {
+        case .stopped, .exhausted, .completed: true
+        case .waitingForPhase, .waitingForDependencies, .starting, .running, .stopping,
+            .backingOff:
             false
         }
     }

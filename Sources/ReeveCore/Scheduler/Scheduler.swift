@@ -28,6 +28,8 @@ struct Scheduler: Sendable {
     var isOverLimit = false
     var restartWindow = RestartWindow()
     var restartCount = 0
+    /// The next start is an automatic restart, which counts when it happens.
+    var isRestartScheduled = false
     var lastRecoveryRestart: Instant?
     /// A recovery restart that could not be done was said; once per episode.
     var recoveryWasRefused = false
@@ -45,8 +47,10 @@ struct Scheduler: Sendable {
     var lastCode: Int32 = 0
     /// What the last run's end meant; shown while it backs off.
     var lastMeaning: String?
-    /// The next start is the operator's or the configuration's, not an automatic restart.
-    var startReason = "start-up"
+    /// Why it is started next. Another reason than that of a scheduled restart overrules the restart.
+    var startReason = "start-up" {
+        didSet { isRestartScheduled = false }
+    }
     var random: SplitMix64
     /// The kill escalates at most this long after the stop began; the supervisor's force-timeout.
     var forceTimeout: Duration
@@ -71,6 +75,7 @@ struct Scheduler: Sendable {
             .completed:
             pendingStop = nil
             owesRestart = nil
+            if state.isAtRest { isRestartScheduled = false }
             adoptReplacement()
         case .stopping:
             pendingStop = nil
@@ -165,6 +170,11 @@ struct Scheduler: Sendable {
         }
         let run = Run(id: sequence.next(at: turn.now.wall), askedAt: turn.now, reason: startReason)
         lastSpawn = now
+        if isRestartScheduled {
+            isRestartScheduled = false
+            restartCount += 1
+            restartWindow.add(now)
+        }
         recoveryWasRefused = false
         adoptReplacement()
         enter(.starting(run))

@@ -69,7 +69,7 @@ extension Scheduler {
         lastEnd = turn.now.monotonic
         lastExecution = SchedulerStatus.Execution(
             startedAt: run.startedAt.wall, duration: turn.now.monotonic - run.startedAt.monotonic,
-            succeeded: !verdict.isFailure)
+            succeeded: verdict.kind == .success)
         if let status {
             lastCode = status.shellCode
             lastExit = SchedulerStatus.LastExit(
@@ -111,11 +111,11 @@ extension Scheduler {
             return .endedForGood(endsReeve: false)
         case .giveUp(let reason):
             enter(.exhausted(reason: reason))
-            record(.exhausted(reason: reason), in: &turn)
+            record(.exhausted(reason: reason, endsReeve: false), in: &turn)
             return .endedForGood(endsReeve: false)
         case .giveUpAndExit(let reason):
             enter(.exhausted(reason: reason))
-            record(.exhausted(reason: reason), in: &turn)
+            record(.exhausted(reason: reason, endsReeve: true), in: &turn)
             return .endedForGood(endsReeve: true)
         case .restart(let drawn, let overLimit):
             return scheduleRestart(
@@ -131,9 +131,8 @@ extension Scheduler {
         let spaced = (lastSpawn ?? now) + Limits.spawnSpacing
         let until = max(now + drawn, min(spaced, now + Limits.spawnSpacing))
         restartsWithoutGoodTime += 1
-        restartCount += 1
-        restartWindow.add(now)
         startReason = "restart: it \(verdict.meaning)"
+        isRestartScheduled = true
         if overLimit && !isOverLimit {
             isOverLimit = true
             let window = specification.restart.window

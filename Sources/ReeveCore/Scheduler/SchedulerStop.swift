@@ -18,6 +18,8 @@ extension Stop {
 
     var isLeaderGone: Bool { leaderStatus != nil }
 
+    var isForMemory: Bool { cause == .memoryThreshold || cause == .memoryHardLimit }
+
     var isKilled: Bool {
         if case .killed = step { return true }
         return false
@@ -158,15 +160,13 @@ extension Scheduler {
     /// An end that reeve brought about is no failure, except for a timeout.
     mutating func noteStopped(_ stop: Stop, _ status: ExitStatus, _ turn: inout Turn) {
         let isTimeout = stop.cause == .timeout
+        let occasion = isTimeout ? "after its timeout\(timeoutWords)" : "when it was stopped"
         let meaning: String
         switch status {
-        case .exited(let code): meaning = "ended with exit code \(code) when it was stopped"
-        case .signalled(let signal, coreDumped: _):
-            meaning = "ended by \(signal) when it was stopped"
+        case .exited(let code): meaning = "ended with exit code \(code) \(occasion)"
+        case .signalled(let signal, coreDumped: _): meaning = "ended by \(signal) \(occasion)"
         }
-        let verdict = Verdict(
-            kind: isTimeout ? .failure : .ended,
-            meaning: isTimeout ? "ran longer than its timeout" : meaning)
+        let verdict = Verdict(kind: isTimeout ? .failure : .ended, meaning: meaning)
         let ran = turn.now.monotonic - stop.run.startedAt.monotonic
         lastMeaning = verdict.meaning
         lastEnd = turn.now.monotonic
@@ -175,12 +175,22 @@ extension Scheduler {
             status: status, meaning: verdict.meaning, at: turn.now.wall)
         lastExecution = SchedulerStatus.Execution(
             startedAt: stop.run.startedAt.wall, duration: ran,
-            succeeded: !isTimeout
-                && (specification.kind == .daemon || isSuccess(status)))
+            succeeded: !isTimeout && !stop.isForMemory
+                && (isSuccess(status) || isOrderly(stop, status)))
         if isTimeout { consecutiveFailures += 1 }
         record(
             .exited(status, ran: ran, isFailure: isTimeout, meaning: verdict.meaning),
             run: stop.run.id, in: &turn)
+    }
+
+    /// Whether a daemon ended as it was asked to: with whatever code, or by the stop signal itself. One that
+    /// needed SIGKILL, crashed when it was asked, or was stopped for what it did, did not.
+    private func isOrderly(_ stop: Stop, _ status: ExitStatus) -> Bool {
+        guard specification.kind == .daemon else { return false }
+        switch status {
+        case .exited: return true
+        case .signalled(let signal, coreDumped: _): return signal == specification.stop.signal
+        }
     }
 
     private func isSuccess(_ status: ExitStatus) -> Bool {
@@ -301,7 +311,8 @@ extension Scheduler {
             if case .dependencyBack(let name) = stop.cause { startReason = "\(name) is back" }
             return desired == .up ? .startNow : .settled
         case .reconfigured:
-            enter(.stopped(configured.enabled ? downReason : .disabled))
+            let isDisabled = !configured.enabled && desired == .down
+            enter(.stopped(isRemoved ? .removed : isDisabled ? .disabled : downReason))
             startReason = "its configuration changed"
             return desired == .up ? .startNow : .settled
         case .dependencyLost(let name):
@@ -316,7 +327,8 @@ extension Scheduler {
         case .memoryHardLimit:
             return stoppedForMemory(immediately: false, &turn)
         case .timeout:
-            return follow(Verdict(kind: .failure, meaning: "ran longer than its timeout"), &turn)
+            let meaning = "ran longer than its timeout\(timeoutWords)"
+            return follow(Verdict(kind: .failure, meaning: meaning), &turn)
         case .leftovers(let verdict):
             return follow(verdict, &turn)
         }
@@ -327,6 +339,9 @@ extension Scheduler {
         let first = stoppedFirst.isEmpty ? "" : "; stopped before it: \(listed(stoppedFirst))"
         return "stopped after \(took), nothing of it is left\(killed)\(first)"
     }
+
+    /// " of 5s"; empty where there is none.
+    private var timeoutWords: String { specification.timeout.map { " of \($0)" } ?? "" }
 
     /// A restart heals what leaks, unless the operator wants none: then the run has failed.
     private mutating func stoppedForMemory(

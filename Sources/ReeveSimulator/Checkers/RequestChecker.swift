@@ -67,8 +67,10 @@ struct RequestChecker: Checker {
     private func check(
         _ reply: Reply, to request: Request, _ id: RequestID, in kernel: Kernel
     ) -> String? {
+        let isThere = zip(kernel.specification.schedulers, kernel.isRemoved).filter { !$1 }.map(\.0)
         let isForNobody =
-            request == .startAll && !kernel.specification.schedulers.contains(where: \.enabled)
+            request == .startAll && !isThere.contains(where: \.enabled)
+            || request == .stopAll && isThere.isEmpty
         if reply.refusal == nil, reply.outcomes.isEmpty, reply.words == nil, !isForNobody {
             return "the reply to \(id.number) tells nothing"
         }

@@ -16,7 +16,7 @@ struct ControlAnswer {
         case overview
         /// Schedulers from this one on.
         case schedulers(from: Int)
-        /// One scheduler.
+        /// One scheduler: what was configured, then how it is.
         case scheduler(SchedulerID)
         /// Events from this number on.
         case events(from: UInt64, follow: Bool)
@@ -71,6 +71,9 @@ struct AnswerSource {
             answer.rest = .schedulers(from: next)
             return next > start && next < count
         case .scheduler(let scheduler):
+            if let specification = view.specification(of: scheduler) {
+                ControlEncoder.settings(of: specification, id: id, to: &lines)
+            }
             _ = ControlEncoder.schedulers(
                 from: 0, count: 1, id: id,
                 status: { _ in status(of: scheduler, fresh: true) }, to: &lines)

@@ -35,8 +35,10 @@ final class ControlClient {
     /// What epoll waits for.
     var interest: PollEvents = .readable
 
-    /// The last time that it asked for something.
+    /// The last time that it asked for something; when it was connected, before that.
     var askedAt: Instant
+    /// It has asked for something.
+    var hasAsked = false
     /// Since when the beginning of a line waits for its end; counts only while we read on.
     private var inputSince: Instant?
     /// Since when the socket is to take something and epoll has not said that it would.
@@ -97,6 +99,9 @@ final class ControlClient {
         if !input.isEmpty, inputHasEnded || lineEnd != nil { return true }
         return answers.contains { !$0.isIdle }
     }
+
+    /// Whether an answer could be gone on with at once.
+    var hasAnswers: Bool { hasRoom && answers.contains { !$0.isIdle } }
 
     /// Since when the client owes us the rest of a line.
     var partialSince: Instant? { wantsInput && !input.isEmpty ? inputSince : nil }

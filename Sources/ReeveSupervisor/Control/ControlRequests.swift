@@ -146,5 +146,6 @@ extension ControlServer {
         let start = output.tails.start(of: scheduler, lines: lines)
         client.answers.append(
             ControlAnswer(id: id, rest: .logs(scheduler, from: start, follow: follow)))
+        if follow { keepForFollowers() }
     }
 }

@@ -28,18 +28,24 @@ package final class ControlServer {
     static let partialTimeout = Duration.seconds(30)
     /// How long a client may be connected without asking for anything.
     static let idleTimeout = Duration.minutes(10)
+    /// How long a client that has asked for nothing yet keeps its place although others want it.
+    static let newcomerTime = Duration.seconds(1)
     /// How long a client may take nothing of what is queued for it.
     static let stuckTimeout = Duration.seconds(30)
     /// The same for one that is only to be told why it is closed.
     static let closingTimeout = Duration.seconds(5)
     /// How long nobody is accepted after descriptors have run out.
     static let acceptPause = Duration.seconds(1)
+    /// From one sentence about that to the next, where clients were accepted in between.
+    static let exhaustionInterval = Duration.minutes(1)
     /// Clients accepted in one turn.
     static let acceptsMax = 16
+    /// Times that a client gets as much as it has room for in one turn, each sent at once.
+    static let fillsPerTurnMax = 8
     /// Requests taken from one client in one turn.
     static let requestsPerTurnMax = 32
     /// Answers that one client may have open at once, streams included.
-    static let answersMax = 64
+    static let answersMax = ControlLimits.openRequestsMax
     /// Scheduler names that a refusal looks through for a similar one.
     static let namesComparedMax = 500
 
@@ -53,7 +59,7 @@ package final class ControlServer {
 
     private var isListening = false
     private var listenAt: Instant?
-    private var hasSaidExhausted = false
+    private var saidExhaustedAt: Instant?
 
     private var clients: [ControlClient?]
     private var generations: [UInt32]
@@ -191,7 +197,11 @@ package final class ControlServer {
             do throws(Errno) {
                 guard let socket = try UnixSocket.accept(listener.socket) else { return }
                 try welcome(socket, at: now)
-                hasSaidExhausted = false
+                if let at = saidExhaustedAt,
+                    now.monotonic - at >= ControlServer.exhaustionInterval
+                {
+                    saidExhaustedAt = nil
+                }
             } catch .connectionAborted {
                 // It left before it was accepted.
                 continue
@@ -213,7 +223,7 @@ package final class ControlServer {
                 ControlError(.notPermitted, "user \(peer.user) may not use this control socket"))
             return
         }
-        guard let slot = clients.firstIndex(where: { $0 == nil }) else {
+        guard let slot = clients.firstIndex(where: { $0 == nil }) ?? freeSlot(at: now) else {
             refuse(
                 socket,
                 ControlError(
@@ -228,6 +238,28 @@ package final class ControlServer {
         clients[slot] = client
     }
 
+    /// All places are taken: the client that has been connected longest without ever asking for
+    /// anything gives up its own. Idle connections, forgotten or meant so, lock nobody out.
+    private func freeSlot(at now: Moment) -> Int? {
+        var longest: ControlClient?
+        for case let client? in clients
+        where !client.hasAsked && now.monotonic - client.askedAt >= ControlServer.newcomerTime {
+            if let found = longest, found.askedAt <= client.askedAt { continue }
+            longest = client
+        }
+        guard let longest else { return nil }
+        fail(
+            longest,
+            ControlError(
+                .idle,
+                "nothing was asked since the connection was made, and another client needs the "
+                    + "place; the connection is closed"))
+        longest.send()
+        // It has asked the core for nothing, so that nothing is withdrawn.
+        _ = drop(longest)
+        return Int(longest.token.slot)
+    }
+
     /// Tells a peer that is not served, as far as the socket takes it at once.
     private func refuse(_ socket: consuming FileDescriptor, _ error: ControlError) {
         var line: [UInt8] = []
@@ -240,8 +272,8 @@ package final class ControlServer {
         if let listener { epoll.remove(listener.socket) }
         isListening = false
         listenAt = now.monotonic + ControlServer.acceptPause
-        guard !hasSaidExhausted else { return }
-        hasSaidExhausted = true
+        guard saidExhaustedAt == nil else { return }
+        saidExhaustedAt = now.monotonic
         output.notice(
             .warning,
             "the control socket cannot accept a client: \(error); trying again every "
@@ -273,7 +305,10 @@ package final class ControlServer {
     private func serve(_ client: ControlClient, at now: Moment, view: CoreView) -> [Event] {
         client.send()
         let events = takeRequests(of: client, at: now, view: view)
-        advance(client, at: now, view: view)
+        for _ in 0..<ControlServer.fillsPerTurnMax where client.hasAnswers {
+            advance(client, at: now, view: view)
+            client.send()
+        }
         client.send()
         if client.isDone { return events + drop(client) }
         setInterest(of: client)
@@ -289,6 +324,7 @@ package final class ControlServer {
             guard let line = client.takeLine(at: now.monotonic) else { break }
             guard !line.isEmpty else { continue }
             client.askedAt = now.monotonic
+            client.hasAsked = true
             let outcome = perform(line, for: client, view: view)
             if let event = outcome.event { events.append(event) }
             if outcome.isDear { break }
@@ -356,6 +392,7 @@ package final class ControlServer {
         epoll.remove(client.socket)
         clients[slot] = nil
         generations[slot] = Token.generation(after: generations[slot])
+        keepForFollowers()
         // A descriptor is free again: whoever waits for one need not wait for the pause's end.
         if !isListening, listenAt != nil { listen() }
         return client.takeAllWaiting().map { id in
@@ -383,6 +420,20 @@ package final class ControlServer {
     }
 
     // MARK: - News for followers
+
+    /// Those whose output somebody follows now.
+    func keepForFollowers() {
+        var followed: [SchedulerID] = []
+        for case let client? in clients {
+            for answer in client.answers {
+                guard case .logs(let scheduler, _, follow: true) = answer.rest,
+                    !followed.contains(scheduler)
+                else { continue }
+                followed.append(scheduler)
+            }
+        }
+        output.tails.keepForFollowers(of: followed)
+    }
 
     private func tailHasGrown(of scheduler: SchedulerID) {
         wake { rest in

@@ -52,7 +52,7 @@ struct EventRing {
         switch fact {
         case .defect(let words), .memoryUnreadable(let words), .stopCommandFailed(let words, _),
             .notice(_, let words), .shutdownForced(let words), .failuresReset(let words),
-            .exhausted(let words), .started(_, let words), .supervisorStarted(_, _, let words),
+            .exhausted(let words, _), .started(_, let words), .supervisorStarted(_, _, let words),
             .restartScheduled(_, let words), .dependencyLost(_, _, let words),
             .signalFailed(_, let words), .memoryAbove(_, _, _, let words),
             .healthChanged(_, _, let words), .exited(_, _, _, let words), .reloadBegan(let words),

@@ -116,10 +116,11 @@ final class Executor {
         return isDue(control.nextDeadline, at: now) ? control.timePassed(at: now) : []
     }
 
-    /// The end: what is still to be said is said, and the socket closed.
+    /// The end: what is still to be said is said, of lost output to those who follow the events too,
+    /// and the socket closed.
     func finish(until deadline: Instant) {
-        control.close(at: Clock.now(), view: view)
         output.finish(until: deadline)
+        control.close(at: Clock.now(), view: view)
     }
 
     /// Says that something happened which cannot; each sentence once.

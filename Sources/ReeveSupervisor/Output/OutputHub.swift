@@ -2,7 +2,8 @@
 //
 // Everything that is written: children's lines with their prefix, reeve's own log, and the tails.
 // Bytes come in through one pipe for each stream of each run, are cut into lines, and leave through
-// two outlets, reeve's stdout and stderr. Reading never depends on writing: when an outlet is full,
+// two outlets, reeve's stdout and stderr; through one where both are the same pipe, socket or
+// terminal, since two would tear each other's lines where it takes a part of a write. Reading never depends on writing: when an outlet is full,
 // lines are dropped there, so that no child waits for a slow reader of somebody else's output. A
 // child that floods gets one read of bounded size in each turn, as every other.
 
@@ -69,9 +70,11 @@ package final class OutputHub {
     ) {
         let noColor = environment.contains { $0.name == "NO_COLOR" && !$0.value.isEmpty }
         let journal = environment.first { $0.name == "JOURNAL_STREAM" }?.value
+        let isShared = StandardStreams.areOne
         self.init(
             epoll: epoll, specification: specification, tailDirectory: tailDirectory,
-            stdout: OutletSink(.output), stderr: OutletSink(.error),
+            stdout: OutletSink(.output),
+            stderr: isShared ? .unusable(.badDescriptor) : OutletSink(.error), isShared: isShared,
             coloured: (
                 stdout: !noColor && StandardStreams.isTerminal(.output),
                 stderr: !noColor && StandardStreams.isTerminal(.error)
@@ -79,18 +82,23 @@ package final class OutputHub {
             journal: Journal.isConnected(toStandardErrorAs: journal))
     }
 
-    /// The same with streams of the caller's.
+    /// The same with streams of the caller's. `isShared`: stdout is both, and `stderr` is not used.
     init(
         epoll: Epoll, specification: Specification, tailDirectory: String?,
-        stdout: consuming OutletSink, stderr: consuming OutletSink,
+        stdout: consuming OutletSink, stderr: consuming OutletSink, isShared: Bool = false,
         coloured: (stdout: Bool, stderr: Bool) = (false, false), journal: Bool = false
     ) {
         self.epoll = epoll
         settings = specification.supervisor
         schedulers = specification.schedulers
         isJournal = journal
-        self.stdout = Outlet(.stdout, epoll: epoll, sink: stdout, coloured: coloured.stdout)
-        self.stderr = Outlet(.stderr, epoll: epoll, sink: stderr, coloured: coloured.stderr)
+        self.stdout = Outlet(
+            .stdout, named: isShared ? "stdout and stderr" : nil, epoll: epoll, sink: stdout,
+            coloured: coloured.stdout)
+        self.stderr =
+            isShared
+            ? self.stdout
+            : Outlet(.stderr, epoll: epoll, sink: stderr, coloured: coloured.stderr)
         tails = Tails(directory: nil, schedulers: [], say: { _ in })
         tails = Tails(directory: tailDirectory, schedulers: schedulers) { [weak self] sentence in
             self?.sentences.append(sentence)
@@ -262,15 +270,18 @@ package final class OutputHub {
     }
 
     private func say(
-        _ level: SupervisorSettings.LogLevel, _ sentence: String, on outlet: Outlet, at now: Moment
+        _ level: SupervisorSettings.LogLevel, _ sentence: String, on outlet: Outlet,
+        tellsLoss: Bool = false, at now: Moment
     ) {
         let record = Record(at: now.wall, fact: .notice(level, sentence))
-        write(record, to: outlet, at: now)
+        write(record, to: outlet, tellsLoss: tellsLoss, at: now)
         outlet.flush(at: now)
         onNotice?(record)
     }
 
-    private func write(_ record: Record, to outlet: Outlet, at now: Moment) {
+    private func write(
+        _ record: Record, to outlet: Outlet, tellsLoss: Bool = false, at now: Moment
+    ) {
         guard record.level <= settings.logLevel else { return }
         if settings.logFormat == .journal {
             let isSent = journal.send(record, at: now)
@@ -278,7 +289,7 @@ package final class OutputHub {
             if isSent { return }
         }
         stamp.update(to: record.at)
-        outlet.append(own: true, at: now) { line in
+        outlet.append(own: true, tellsLoss: tellsLoss, at: now) { line in
             switch settings.logFormat {
             case .text, .journal:
                 LogText.record(record, time: stamp.bytes, journal: isJournal, to: &line)
@@ -288,8 +299,8 @@ package final class OutputHub {
     }
 
     /// Writes what was queued, and says what is to be said about it: of stdout on stderr, of stderr
-    /// on stderr where that works again, else on stdout. Each outlet says each thing once, so this
-    /// ends.
+    /// on stderr where that takes lines again, else on stdout; and in any case as an event. Each
+    /// outlet says each thing once, so this ends.
     private func settle(at now: Moment) {
         stdout.flush(at: now)
         stderr.flush(at: now)
@@ -299,9 +310,14 @@ package final class OutputHub {
             let aboutStdout = stdout.takeSentences()
             let aboutStderr = stderr.takeSentences()
             if own.isEmpty, aboutStdout.isEmpty, aboutStderr.isEmpty { return }
-            for sentence in own + aboutStdout { say(.warning, sentence, on: stderr, at: now) }
-            let outlet = stderr.isOpen ? stderr : stdout
-            for sentence in aboutStderr { say(.warning, sentence, on: outlet, at: now) }
+            for sentence in own { say(.warning, sentence, on: stderr, at: now) }
+            for sentence in aboutStdout {
+                say(.warning, sentence, on: stderr, tellsLoss: true, at: now)
+            }
+            let outlet = stderr.isTaking ? stderr : stdout
+            for sentence in aboutStderr {
+                say(.warning, sentence, on: outlet, tellsLoss: true, at: now)
+            }
         }
     }
 

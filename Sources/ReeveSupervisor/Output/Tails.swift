@@ -83,6 +83,10 @@ final class Tails {
     /// Tails with an open file, the one opened first at the front.
     private var opened: [Int] = []
     private let say: (String) -> Void
+    /// By the scheduler's index; no more than `followedMax`.
+    private var followed: [Int: FollowedTail] = [:]
+    /// Schedulers of which more than the ring is kept for followers; those of more have the ring.
+    static let followedMax = 16
 
     /// `say` is called once for each tail that cannot be kept, with a sentence.
     init(directory: String?, schedulers: [SchedulerSpecification], say: @escaping (String) -> Void)
@@ -107,6 +111,8 @@ final class Tails {
         }
         guard wanted[scheduler.index] != size else { return }
         wanted[scheduler.index] = size
+        // The places of the new tail are others; whoever still follows has its ring.
+        followed[scheduler.index] = nil
         tails[scheduler.index]?.close()
         opened.removeAll { $0 == scheduler.index }
         let sum = wanted.map(Bytes.init).reduce(.zero, +).count
@@ -142,14 +148,29 @@ final class Tails {
     var openFiles: Int { opened.count }
 
     /// Adds whole lines in the form of a tail.
-    func append(_ bytes: borrowing [UInt8], to scheduler: SchedulerID) {
+    func append(_ bytes: [UInt8], to scheduler: SchedulerID) {
         guard !bytes.isEmpty, let tail = tail(scheduler) else { return }
         do throws(Errno) {
             try open(tail, scheduler)
             try tail.append(bytes.span)
+            followed[scheduler.index]?.append(bytes, end: tail.written)
             tail.hasComplained = false
         } catch {
+            // Some of it may be in the ring: followers go on with what comes next.
+            if followed[scheduler.index] != nil {
+                followed[scheduler.index] = FollowedTail(from: tail.written)
+            }
             complain(tail, "cannot be written: \(error)")
+        }
+    }
+
+    /// Keeps for followers what comes from now on, of exactly these.
+    func keepForFollowers(of schedulers: [SchedulerID]) {
+        let wanted = schedulers.filter(has).map(\.index)
+        if followed.isEmpty && wanted.isEmpty { return }
+        followed = followed.filter { wanted.contains($0.key) }
+        for index in wanted where followed[index] == nil && followed.count < Tails.followedMax {
+            followed[index] = FollowedTail(from: end(of: SchedulerID(index)))
         }
     }
 
@@ -189,8 +210,15 @@ final class Tails {
             guard place <= tail.written else {
                 return TailPage(next: tail.written, missed: 0, bytes: [])
             }
-            let start = place < tail.oldest ? try Tails.firstLine(of: tail) : place
-            let bytes = try tail.read(from: start, atMost: bytesMax + Tails.blockBytes)
+            let recent = followed[scheduler.index]
+            let start = try Tails.start(at: place, tail, recent)
+            let count = bytesMax + Tails.blockBytes
+            let bytes =
+                if let recent, recent.start <= start {
+                    recent.read(from: start, atMost: count)
+                } else {
+                    try tail.read(from: start, atMost: count)
+                }
             var page = bytes.prefix(bytesMax)
             if page.count < bytes.count {
                 let lineEnd =
@@ -207,6 +235,15 @@ final class Tails {
 
     /// More than the longest line of a tail: `LineSplitter.lineBytesMax` and the time in front.
     private static let blockBytes = 2 * LineSplitter.lineBytesMax
+
+    /// `place` where it is still kept, else the next place that is.
+    private static func start(
+        at place: UInt64, _ tail: Tail, _ recent: FollowedTail?
+    ) throws(Errno) -> UInt64 {
+        if place >= tail.oldest { return place }
+        guard let recent, recent.start <= tail.oldest else { return try firstLine(of: tail) }
+        return max(place, recent.start)
+    }
 
     /// Where the first whole line begins: after an overflow the oldest byte is anywhere in a line.
     private static func firstLine(of tail: Tail) throws(Errno) -> UInt64 {

@@ -10,13 +10,18 @@ internal import ReeveCore
 
 /// Which schedulers an action is for.
 struct NamesArgument: ParsableArguments {
-    @Argument(help: ArgumentHelp("The schedulers.", valueName: "name"))
+    @Argument(help: ArgumentHelp("The schedulers.", valueName: "name"), transform: NameText.read)
     var names: [String]
 
     /// Each once, in the order given.
+    var distinct: [String] { names.distinct }
+}
+
+extension [String] {
+    /// Each once, in the order of their first.
     var distinct: [String] {
         var seen: Set<String> = []
-        return names.filter { seen.insert($0).inserted }
+        return filter { seen.insert($0).inserted }
     }
 }
 
@@ -168,14 +173,14 @@ struct SignalCommand: ParsableCommand {
         commandName: "signal",
         abstract: "Send a signal to a scheduler's process.",
         discussion: """
-            The signal goes to the process that reeve started, not to its children, and is not \
-            counted as a stop: if it ends the process, that is an exit like any other.
+            The signal goes to the process that reeve started, not to its children. It is no stop: a \
+            process that it ends has not failed, and starts again with restart = "always".
 
               $ reeve signal web HUP
               $ reeve signal web RTMIN+3
             """)
 
-    @Argument(help: "The scheduler.")
+    @Argument(help: "The scheduler.", transform: NameText.read)
     var name: String
     @Argument(help: "The signal: HUP, SIGHUP or 1.", transform: SignalCommand.signal)
     var signal: Signal

@@ -18,7 +18,7 @@ struct HealthcheckCommand: ParsableCommand {
               $ reeve healthcheck web --strict || page-someone
             """)
 
-    @Argument(help: "The scheduler; without one, the whole.")
+    @Argument(help: "The scheduler; without one, the whole.", transform: NameText.read)
     var name: String?
 
     @Flag(help: "Degraded is a failure, too.")

@@ -22,23 +22,18 @@ struct LogsCommand: ParsableCommand {
     @Flag(name: [.short, .long], help: "Go on with new lines as they come.")
     var follow = false
     @Option(
-        name: [.customShort("n"), .long],
+        name: [.customShort("n"), .long], parsing: .unconditional,
         help: ArgumentHelp(
-            "At most so many of the last lines; otherwise all that is kept.", valueName: "count"))
+            "At most so many of the last lines; otherwise all that is kept.", valueName: "count"),
+        transform: LogsCommand.count)
     var lines: Int?
     @Flag(name: [.short, .long], help: "Put the time in front of each line.")
     var timestamps = false
     @Flag(help: "Print one JSON object a line: at, stream, line, continues, cut.")
     var json = false
-    @Argument(help: "The scheduler.")
+    @Argument(help: "The scheduler.", transform: NameText.read)
     var name: String
     @OptionGroup var connection: ConnectionOptions
-
-    mutating func validate() throws {
-        if let lines, !(0...ControlLimits.logLinesMax).contains(lines) {
-            throw ValidationError("-n takes 0 to \(ControlLimits.logLinesMax)")
-        }
-    }
 
     mutating func run() throws {
         let client = try connection.connect(timeout: ConnectionOptions.reading)
@@ -54,6 +49,13 @@ struct LogsCommand: ParsableCommand {
             }
         }
         try output.flush()
+    }
+
+    private static func count(_ text: String) throws -> Int {
+        guard let count = Int(text), (0...ControlLimits.logLinesMax).contains(count) else {
+            throw ValidationError("write a whole number from 0 to \(ControlLimits.logLinesMax)")
+        }
+        return count
     }
 }
 
