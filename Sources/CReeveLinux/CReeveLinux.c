@@ -74,8 +74,6 @@ int64_t reeve_pwrite(int fd, const void *buffer, size_t count, int64_t offset) {
     return RESULT(pwrite(fd, buffer, count, offset));
 }
 
-int reeve_truncate(int fd, int64_t size) { return RESULT(ftruncate(fd, size)); }
-
 static int change_flag(int fd, int get, int set, int flag, int enabled) {
     int flags = fcntl(fd, get);
     if (flags < 0) return -errno;
@@ -239,13 +237,15 @@ int reeve_epoll_wait(int epoll, struct reeve_epoll_event *events, int count, int
     return result;
 }
 
-int reeve_timer_create(void) {
-    return RESULT(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+int reeve_timer_create(int is_wall) {
+    int clock = is_wall ? CLOCK_REALTIME : CLOCK_MONOTONIC;
+    return RESULT(timerfd_create(clock, TFD_CLOEXEC | TFD_NONBLOCK));
 }
 
-int reeve_timer_arm(int timer, int64_t nanoseconds) {
+int reeve_timer_arm(int timer, int64_t nanoseconds, int is_wall) {
     struct itimerspec when = {.it_value = {nanoseconds / 1000000000, nanoseconds % 1000000000}};
-    return RESULT(timerfd_settime(timer, TFD_TIMER_ABSTIME, &when, NULL));
+    int flags = TFD_TIMER_ABSTIME | (is_wall ? TFD_TIMER_CANCEL_ON_SET : 0);
+    return RESULT(timerfd_settime(timer, flags, &when, NULL));
 }
 
 static void fill_set(sigset_t *set, uint64_t bits) {

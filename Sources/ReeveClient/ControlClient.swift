@@ -63,7 +63,7 @@ package struct ControlClient {
                 schedulers.reserveCapacity(head.total)
             case .schedulers(let page): schedulers += page
             case .failure(let error): throw ClientError(error)
-            case .outcomes, .event, .line, .gap, .greeting, .settings, .end: break
+            case .outcomes, .event, .line, .entry, .gap, .greeting, .settings, .end: break
             }
         }
         guard let overview else { throw ClientError(.failed, "the supervisor sent no status") }
@@ -80,7 +80,8 @@ package struct ControlClient {
             switch message.body {
             case .overview(let overview) where message.id == id: return overview
             case .failure(let error): throw ClientError(error)
-            case .overview, .schedulers, .outcomes, .event, .line, .gap, .greeting, .settings, .end:
+            case .overview, .schedulers, .outcomes, .event, .line, .entry, .gap, .greeting,
+                .settings, .end:
                 break
             }
         }
@@ -97,7 +98,7 @@ package struct ControlClient {
             case .schedulers(let page): found = page.first ?? found
             case .settings(let report): settings = report
             case .failure(let error): throw ClientError(error)
-            case .overview, .outcomes, .event, .line, .gap, .greeting, .end: break
+            case .overview, .outcomes, .event, .line, .entry, .gap, .greeting, .end: break
             }
         }
         guard var found else { throw ClientError(.failed, "the supervisor sent no status") }
@@ -114,11 +115,28 @@ package struct ControlClient {
             switch body {
             case .greeting(let found): greeting = found
             case .failure(let error): throw ClientError(error)
-            case .overview, .schedulers, .outcomes, .event, .line, .gap, .settings, .end: break
+            case .overview, .schedulers, .outcomes, .event, .line, .entry, .gap, .settings, .end:
+                break
             }
         }
         guard let greeting else { throw ClientError(.failed, "the supervisor sent no greeting") }
         return greeting
+    }
+
+    /// The last entries of a scheduler in the ledger, oldest first; nil: all that are kept.
+    package func runs(of name: String, last count: Int?) throws(ClientError) -> [LedgerReport] {
+        let deadline = deadline
+        let id = try connection.send(.runs(name: name, last: count))
+        var entries: [LedgerReport] = []
+        try answers(to: id, until: deadline) { (body) throws(ClientError) in
+            switch body {
+            case .entry(let entry): entries.append(entry)
+            case .failure(let error): throw ClientError(error)
+            case .overview, .schedulers, .outcomes, .event, .line, .gap, .greeting, .settings, .end:
+                break
+            }
+        }
+        return entries
     }
 
     // MARK: Acting
@@ -188,7 +206,7 @@ package struct ControlClient {
             case .line(let line): try each(.line(line))
             case .gap(let gap): try each(.gap(gap))
             case .failure(let error): throw ClientError(error)
-            case .overview, .schedulers, .outcomes, .greeting, .settings, .end: break
+            case .overview, .schedulers, .outcomes, .entry, .greeting, .settings, .end: break
             }
         }
     }
@@ -227,7 +245,7 @@ extension ActionAnswer {
             outcomes += page
             error = failure ?? error
         case .failure(let failure): error = failure
-        case .overview, .schedulers, .event, .line, .gap, .greeting, .settings, .end: break
+        case .overview, .schedulers, .event, .line, .entry, .gap, .greeting, .settings, .end: break
         }
     }
 }

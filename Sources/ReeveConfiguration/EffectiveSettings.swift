@@ -39,6 +39,10 @@ struct EffectiveSettings: Sendable {
 
     // MARK: Assignment: leaves the target alone where nothing is said
 
+    func assign(_ name: String, to target: inout WallTime?) {
+        if case .instant(let value)? = value(name) { target = value }
+    }
+
     func assign(_ name: String, to target: inout Bool) {
         if case .boolean(let value)? = value(name) { target = value }
     }

@@ -98,6 +98,10 @@ indirect enum ValueShape: Sendable {
     /// One of these words. The second list is of those that a later version takes.
     case choice([String], later: [String] = [])
     case text
+    /// A cron expression; read with the schedule.
+    case cron
+    /// The name of a time zone.
+    case zone
     /// A file or directory.
     case path(Path)
     /// A user's or group's name or number.
@@ -157,6 +161,8 @@ indirect enum ValueShape: Sendable {
             words.count == 1
                 ? "\"\(words[0])\"" : "one of " + words.map { "\"\($0)\"" }.joined(separator: ", ")
         case .text: "text"
+        case .cron: "a cron expression"
+        case .zone: "a time zone"
         case .path(.any): "a path"
         case .path: "an absolute path"
         case .account: "a name or a number"
@@ -186,6 +192,8 @@ indirect enum ValueShape: Sendable {
         case .number(let range): range.upperBound <= 1 ? "0.25" : "2.0"
         case .choice(let words, _): "\"\(words.first ?? "")\""
         case .text: "\"some text\""
+        case .cron: "\"*/15 * * * *\""
+        case .zone: "\"Europe/Berlin\""
         case .path: "\"/srv/app\""
         case .account: "\"app\""
         case .mode: "\"0600\""

@@ -130,8 +130,9 @@ extension KnownKeys {
             "command", .what, .command, "none",
             "What is executed: an array without a shell, a string by /bin/sh -c; required"),
         key(
-            "kind", .what, .choice(["daemon", "task"], later: ["scheduled"]), "\"daemon\"",
-            "Kept running (daemon), or run once to its end at the start (task)"),
+            "kind", .what, .choice(["daemon", "task", "scheduled"]), "\"daemon\"",
+            "Kept running (daemon), run once to its end at the start (task), or when due (scheduled)"
+        ),
         key(
             "enabled", .what, .boolean, "true",
             "Start it with reeve; otherwise it waits for the start command"),
@@ -174,45 +175,45 @@ extension KnownKeys {
     private static let withSchedule = "a schedule is what it belongs to: `cron` or `interval`"
 
     static let when: [KnownKey] = [
-        later("cron", .when, .text, "none", "When it runs, in cron's five or six fields"),
-        later("interval", .when, .duration(Span.interval), "none", "How often it runs"),
-        later(
+        key("cron", .when, .cron, "none", "When it runs, in cron's five or six fields"),
+        key("interval", .when, .duration(Span.interval), "none", "How often it runs"),
+        key(
             "interval-from", .when, .choice(["start", "end"]), "\"start\"",
             "What the interval counts from: the start or the end of the run before",
             kinds: .scheduled, instead: withSchedule),
-        later(
-            "timezone", .when, .text, "the host's", "The zone that cron's fields are in",
+        key(
+            "timezone", .when, .zone, "the host's", "The zone that cron's fields are in",
             kinds: .scheduled, instead: withSchedule),
-        later(
+        key(
             "jitter", .when, .duration(Span.any), "\"0s\"",
             "Random delay of each occurrence, at most",
             kinds: .scheduled, instead: withSchedule),
-        later(
+        key(
             "spread", .when, .duration(Span.any), "\"0s\"",
             "Fixed delay by host and name, less than this", kinds: .scheduled,
             instead: withSchedule),
-        later(
-            "overlap", .when, .choice(["skip", "queue", "replace", "allow"]), "\"skip\"",
+        key(
+            "overlap", .when, .choice(["skip", "queue", "replace"], later: ["allow"]), "\"skip\"",
             "What happens to an occurrence while the run before goes on", kinds: .scheduled,
             instead: withSchedule),
         later(
             "max-parallel", .when, .integer(1...1_000), "none",
             "The most runs at a time with overlap = \"allow\"", kinds: .scheduled,
             instead: withSchedule),
-        later(
+        key(
             "misfire", .when, .choice(["run-once", "skip", "run-all"]), "\"run-once\"",
             "What happens to occurrences that were missed", kinds: .scheduled,
             instead: withSchedule),
-        later(
+        key(
             "misfire-deadline", .when, .duration(Span.positive), "none",
             "How late a missed occurrence may still run", kinds: .scheduled, instead: withSchedule),
-        later(
+        key(
             "run-on-start", .when, .boolean, "false", "Run also when reeve starts",
             kinds: .scheduled, instead: "a daemon or a task runs when reeve starts"),
-        later(
+        key(
             "starts-at", .when, .timestamp, "none", "No occurrence is before this",
             kinds: .scheduled, instead: withSchedule),
-        later(
+        key(
             "expires-at", .when, .timestamp, "none", "No occurrence is after this",
             kinds: .scheduled, instead: withSchedule),
     ]
@@ -225,23 +226,23 @@ extension KnownKeys {
         key(
             "success-exit-codes", .run, .exitCodes, "[0]",
             "Exit codes that are no failure, 0 to 255"),
-        later(
+        key(
             "max-retries", .run, .integer(0...1_000), "0", "Attempts after the first that failed",
             kinds: .scheduled, instead: "`restart` and `max-restarts` do that here"),
-        later(
+        key(
             "retry-delay", .run, .duration(Span.any), "\"1s\"", "Time before the first retry",
             kinds: .scheduled, instead: "`restart-delay` does that here"),
-        later(
+        key(
             "retry-factor", .run, .number(1...1_000), "2.0", "Growth of the delay with each retry",
             kinds: .scheduled, instead: "`restart-factor` does that here"),
-        later(
+        key(
             "retry-delay-max", .run, .duration(Span.any), "\"60s\"", "Longest time before a retry",
             kinds: .scheduled, instead: "`restart-delay-max` does that here"),
-        later(
+        key(
             "no-retry-exit-codes", .run, .exitCodes, "[]",
             "Exit codes after which a retry is in vain",
             kinds: .scheduled, instead: "`success-exit-codes` and `restart` decide that here"),
-        later(
+        key(
             "drain-timeout", .run, .duration(Span.any), "\"10s\"",
             "How long a shutdown leaves a run alone", kinds: .scheduled,
             instead: "`stop-timeout` is how long its end may take"),

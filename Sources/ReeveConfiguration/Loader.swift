@@ -58,12 +58,50 @@ struct Loader {
         warn(about: settings)
         let reader = supervisor
         let tables = [{ @Sendable in reader.explanation }] + schedulers.map(\.explanation)
-        let specifications = schedulers.compactMap(\.specification)
+        let (specifications, zones) = withZones(schedulers)
         let isWhole = !findings.hasErrors && specifications.count == schedulers.count
         return LoadOutcome(
             specification: isWhole
-                ? Specification(supervisor: settings, schedulers: specifications) : nil,
+                ? Specification(supervisor: settings, schedulers: specifications, zones: zones)
+                : nil,
             diagnostics: findings.sorted, explanation: Explanation(tables: tables))
+    }
+
+    // MARK: - Zones
+
+    /// The schedulers with the names of their zones, and the zones, each read once.
+    private mutating func withZones(
+        _ declared: [DeclaredScheduler]
+    ) -> ([SchedulerSpecification], [ZoneFile]) {
+        var zones: [ZoneFile] = []
+        var refused: [String: ZoneLookupError] = [:]
+        var host: ZoneFile?
+        var result: [SchedulerSpecification] = []
+        for scheduler in declared {
+            var zone: ZoneFile?
+            if scheduler.kinds == .scheduled,
+                case .text(let name)? = scheduler.effective.value("timezone")
+            {
+                do throws(ZoneLookupError) {
+                    if let error = refused[name] { throw error }
+                    zone = zones.first { $0.name == name }
+                    if zone == nil { zone = try ZoneDatabase.zone(named: name) }
+                } catch {
+                    refused[name] = error
+                    findings.error(
+                        error.message, at: scheduler.effective.span("timezone"), help: error.help)
+                }
+            }
+            guard var specification = scheduler.specification else { continue }
+            if case .cron? = specification.schedule?.rule {
+                let known = zone ?? host ?? ZoneDatabase.host()
+                if zone == nil { host = known }
+                if !zones.contains(where: { $0.name == known.name }) { zones.append(known) }
+                specification.schedule?.zone = known.name
+            }
+            result.append(specification)
+        }
+        return (result, zones.filter { $0 != .utc })
     }
 
     // MARK: - Tables

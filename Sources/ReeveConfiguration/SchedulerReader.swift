@@ -67,7 +67,9 @@ struct SchedulerReader: Sendable {
     ) -> KnownKey.Kinds {
         let hasSchedule = own.present.contains("cron") || own.present.contains("interval")
         if hasSchedule {
-            if let setting = own["kind"], case .text(let word) = setting.value {
+            if let setting = own["kind"], case .text(let word) = setting.value,
+                word != "scheduled"
+            {
                 findings.error(
                     "kind says \"\(word)\", but a schedule makes it a scheduled one",
                     at: setting.span, help: "leave out `kind`, or the `cron` or `interval`")
@@ -81,7 +83,11 @@ struct SchedulerReader: Sendable {
         guard case .text(let word)? = (own["kind"] ?? defaults["kind"])?.value else {
             return defaults.present.contains("kind") ? .all : .daemon
         }
-        return word == "task" ? .task : .daemon
+        switch word {
+        case "task": return .task
+        case "scheduled": return .scheduled
+        default: return .daemon
+        }
     }
 
     private func reportMisfits(
@@ -126,10 +132,9 @@ struct SchedulerReader: Sendable {
             }
             return nil
         }
-        guard let name = SchedulerName(name), kinds == .daemon || kinds == .task else { return nil }
-        var result = SchedulerSpecification(
-            name: name, kind: kinds == .task ? .task : .daemon,
-            program: Program(arguments: arguments))
+        guard let name = SchedulerName(name),
+            var result = empty(name, Program(arguments: arguments), effective, kinds, &findings)
+        else { return nil }
         effective.assign("enabled", to: &result.enabled)
         effective.assign("description", to: &result.description)
         effective.assign("working-directory", to: &result.program.workingDirectory)
@@ -144,7 +149,7 @@ struct SchedulerReader: Sendable {
         if case .readiness(let rule)? = effective.value("ready") {
             result.readiness.rule = rule
         }
-        assignRestart(effective, to: &result.restart)
+        if result.kind != .scheduled { assignRestart(effective, to: &result.restart) }
         assignOrder(effective, to: &result.order)
         assignMemory(effective, to: &result.memory)
         assignStop(effective, to: &result.stop)
@@ -153,6 +158,22 @@ struct SchedulerReader: Sendable {
         effective.assign("log-tail", to: &tail)
         result.log.tail = tail ?? .zero
         return result
+    }
+
+    private func empty(
+        _ name: SchedulerName, _ program: Program, _ effective: EffectiveSettings,
+        _ kinds: KnownKey.Kinds, _ findings: inout Findings
+    ) -> SchedulerSpecification? {
+        switch kinds {
+        case .daemon: return SchedulerSpecification(name: name, kind: .daemon, program: program)
+        case .task: return SchedulerSpecification(name: name, kind: .task, program: program)
+        case .scheduled:
+            let reader = ScheduleReader(
+                name: name, label: label, nameSpan: nameSpan, effective: effective)
+            guard let schedule = reader.read(&findings) else { return nil }
+            return SchedulerSpecification(name: name, schedule: schedule, program: program)
+        default: return nil
+        }
     }
 
     private func assignRestart(_ effective: EffectiveSettings, to restart: inout RestartPolicy) {
@@ -267,6 +288,10 @@ struct SchedulerReader: Sendable {
         let table = "schedulers." + tomlKey(name)
         return KnownKeys.of(.schedulers).compactMap { key in
             guard key.status == .now, !key.kinds.isDisjoint(with: effective.kinds) else {
+                return nil
+            }
+            // They make the kind, so they are known for every one.
+            if effective.kinds != .scheduled, key.name == "cron" || key.name == "interval" {
                 return nil
             }
             guard case (let setting, let origin)? = effective.setting(key.name) else {

@@ -22,7 +22,7 @@ struct ValueReader {
         case .integer(let range, let word): integer(node, shape, range, word, &findings)
         case .number(let range): number(node, shape, range, &findings)
         case .choice(let words, let later): choice(node, shape, words, later, &findings)
-        case .text:
+        case .text, .cron, .zone:
             text(node, shape, isEmptyAllowed: true, &findings).map(SettingValue.text)
         case .path(let path): self.path(node, shape, path, &findings)
         case .account: account(node, shape, &findings)
@@ -394,7 +394,12 @@ extension ValueReader {
         _ node: TomlNode, _ shape: ValueShape, _ findings: inout Findings
     ) -> SettingValue? {
         switch node.value {
-        case .dateTime, .string: return .unused
+        case .dateTime(let text), .string(let text):
+            if let instant = WallTime(instant: text) { return .instant(instant) }
+            refuse(
+                node, "is a date and time with an offset, and \(quoted(text)) is not", &findings,
+                help: writeAs("2026-12-31T23:59:00Z"))
+            return nil
         case .table, .array, .integer, .number, .boolean:
             mismatch(node, shape, &findings)
             return nil

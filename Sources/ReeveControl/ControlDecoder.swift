@@ -118,6 +118,15 @@ private struct RequestForm: Sendable {
         RequestForm(word: "signal", fields: ["name", "signal"]) { root throws(JSONFault) in
             .signal(name: try name(root), try signal(root))
         },
+        RequestForm(word: "run-now", fields: ["name", "force"]) { root throws(JSONFault) in
+            .runNow(name: try name(root), force: try flag(root, "force", default: false))
+        },
+        RequestForm(word: "pause", fields: ["name"]) { root throws(JSONFault) in
+            .pause(name: try name(root))
+        },
+        RequestForm(word: "resume", fields: ["name"]) { root throws(JSONFault) in
+            .resume(name: try name(root))
+        },
         RequestForm(word: "start-all", fields: []) { _ in .startAll },
         RequestForm(word: "stop-all", fields: []) { _ in .stopAll },
         RequestForm(word: "reload", fields: []) { _ in .reload },
@@ -129,8 +138,11 @@ private struct RequestForm: Sendable {
         },
         RequestForm(word: "logs", fields: ["name", "lines", "follow"]) { root throws(JSONFault) in
             .logs(
-                name: try name(root), lines: try lines(root),
+                name: try name(root), lines: try count(root, "lines"),
                 follow: try flag(root, "follow", default: false))
+        },
+        RequestForm(word: "runs", fields: ["name", "last"]) { root throws(JSONFault) in
+            .runs(name: try name(root), last: try count(root, "last"))
         },
         RequestForm(word: "ping", fields: []) { _ in .ping },
     ]
@@ -170,13 +182,15 @@ private struct RequestForm: Sendable {
         return position
     }
 
-    private static func lines(_ root: JSONValue) throws(JSONFault) -> Int? {
-        guard root["lines"] != nil else { return nil }
-        let count = try root.wholeNumber("lines")
+    private static func count(
+        _ root: JSONValue, _ key: StaticString
+    ) throws(JSONFault) -> Int? {
+        guard root[key] != nil else { return nil }
+        let count = try root.wholeNumber(key)
         guard (0...Int64(ControlLimits.logLinesMax)).contains(count) else {
             throw JSONFault(
                 kind: .invalid,
-                words: "\"lines\" must be 0 to \(ControlLimits.logLinesMax), it is \(count)")
+                words: "\"\(key)\" must be 0 to \(ControlLimits.logLinesMax), it is \(count)")
         }
         return Int(count)
     }

@@ -17,10 +17,11 @@ package enum ControlEncoder {
         buffer.field("id", Int64(clamping: request.id.number))
         buffer.field("op", request.operation.word)
         switch request.operation {
-        case .start(let name, let force), .restart(let name, let force):
+        case .start(let name, let force), .restart(let name, let force),
+            .runNow(let name, let force):
             buffer.field("name", name)
             if force { buffer.field("force", true) }
-        case .stop(let name), .reset(let name):
+        case .stop(let name), .reset(let name), .pause(let name), .resume(let name):
             buffer.field("name", name)
         case .signal(let name, let signal):
             buffer.field("name", name)
@@ -34,6 +35,9 @@ package enum ControlEncoder {
             buffer.field("name", name)
             if let lines { buffer.field("lines", lines) }
             buffer.field("follow", follow)
+        case .runs(let name, let last):
+            buffer.field("name", name)
+            if let last { buffer.field("last", last) }
         case .startAll, .stopAll, .reload, .ping:
             break
         }
@@ -130,6 +134,13 @@ package enum ControlEncoder {
         buffer.endAnswer(hasMore: true)
     }
 
+    /// One entry of the ledger; more follow, or `end`.
+    package static func entry(_ entry: LedgerEntry, id: RequestID, to buffer: inout [UInt8]) {
+        buffer.beginAnswer(to: id, isOK: true)
+        LedgerReport(entry).write("entry", to: &buffer)
+        buffer.endAnswer(hasMore: true)
+    }
+
     /// One line of a scheduler's tail, without its newline; more follow, or `end`. A tail's line is
     /// `2026-11-25T17:38:34.123Z o text`: `o` is stdout, `e` stderr, in upper case where the line goes on
     /// in the next one; anything else is all text. What is no UTF-8 becomes U+FFFD; a line too long for
@@ -201,6 +212,7 @@ extension Reply.Refusal {
         case .survivors:
             "processes of an earlier run are still alive; --force starts it all the same"
         case .notRunning: "it is not running"
+        case .notScheduled: "it has no schedule"
         case .configuration: "the configuration has errors, nothing has changed"
         case .tooManyRequests: "too many requests wait for an answer already; try again later"
         }

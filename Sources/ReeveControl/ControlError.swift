@@ -33,6 +33,7 @@ package struct ControlError: Error, Hashable, Sendable, CustomStringConvertible 
         package static let shuttingDown = Code(rawValue: "shutting-down")
         package static let survivors = Code(rawValue: "survivors")
         package static let notRunning = Code(rawValue: "not-running")
+        package static let notScheduled = Code(rawValue: "not-scheduled")
         package static let configuration = Code(rawValue: "configuration")
         package static let tooManyRequests = Code(rawValue: "too-many-requests")
 

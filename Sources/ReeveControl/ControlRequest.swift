@@ -26,6 +26,10 @@ package enum ControlOperation: Equatable, Sendable {
     case reset(name: String)
     /// `{"op":"signal","name":"web","signal":"HUP"}`: a name with or without SIG, or a number as text.
     case signal(name: String, Signal)
+    /// `{"op":"run-now","name":"backup","force":false}`; `force` may be absent.
+    case runNow(name: String, force: Bool)
+    case pause(name: String)
+    case resume(name: String)
     case startAll
     case stopAll
     /// Read the configuration file again; answered when what changed has been brought about.
@@ -37,6 +41,9 @@ package enum ControlOperation: Equatable, Sendable {
     case subscribe(after: EventPosition?, follow: Bool)
     /// `{"op":"logs","name":"web","lines":100,"follow":false}`; without `lines` all that is kept.
     case logs(name: String, lines: Int?, follow: Bool)
+    /// `{"op":"runs","name":"backup","last":20}`: its last entries in the ledger; without `last` all that
+    /// are kept.
+    case runs(name: String, last: Int?)
     /// Is anybody there, and who.
     case ping
 
@@ -48,12 +55,16 @@ package enum ControlOperation: Equatable, Sendable {
         case .restart: "restart"
         case .reset: "reset"
         case .signal: "signal"
+        case .runNow: "run-now"
+        case .pause: "pause"
+        case .resume: "resume"
         case .startAll: "start-all"
         case .stopAll: "stop-all"
         case .reload: "reload"
         case .status: "status"
         case .subscribe: "subscribe"
         case .logs: "logs"
+        case .runs: "runs"
         case .ping: "ping"
         }
     }

@@ -10,7 +10,7 @@ package import ReeveCore
 /// Carries a whole specification from `reeve run` to the supervisor role.
 package enum Handover {
     /// Goes up with every change of what is written.
-    package static let version = 1
+    package static let version = 2
 
     /// The specification as JSON.
     package static func encode(_ specification: Specification) -> [UInt8] {
@@ -23,6 +23,9 @@ package enum Handover {
         for scheduler in specification.schedulers {
             scheduler.write(to: &buffer)
         }
+        buffer.endArray()
+        buffer.beginArray("zones")
+        for zone in specification.zones { zone.write(to: &buffer) }
         buffer.endArray()
         buffer.endObject()
         buffer.endLine()
@@ -43,7 +46,8 @@ package enum Handover {
             }
             return Specification(
                 supervisor: try root.object("supervisor", SupervisorSettings.init(reading:)),
-                schedulers: try root.list("schedulers", SchedulerSpecification.init(reading:)))
+                schedulers: try root.list("schedulers", SchedulerSpecification.init(reading:)),
+                zones: try root.list("zones", ZoneFile.init(reading:)))
         } catch {
             throw HandoverError("the hand-over cannot be read: \(error.sentence)")
         }
@@ -62,11 +66,11 @@ package struct HandoverError: Error, Hashable, Sendable, CustomStringConvertible
 // MARK: - Vocabulary
 
 extension [UInt8] {
-    fileprivate mutating func field(_ key: StaticString, _ span: Duration) {
+    mutating func field(_ key: StaticString, _ span: Duration) {
         field(key, span.nanoseconds)
     }
 
-    fileprivate mutating func field(_ key: StaticString, optional span: Duration?) {
+    mutating func field(_ key: StaticString, optional span: Duration?) {
         field(key, span?.nanoseconds)
     }
 
@@ -78,11 +82,11 @@ extension [UInt8] {
 }
 
 extension JSONValue {
-    fileprivate func duration(_ key: StaticString) throws(JSONFault) -> Duration {
+    func duration(_ key: StaticString) throws(JSONFault) -> Duration {
         Duration(nanoseconds: try wholeNumber(key))
     }
 
-    fileprivate func optionalDuration(_ key: StaticString) throws(JSONFault) -> Duration? {
+    func optionalDuration(_ key: StaticString) throws(JSONFault) -> Duration? {
         try optional(key) { (span) throws(JSONFault) in
             Duration(nanoseconds: try span.requireWholeNumber())
         }
@@ -94,6 +98,16 @@ extension JSONValue {
 
     fileprivate func texts(_ key: StaticString) throws(JSONFault) -> [String] {
         try list(key) { (text) throws(JSONFault) in try text.requireText() }
+    }
+
+    func exitCodes(_ key: StaticString) throws(JSONFault) -> [Int32] {
+        try list(key) { (code) throws(JSONFault) in
+            let number = try code.requireWholeNumber()
+            guard let code = Int32(exactly: number) else {
+                throw JSONFault(kind: .invalid, words: "\(number) is no exit code")
+            }
+            return code
+        }
     }
 
     fileprivate func schedulerName() throws(JSONFault) -> SchedulerName {
@@ -173,6 +187,11 @@ extension SchedulerSpecification {
         buffer.beginArray("successExitCodes")
         for code in successExitCodes { buffer.element(Int64(code)) }
         buffer.endArray()
+        if let schedule {
+            schedule.write(to: &buffer)
+        } else {
+            buffer.nullField("schedule")
+        }
         buffer.endObject()
     }
 
@@ -192,13 +211,8 @@ extension SchedulerSpecification {
         stop = try value.object("stop", StopSettings.init(reading:))
         log = try value.object("log", LogSettings.init(reading:))
         timeout = try value.optionalDuration("timeout")
-        successExitCodes = try value.list("successExitCodes") { (code) throws(JSONFault) in
-            let number = try code.requireWholeNumber()
-            guard let code = Int32(exactly: number) else {
-                throw JSONFault(kind: .invalid, words: "\(number) is no exit code")
-            }
-            return code
-        }
+        successExitCodes = try value.exitCodes("successExitCodes")
+        schedule = try value.optional("schedule", ScheduleSettings.init(reading:))
     }
 }
 

@@ -62,6 +62,10 @@ package struct SchedulerReport: Equatable, Sendable {
     package var lastExit: LastExit?
     /// The next occurrence of a scheduled one.
     package var nextRun: WallTime?
+    /// Whether an operator paused its schedule.
+    package var paused: Bool
+    /// How the last execution of a scheduled one ended.
+    package var lastOutcome: LedgerEntry.Outcome?
     package var nextRestart: WallTime?
     package var restartsInWindow: Int
     /// The first `listedMax`; `dependencyCount` counts all.
@@ -98,7 +102,9 @@ package struct SchedulerReport: Equatable, Sendable {
         memoryBytes = status.memory?.count
         memoryThreshold = status.memoryThreshold?.count
         lastExit = status.lastExit.map(LastExit.init)
-        nextRun = nil
+        nextRun = status.nextRun
+        paused = status.isPaused
+        lastOutcome = status.lastOutcome
         nextRestart = status.nextRestart
         restartsInWindow = status.restartsInWindow
         dependencies = status.dependencies.prefix(Self.listedMax).map {
@@ -154,6 +160,8 @@ extension SchedulerReport {
         buffer.field("memoryThreshold", memoryThreshold)
         writeLastExit(to: &buffer)
         buffer.field("nextRun", nextRun, fractionDigits: 3)
+        buffer.field("paused", paused)
+        buffer.field("lastOutcome", lastOutcome?.rawValue)
         buffer.field("nextRestart", nextRestart, fractionDigits: 3)
         buffer.field("restartsInWindow", restartsInWindow)
         writeLists(to: &buffer)
@@ -229,6 +237,10 @@ extension SchedulerReport {
         memoryThreshold = try value.optional("memoryThreshold", JSONValue.integer)
         lastExit = try value.optional("lastExit", LastExit.init(reading:))
         nextRun = try value.optionalTime("nextRun")
+        paused = try value.truth("paused")
+        lastOutcome = try value.optionalText("lastOutcome").flatMap {
+            LedgerEntry.Outcome(rawValue: $0)
+        }
         nextRestart = try value.optionalTime("nextRestart")
         restartsInWindow = try value.wholeNumber("restartsInWindow", as: Int.self)
         dependencies = try value.list("dependencies", DependencyReport.init(reading:))

@@ -20,6 +20,8 @@ package struct ServerMessage: Equatable, Sendable {
         case settings(SettingsReport)
         case event(EventReport)
         case line(OutputReport)
+        /// An entry of the ledger.
+        case entry(LedgerReport)
         case gap(GapReport)
         case greeting(Greeting)
         /// The end of a stream.
@@ -86,6 +88,9 @@ extension ControlDecoder {
         }
         if root["event"] != nil { return .event(try root.object("event", EventReport.init)) }
         if root["line"] != nil { return .line(try OutputReport(reading: root)) }
+        if root["entry"] != nil {
+            return .entry(try root.object("entry", LedgerReport.init(reading:)))
+        }
         if root["gap"] != nil { return .gap(try root.object("gap", GapReport.init(reading:))) }
         if root["summary"] != nil { return .overview(try Overview(reading: root)) }
         if root["supervisor"] != nil {

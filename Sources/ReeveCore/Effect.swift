@@ -5,6 +5,8 @@
 
 /// One output of `Supervisor.handle(_:at:)`.
 package enum Effect: Equatable, Sendable {
+    /// Write this down before anything that follows: what a crash must not forget.
+    case ledger(LedgerEntry)
     /// Start the scheduler's program as this run. Answered by `spawned` or `spawnFailed`.
     case spawn(RunID, SchedulerID)
     /// Send a signal and then SIGCONT, so that a stopped process can take it. To `everyone` and to
@@ -28,6 +30,8 @@ package enum Effect: Equatable, Sendable {
     /// the namespace); nil only looks. The end of a shutdown. Answered by `swept`.
     case sweep(Signal?)
     case reply(RequestID, Reply)
+    /// Keep in the state directory what an operator wants of this scheduler; nil: nothing any more.
+    case keep(SchedulerID, Wish?)
     /// Read the configuration file, in another process. Answered by `configurationLoaded` or
     /// `configurationRejected`.
     case loadConfiguration

@@ -98,6 +98,12 @@ package enum Request: Equatable, Sendable {
     case signal(SchedulerID, Signal)
     case startAll
     case stopAll
+    /// Execute a scheduled one now, under the same rules as its occurrences; `force`: although it is
+    /// paused, its dependencies are not met, or an execution runs (it then runs after that one).
+    case runNow(SchedulerID, force: Bool)
+    /// Give its occurrences the outcome `paused` until it is resumed.
+    case pause(SchedulerID)
+    case resume(SchedulerID)
     /// Read the configuration again and bring it about.
     case reload
 }
@@ -133,6 +139,8 @@ package struct Reply: Equatable, Sendable {
         case shuttingDown = "shutting-down"
         case survivors
         case notRunning = "not-running"
+        /// It has no schedule.
+        case notScheduled = "not-scheduled"
         case tooManyRequests = "too-many-requests"
         /// A reload found the configuration unusable; `words` say where. Nothing has changed.
         case configuration

@@ -32,4 +32,14 @@ package enum Limits {
     package static let strayKillsMin = 3
     /// Processes named in one record; the rest is counted.
     package static let processesNamedMax = 16
+    /// From when on an occurrence that is late counts as missed rather than as due now.
+    package static let misfireTolerance = Duration.seconds(10)
+    /// Occurrences that are counted one by one; what lies beyond is passed over.
+    package static let occurrencesCountedMax = 1_000
+    /// Missed occurrences that `misfire = "run-all"` makes up for, the latest ones.
+    package static let misfireRunsMax = 100
+    /// Stretches of wall time that are remembered when the clock goes back.
+    package static let stretchesMax = 8
+    /// A change between the two clocks from which on the wall clock was set.
+    package static let clockStep = Duration.milliseconds(500)
 }

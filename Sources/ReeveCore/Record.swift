@@ -56,6 +56,14 @@ package enum Fact: Equatable, Sendable {
     case completed(ran: Duration)
     case timedOut(Duration)
 
+    // Schedules
+    case occurrenceEnded(
+        LedgerEntry.Outcome, occurrence: WallTime, count: Int, reason: String)
+    case retryScheduled(attempt: Int, of: Int, after: Duration, reason: String)
+    case paused
+    case resumed
+    case clockStepped(by: Duration)
+
     // Order
     case waiting(for: [SchedulerName])
     case dependencyTimedOut(waitingFor: [SchedulerName], timeout: Duration)
@@ -71,6 +79,7 @@ package enum Fact: Equatable, Sendable {
     case stopCommandFailed(words: String, signalFollows: Bool)
     case stopped(after: Duration, killed: Int)
     case survived([ProcessDescription])
+    case staysStopped
 
     // Memory and health
     case memoryAbove(Bytes, limit: Bytes, samples: Int, action: String)

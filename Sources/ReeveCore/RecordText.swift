@@ -9,11 +9,20 @@ extension Record {
         case .supervisorStarted, .startupEnded, .shutdownBegan, .shutdownWaits, .started,
             .completed,
             .failuresReset, .waiting, .dependencyBack, .stopping, .stopped, .signalled,
-            .memoryRecovered, .reloadBegan, .configurationChanged, .removed, .orphansAdopted:
+            .memoryRecovered, .reloadBegan, .configurationChanged, .removed, .orphansAdopted,
+            .staysStopped, .retryScheduled, .paused, .resumed:
             return .info
         case .timedOut:
             // The warning is the line of its end, which says after which timeout and how it came.
             return .info
+        case .occurrenceEnded(let outcome, _, _, _):
+            switch outcome {
+            case .succeeded, .cancelled, .coalesced, .paused: return .info
+            case .failed, .timedOut, .skippedOverlap, .skippedDependency, .missed, .lost:
+                return .warning
+            }
+        case .clockStepped:
+            return .warning
         case .reloaded(let changes):
             return changes.fixedSettings.isEmpty ? .info : .warning
         case .phaseBegan, .becameReady:
@@ -70,6 +79,11 @@ extension Record {
         case .exhausted: "exhausted"
         case .completed: "completed"
         case .timedOut: "timed-out"
+        case .occurrenceEnded: "occurrence-ended"
+        case .retryScheduled: "retry-scheduled"
+        case .paused: "paused"
+        case .resumed: "resumed"
+        case .clockStepped: "clock-stepped"
         case .waiting: "waiting"
         case .dependencyTimedOut: "dependency-timed-out"
         case .dependencyLost: "dependency-lost"
@@ -82,6 +96,7 @@ extension Record {
         case .stopCommandFailed: "stop-command-failed"
         case .stopped: "stopped"
         case .survived: "survived"
+        case .staysStopped: "stays-stopped"
         case .memoryAbove: "memory-above"
         case .memoryRecovered: "memory-recovered"
         case .memoryUnreadable: "memory-unreadable"
@@ -136,6 +151,15 @@ extension Record {
                     : "`reeve start` resumes it")
         case .completed(let ran): "completed after \(ran)"
         case .timedOut(let limit): "ran longer than its timeout of \(limit) and is stopped"
+        case .occurrenceEnded(let outcome, let occurrence, let count, let reason):
+            count == 1
+                ? "the execution of \(occurrence) \(outcome.verbWords): \(reason)"
+                : "\(count) executions from \(occurrence) on \(outcome.verbWords): \(reason)"
+        case .retryScheduled(let attempt, let all, let after, let reason):
+            "attempt \(attempt) of \(all) in \(after) (\(reason))"
+        case .paused: "paused: what is due until it is resumed is not run"
+        case .resumed: "resumed"
+        case .clockStepped(let step): clockStep(step)
         case .waiting(let names): "waits for \(listed(names))"
         case .dependencyTimedOut(let names, let timeout):
             "still waits for \(listed(names)) after \(timeout); it is unhealthy and starts when they are met"
@@ -157,6 +181,8 @@ extension Record {
         case .stopped(let after, let killed): stopEnd(after, killed: killed)
         case .survived(let processes):
             "could not be ended: \(listed(processes)); it is not started again while they live"
+        case .staysStopped:
+            "stays stopped, as an operator wanted before reeve was started; `reeve start` starts it"
         case .memoryAbove(let bytes, let limit, let samples, let action):
             "uses \(bytes), above \(limit) in \(counted(samples, "sample")) in a row: \(action)"
         case .memoryRecovered(let bytes, let limit): "uses \(bytes) again, below \(limit)"
@@ -189,6 +215,13 @@ extension Record {
         case .restart: "will be restarted when its dependency \(name) is back (\(reason))"
         case .ignore: "goes on although its dependency \(name) is lost (\(reason))"
         }
+    }
+
+    private func clockStep(_ step: Duration) -> String {
+        step > .zero
+            ? "the wall clock went forward by \(step) (set, or the machine slept): what was due "
+                + "meanwhile goes by misfire"
+            : "the wall clock went back by \(Duration.zero - step): nothing is run a second time"
     }
 
     private func stopEnd(_ after: Duration, killed: Int) -> String {

@@ -92,6 +92,8 @@ extension Supervisor {
         }
         show(id, &turn)
         deadlines.set(schedulers[id.index].nextDeadline, for: id)
+        let wall = schedulers[id.index].nextWallDeadline
+        wallDeadlines.set(wall.map { Instant(nanoseconds: $0.nanoseconds) }, for: id)
         answerWaiting(id, &turn)
     }
 
@@ -145,6 +147,7 @@ extension Supervisor {
 
     /// A start is wanted: it begins, or waits for dependencies.
     mutating func wantStart(_ id: SchedulerID, _ turn: inout Turn) {
+        if schedulers[id.index].schedule != nil { return wantExecution(id, &turn) }
         guard shutdown == nil else { return schedulers[id.index].enter(.stopped(.shutdown)) }
         let unmet = unmetDependencies(of: id)
         if unmet.isEmpty { return spawn(id, &turn) }
@@ -184,6 +187,8 @@ extension Supervisor {
         let before = schedulers[id.index]
         schedulers[id.index].lostDependencies = lost
         schedulers[id.index].ignoredLosses = ignored
+        // A scheduled one looks at its dependencies when it is due.
+        guard before.schedule == nil else { return }
         switch before.lifecycle {
         case .starting, .running:
             for edge in edges { react(id, to: edge, before, &turn) }
@@ -194,7 +199,8 @@ extension Supervisor {
             schedulers[id.index].enter(
                 .waitingForDependencies(.init(until: until, lost: stops.name, backOff: backOff)))
             recordLoss(id, stops, &turn)
-        case .stopped, .waitingForPhase, .waitingForDependencies, .stopping, .exhausted, .completed:
+        case .stopped, .waitingForPhase, .idle, .waitingForDependencies, .stopping, .exhausted,
+            .completed:
             // Nothing of it runs, or it is being stopped: its next start looks at the dependencies.
             break
         }
@@ -248,7 +254,8 @@ extension Supervisor {
         case .reconfigured:
             reason =
                 schedulers[id.index].isRemoved ? "it is no longer configured" : "enabled = false"
-        case .byOperator, .shutdown, .dependencyBack, .memoryThreshold, .memoryHardLimit, .timeout,
+        case .byOperator, .shutdown, .replaced, .dependencyBack, .memoryThreshold, .memoryHardLimit,
+            .timeout,
             .leftovers:
             reason = "asked by the operator"
         }
@@ -275,6 +282,11 @@ extension Supervisor {
     /// Whether a dependent is up and either cannot be without this one, or is to go down too.
     private func mustStop(_ dependent: SchedulerID, before id: SchedulerID) -> Bool {
         guard schedulers[dependent.index].lifecycle.isLive else { return false }
+        // A scheduled one looks at its dependencies when it is due; what runs may end.
+        if schedulers[dependent.index].schedule != nil && schedulers[dependent.index].desired == .up
+        {
+            return false
+        }
         return schedulers[dependent.index].desired != .up
             || plan.dependencies[dependent.index].contains {
                 $0.target == id && $0.onFailure == .stop

@@ -12,6 +12,7 @@ package enum LifecycleName: String, Equatable, Sendable, CaseIterable {
     case stopped
     case waitingForPhase = "waiting-for-phase"
     case waitingForDependencies = "waiting-for-dependencies"
+    case idle
     case starting
     case running
     case stopping
@@ -76,9 +77,22 @@ package struct SchedulerStatus: Equatable, Sendable {
     package var lastExit: LastExit?
     package var lastExecution: Execution?
     package var nextRestart: WallTime?
+    /// Scheduled ones: when the next occurrence is due, delays included; nil where none follows.
+    package var nextRun: WallTime?
+    package var isPaused = false
+    /// Scheduled ones: how the last execution ended.
+    package var lastOutcome: LedgerEntry.Outcome?
     package var dependencies: [DependencyStatus]
     /// What a stop could not end.
     package var survivors: [ProcessDescription]
+}
+
+/// What a run of a scheduled one is told in its environment.
+package struct ExecutionContext: Equatable, Sendable {
+    /// The nominal instant.
+    package let scheduledAt: WallTime
+    /// From 1.
+    package let attempt: Int
 }
 
 /// The whole, as `reeve status` heads it.

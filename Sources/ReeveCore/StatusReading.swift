@@ -19,13 +19,16 @@ extension Supervisor {
             reason: describe(reason, of: id), priority: scheduler.specification.order.priority,
             phase: plan.phases[id.index], run: run?.id, pid: leader?.pid,
             memory: run?.memory.last, memoryThreshold: scheduler.specification.memory.threshold,
-            uptime: leader == nil ? nil : run.map { now.monotonic - $0.startedAt.monotonic },
+            uptime: uptime(of: scheduler, leader, at: now),
             consecutiveFailures: scheduler.consecutiveFailures,
             restartCount: scheduler.restartCount,
             restartsInWindow: scheduler.restartWindow.counted(
                 within: scheduler.specification.restart.window, at: now.monotonic),
             lastExit: scheduler.lastExit, lastExecution: scheduler.lastExecution,
             nextRestart: nextRestart(of: scheduler, at: now),
+            nextRun: scheduler.schedule?.nextDue(at: now),
+            isPaused: scheduler.schedule?.isPaused ?? false,
+            lastOutcome: scheduler.schedule?.lastOutcome,
             dependencies: plan.dependencies[id.index].map { edge in
                 .init(
                     name: edge.name, condition: edge.condition,
@@ -74,6 +77,24 @@ extension Supervisor {
             return "\(name) (\(views[target.index].health.rawValue))"
         }
         return unmet.isEmpty ? reason : "\(reason): \(listed(unmet))"
+    }
+
+    /// A scheduled one is up since its schedule is followed, any other since its run began.
+    private func uptime(
+        of scheduler: Scheduler, _ leader: ProcessIdentity?, at now: Moment
+    ) -> Duration? {
+        if let schedule = scheduler.schedule {
+            return schedule.enabledAt.map { now.monotonic - $0.monotonic }
+        }
+        guard leader != nil, let run = scheduler.lifecycle.run else { return nil }
+        return now.monotonic - run.startedAt.monotonic
+    }
+
+    /// What a run of a scheduled one is told of its execution; nil for other runs.
+    package func execution(of run: RunID) -> ExecutionContext? {
+        guard let id = scheduler(of: run), let execution = schedulers[id.index].schedule?.current
+        else { return nil }
+        return ExecutionContext(scheduledAt: execution.occurrence, attempt: execution.attempt)
     }
 
     private func nextRestart(of scheduler: Scheduler, at now: Moment) -> WallTime? {

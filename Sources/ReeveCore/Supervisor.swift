@@ -13,6 +13,17 @@ package struct Supervisor: Sendable {
     var settings: SupervisorSettings
     var plan: StartPlan
     var schedulers: [Scheduler]
+    /// When a schedule is due by the wall clock; the instants in it are wall time.
+    var wallDeadlines: DeadlineQueue
+    /// The zones of the configuration in force.
+    var zones: [ZoneFile]
+    /// Wall clock less monotonic clock, at the last turn.
+    var clockOffset: Int64?
+    /// What the ledger names this boot, and who has had its `@reboot`.
+    var boot = ""
+    var bootsSeen: Set<SchedulerID> = []
+    /// Executions of earlier supervisors that have no end.
+    var open: [(key: OpenEntry, run: RunID)] = []
     /// What each scheduler showed when it was last settled.
     var views: [SchedulerView]
     var counts = HealthCounts()
@@ -34,29 +45,42 @@ package struct Supervisor: Sendable {
     private var idsByRun: [RunID: SchedulerID] = [:]
     private var sequence: RunSequence
 
-    /// `origin` is the state directory's random id, `seed` the only source of jitter.
-    package init(_ specification: Specification, origin: UInt64, seed: UInt64, at now: Moment) {
+    /// `origin` is the state directory's random id, `seed` the only source of jitter. `wishes` are what
+    /// earlier supervisors kept; one for a scheduler that is not in the specification has no effect.
+    /// `history` is what the ledger tells of occurrences.
+    package init(
+        _ specification: Specification, wishes: [(name: SchedulerName, wish: Wish)] = [],
+        history: LedgerHistory = LedgerHistory(), origin: UInt64, seed: UInt64, at now: Moment
+    ) {
         self.seed = seed
+        zones = specification.zones
         settings = specification.supervisor
         plan = StartPlan(specification.schedulers)
+        hasSchedules = specification.schedulers.contains { $0.kind == .scheduled }
         schedulers = specification.schedulers.enumerated().map { index, scheduler in
             Scheduler(
-                id: SchedulerID(index), scheduler, seed: seed,
+                id: SchedulerID(index), scheduler, zones: specification.zones, seed: seed,
                 forceTimeout: specification.supervisor.forceTimeout)
         }
         var idsByName: [String: SchedulerID] = [:]
         for scheduler in schedulers { idsByName[scheduler.specification.name.text] = scheduler.id }
         self.idsByName = idsByName
+        for (name, wish) in wishes {
+            if let id = idsByName[name.text] { schedulers[id.index].wish = wish }
+        }
         views = schedulers.map { SchedulerView(of: $0) }
         deadlines = DeadlineQueue(count: schedulers.count)
+        wallDeadlines = DeadlineQueue(count: schedulers.count)
         sequence = RunSequence(origin: origin)
         startedAt = now
         for view in views { counts.add(view.health) }
+        restore(history)
     }
 
     /// Takes one event and returns what is to be done, in order.
     package mutating func handle(_ event: Event, at now: Moment) -> [Effect] {
         var turn = Turn(now: now)
+        watchClock(&turn)
         switch event {
         case .began: began(&turn)
         case .spawned(let run, let leader):
@@ -83,6 +107,19 @@ package struct Supervisor: Sendable {
         settle(&turn)
         for case .forget(let run) in turn.effects { idsByRun[run] = nil }
         return turn.effects
+    }
+
+    /// Whether any scheduler follows a schedule, or would.
+    package private(set) var hasSchedules: Bool
+
+    mutating func noteSchedules(_ specification: Specification) {
+        hasSchedules = hasSchedules || specification.schedulers.contains { $0.kind == .scheduled }
+    }
+
+    /// When `.timePassed` is due by the wall clock, which may be set: a schedule's next occurrence.
+    package var nextWallDeadline: WallTime? {
+        guard shutdown == nil else { return nil }
+        return wallDeadlines.earliest.map { WallTime(nanoseconds: $0.nanoseconds) }
     }
 
     /// When `.timePassed` is due; nil while nothing waits for time.
@@ -192,6 +229,8 @@ package struct Supervisor: Sendable {
     }
 
     private mutating func timePassed(_ turn: inout Turn) {
+        let wall = Instant(nanoseconds: turn.now.wall.nanoseconds)
+        while let id = wallDeadlines.popDue(at: wall) { occurrencesDue(id, &turn) }
         while let id = deadlines.popDue(at: turn.now.monotonic) {
             let wasWaiting = schedulers[id.index].isWaitingInTime
             schedulers[id.index].timePassed(&turn)
@@ -200,12 +239,14 @@ package struct Supervisor: Sendable {
                 let unmet = unmetDependencies(of: id)
                 schedulers[id.index].record(
                     .dependencyTimedOut(waitingFor: unmet, timeout: timeout), in: &turn)
+                if schedulers[id.index].schedule != nil { dependenciesTimedOut(id, &turn) }
             }
             if case .backingOff(let backOff) = schedulers[id.index].lifecycle,
                 backOff.until <= turn.now.monotonic
             {
                 wantStart(id, &turn)
             }
+            if schedulers[id.index].schedule != nil { occurrencesDue(id, &turn) }
             touch(id)
         }
         startupTimePassed(&turn)

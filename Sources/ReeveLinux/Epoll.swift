@@ -139,7 +139,7 @@ package struct MonotonicTimer: ~Copyable {
 
     /// Throws EMFILE, ENFILE or ENOMEM.
     package init() throws(Errno) {
-        descriptor = FileDescriptor(owning: try Errno.check(reeve_timer_create()))
+        descriptor = FileDescriptor(owning: try Errno.check(reeve_timer_create(0)))
     }
 
     /// Fires once at this instant, at once where it has passed; nil, or the end of time: never.
@@ -148,7 +148,7 @@ package struct MonotonicTimer: ~Copyable {
         // Zero would disarm it, and so would a negative number fail.
         var nanoseconds: Int64 = 0
         if let instant, instant != .distantFuture { nanoseconds = max(1, instant.nanoseconds) }
-        try Errno.check(reeve_timer_arm(descriptor.number, nanoseconds))
+        try Errno.check(reeve_timer_arm(descriptor.number, nanoseconds, 0))
     }
 
     /// Takes note that it fired, so that the descriptor is no longer readable. True if it had.

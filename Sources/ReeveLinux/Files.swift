@@ -39,7 +39,7 @@ extension FileDescriptor {
     }
 
     /// Makes the file longer (with zeroes) or shorter.
-    func setSize(_ size: Int64) throws(Errno) {
+    package func setSize(_ size: Int64) throws(Errno) {
         try Errno.check(reeve_truncate(number, size))
     }
 }

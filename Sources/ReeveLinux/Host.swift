@@ -26,6 +26,20 @@ package enum Host {
             decoding: buffer.prefix(Int(length)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
+    /// Names this boot of this machine or container: the kernel's boot id, and when the first process of
+    /// the pid namespace was started. Empty where /proc does not tell.
+    package static func boot(_ proc: ProcFS) -> String {
+        var buffer = [UInt8](repeating: 0, count: 64)
+        // What cannot be read (a hidden /proc) leaves the boot without a name, as documented.
+        guard
+            let file = try? FileDescriptor.open(
+                "/proc/sys/kernel/random/boot_id", flags: OpenFlags.readOnly),
+            let count = try? file.read(into: &buffer), let first = try? proc.stat(PID(1))
+        else { return "" }
+        let identity = buffer.prefix(count).prefix { $0 > UInt8(ascii: " ") }
+        return "\(String(decoding: identity, as: UTF8.self))/\(first.startTime)"
+    }
+
     /// Random bits from the kernel (getrandom(2)). Throws ENOSYS before Linux 3.17.
     package static func random() throws(Errno) -> UInt64 {
         var bits: UInt64 = 0

@@ -118,6 +118,10 @@ package struct Timeline {
             "restart \(name(scheduler))" + (force ? " --force" : "")
         case .reset(let scheduler): "reset \(name(scheduler))"
         case .signal(let scheduler, let signal): "signal \(name(scheduler)) \(signal)"
+        case .runNow(let scheduler, let force):
+            "runNow \(name(scheduler))" + (force ? " --force" : "")
+        case .pause(let scheduler): "pause \(name(scheduler))"
+        case .resume(let scheduler): "resume \(name(scheduler))"
         case .startAll: "startAll"
         case .stopAll: "stopAll"
         case .reload: "reload"
@@ -126,6 +130,7 @@ package struct Timeline {
 
     private func text(_ effect: Effect) -> String {
         switch effect {
+        case .ledger(let entry): "ledger \(entry.scheduler) \(entry.occurrence): \(entry.event)"
         case .spawn(let run, let scheduler): "spawn \(label(run)) of \(name(scheduler))"
         case .signal(let run, let signal, let target): "signal \(label(run)) \(signal) to \(target)"
         case .passSignal(let run, let signal): "passSignal \(label(run)) \(signal)"
@@ -138,6 +143,8 @@ package struct Timeline {
         case .reply(let id, let reply): "reply \(id.number): \(text(reply))"
         case .record(let record):
             "record \(record.scheduler?.text ?? "reeve"): \(record.name): \(record.message)"
+        case .keep(let scheduler, let wish):
+            "keep \(scheduler.index) \(wish?.rawValue ?? "nothing")"
         case .tellManager(let message): "tellManager \(message)"
         case .loadConfiguration: "loadConfiguration"
         case .adoptSettings: "adoptSettings"

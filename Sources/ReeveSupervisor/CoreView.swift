@@ -16,6 +16,7 @@ package struct CoreView {
     private let settings: (SchedulerID) -> SchedulerSpecification?
     private let memory: (SchedulerID) -> MemoryReading?
     private let strangers: () -> Orphans
+    private let ledger: (SchedulerID, Int) -> [LedgerEntry]
 
     /// Each closure answers the method of the same sense below.
     package init(
@@ -26,7 +27,8 @@ package struct CoreView {
         schedulerOfRun: @escaping (RunID) -> SchedulerID?,
         specification: @escaping (SchedulerID) -> SchedulerSpecification?,
         sampleMemory: @escaping (SchedulerID) -> MemoryReading?,
-        orphans: @escaping () -> Orphans = { Orphans() }
+        orphans: @escaping () -> Orphans = { Orphans() },
+        entries: @escaping (SchedulerID, Int) -> [LedgerEntry] = { _, _ in [] }
     ) {
         overall = status
         one = schedulerStatus
@@ -36,6 +38,7 @@ package struct CoreView {
         settings = specification
         memory = sampleMemory
         strangers = orphans
+        ledger = entries
     }
 
     /// The whole, as `reeve status` heads it.
@@ -56,6 +59,9 @@ package struct CoreView {
 
     /// What was configured; nil for an id out of range.
     package func specification(of id: SchedulerID) -> SchedulerSpecification? { settings(id) }
+
+    /// The last entries of a scheduler in the ledger, oldest first: a read of at most 100 records.
+    package func entries(of id: SchedulerID, last count: Int) -> [LedgerEntry] { ledger(id, count) }
 
     /// Reads the memory of the scheduler's current process tree now: a few system calls per
     /// process. nil when nothing of it runs.

@@ -33,6 +33,10 @@ final class EventLoop {
     private let executor: Executor
     private let view: CoreView
     private let isHangupIgnored: Bool
+    /// Armed where any scheduler has a schedule.
+    private let wallTimer: WallTimer
+    /// What the timer is armed to; nil after it has gone off.
+    private var armedFor: WallTime?
     private var inbox = Inbox()
     /// What was ready, kept between turns for its storage.
     private var ready: [(token: Token, events: PollEvents)] = []
@@ -64,6 +68,9 @@ final class EventLoop {
         self.executor = executor
         self.view = view
         self.isHangupIgnored = isHangupIgnored
+        wallTimer = try WallTimer()
+        let timerToken = Token(source: SourceKind.timer.rawValue, slot: 0)
+        try epoll.add(wallTimer.descriptor, token: timerToken, interest: .readable)
         let token = Token(source: SourceKind.signals.rawValue, slot: 0)
         try epoll.add(self.signals.descriptor, token: token, interest: .readable)
     }
@@ -97,9 +104,24 @@ final class EventLoop {
         executor.endTurn(at: now)
     }
 
+    /// Arms the wall clock's timer: to the next occurrence, or far ahead, where it only tells that the
+    /// clock was set. Without a schedule there is none.
+    private func armWallTimer() {
+        guard core.supervisor.hasSchedules else { return }
+        let due = core.supervisor.nextWallDeadline ?? WallTimer.farAhead
+        guard due != armedFor else { return }
+        do {
+            try wallTimer.arm(at: due)
+            armedFor = due
+        } catch {
+            executor.reportDefect("arming the wall clock's timer failed: \(error)", at: Clock.now())
+        }
+    }
+
     /// Waits until something is ready or due; not at all while there is work left.
     private func wait() {
         ready.removeAll(keepingCapacity: true)
+        armWallTimer()
         let hasWork = !inbox.isEmpty || hasChildrenToReap || executor.hasWork
         if !hasWork && !hasReleasedMemory {
             hasReleasedMemory = true
@@ -145,7 +167,13 @@ final class EventLoop {
             executor.output.ready(token, events, at: now)
         case .listener, .client:
             inbox.append(contentsOf: executor.control.ready(token, events, at: now, view: view))
-        case .timer, .process, .manager, nil:
+        case .ledger: executor.ledger?.ready(at: now)
+        case .timer:
+            // The wall clock has come to an occurrence, or was set: the core compares the clocks.
+            wallTimer.acknowledge()
+            armedFor = nil
+            inbox.append(.timePassed)
+        case .process, .manager, nil:
             executor.reportDefect("an event of an unknown source came: \(token)", at: now)
         }
     }

@@ -21,4 +21,6 @@ package enum SourceKind: UInt8, Sendable, CaseIterable {
     case process = 8
     /// The service manager's socket.
     case manager = 9
+    /// The ledger's background synchronisation is over.
+    case ledger = 10
 }

@@ -46,15 +46,16 @@ import Testing
             try files.createDirectory(
                 at: root.appendingPathComponent(folder), withIntermediateDirectories: true)
         }
-        try files.createSymbolicLink(
-            atPath: root.path + "/usr/bin/reeve", withDestinationPath: Tree.product("reeve"))
+        // Copies: inside, only the directory of the test is what it is outside.
+        try files.copyItem(atPath: Tree.product("reeve"), toPath: root.path + "/usr/bin/reeve")
+        try files.copyItem(atPath: Tree.root + "/units", toPath: place.file("units"))
         for unit in ["reeve.service", "reeve@.service", "reeve.socket"] {
             try files.copyItem(
                 atPath: "\(Tree.root)/units/\(unit)",
                 toPath: root.path + "/etc/systemd/system/" + unit)
         }
         try place.write("root/etc/reeve/reeve.toml", configuration + "\n")
-        let units = "units=\(Tree.root)/units\n"
+        let units = "units=\(place.file("units"))\n"
         try place.write("script", Self.prelude + units + script)
         let boot = try Guarded(
             [Tree.root + "/Tests/Fixtures/Systemd/boot", place.directory, place.file("script")],

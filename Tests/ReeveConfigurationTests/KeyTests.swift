@@ -243,9 +243,9 @@ import Testing
             """#,
             [
                 Found(
-                    "3:8+11 error",
-                    #"`kind = "scheduled"` is not in this version of reeve yet"#,
-                    help: #"use one of "daemon", "task""#),
+                    "1:13+3 error",
+                    "[schedulers.web] is a scheduled one without a schedule",
+                    help: #"add cron = "*/15 * * * *" or interval = "15m""#),
                 Found(
                     "4:1+7 error",
                     #"`restart` is for daemons and tasks, and "web" is a scheduled one"#,
@@ -272,11 +272,7 @@ import Testing
                 Found(
                     "3:8+8 error",
                     #"kind says "daemon", but a schedule makes it a scheduled one"#,
-                    help: "leave out `kind`, or the `cron` or `interval`"),
-                Found(
-                    "4:1+8 error",
-                    "`interval` is not in this version of reeve yet",
-                    help: "leave it out"),
+                    help: "leave out `kind`, or the `cron` or `interval`")
             ]),
         Case(
             #"""
@@ -467,17 +463,9 @@ import Testing
             """#,
             [
                 Found(
-                    "3:1+8 error",
-                    "`interval` is not in this version of reeve yet",
-                    help: "leave it out"),
-                Found(
                     "3:12+5 error",
                     "`interval` is a duration, but this is the number 30000 without a unit",
                     help: #"write "30000ms" for milliseconds or "30000s" for seconds"#),
-                Found(
-                    "4:1+9 error",
-                    "`starts-at` is not in this version of reeve yet",
-                    help: "leave it out"),
                 Found(
                     "4:13+4 error",
                     "`starts-at` is a date and time, but this is the boolean true",

@@ -91,9 +91,13 @@ import Testing
 
     @Test func `the example of a key is valid`() {
         for key in KnownKeys.of(.schedulers) where key.status == .now && key.name != "command" {
-            let kind = key.kinds.contains(.daemon) ? "daemon" : "task"
+            let kind =
+                key.kinds.contains(.daemon)
+                ? "daemon" : key.kinds.contains(.task) ? "task" : "scheduled"
             var text = "[schedulers.a]\ncommand = [\"a\"]\n"
-            if key.name != "kind" { text += "kind = \"\(kind)\"\n" }
+            let isSchedule = key.name == "cron" || key.name == "interval"
+            if key.name != "kind" && !isSchedule { text += "kind = \"\(kind)\"\n" }
+            if kind == "scheduled" { text += "cron = \"@daily\"\n" }
             text += "\(key.name) = \(key.example)\n"
             text += "[schedulers.database]\ncommand = [\"a\"]\n"
             let found = ConfigurationLoader.load(text: text).errors.map(Found.init)

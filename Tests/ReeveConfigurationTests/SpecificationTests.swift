@@ -197,14 +197,15 @@ import Testing
             ("stop-scope", 3, { $0.stop.scope.rawValue }),
             ("leftovers", 2, { $0.stop.leftovers.rawValue }),
             ("log", 4, { $0.log.destination.rawValue }),
-            ("kind", 2, { $0.kind.rawValue }),
+            ("kind", 3, { $0.kind.rawValue }),
         ]
         for (name, count, read) in words {
             let key = try #require(KnownKeys.find(name, in: .schedulers))
             #expect(key.choices.count == count)
             for word in key.choices {
                 let found = try specification(
-                    "[schedulers.a]\ncommand = [\"a\"]\n\(name) = \"\(word)\"")
+                    "[schedulers.a]\ncommand = [\"a\"]\n\(name) = \"\(word)\""
+                        + (word == "scheduled" ? "\ncron = \"@daily\"" : ""))
                 #expect(found.schedulers.map(read) == [word], "\(name)")
             }
         }

@@ -400,7 +400,7 @@ import Testing
             [
                 Found(
                     "3:8+9 error",
-                    #"`kind` is one of "daemon", "task", and "oneshot" is not"#,
+                    #"`kind` is one of "daemon", "task", "scheduled", and "oneshot" is not"#,
                     help: #"did you mean "task"?"#)
             ]),
         Case(
@@ -454,12 +454,15 @@ import Testing
                     help: #"use "rss""#)
             ]),
         Case(
-            #"kind = "scheduled""#,
+            #"""
+            cron = "@daily"
+            overlap = "allow"
+            """#,
             [
                 Found(
-                    "3:8+11 error",
-                    #"`kind = "scheduled"` is not in this version of reeve yet"#,
-                    help: #"use one of "daemon", "task""#)
+                    "4:11+7 error",
+                    #"`overlap = "allow"` is not in this version of reeve yet"#,
+                    help: #"use one of "skip", "queue", "replace""#)
             ]),
         Case(
             #"ready = "notify""#,

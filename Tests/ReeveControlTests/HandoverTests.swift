@@ -32,6 +32,10 @@ import Testing
             SchedulerSpecification(
                 name: try name("b"), kind: .task, program: Program(arguments: ["true", ""])),
         ]
+        specification.schedulers.append(
+            SchedulerSpecification(
+                name: try name("c"), schedule: ScheduleSettings(.interval(.seconds(5))),
+                program: Program(arguments: ["true"])))
         #expect(try Handover.decode(Handover.encode(specification)) == specification)
     }
 
@@ -101,11 +105,11 @@ import Testing
 
     @Test func `a hand-over of another version is refused`() {
         let error = #expect(throws: HandoverError.self) {
-            try Handover.decode(Array(#"{"handover":2,"supervisor":{},"schedulers":[]}"#.utf8))
+            try Handover.decode(Array(#"{"handover":9,"supervisor":{},"schedulers":[]}"#.utf8))
         }
         #expect(
             error?.description
-                == "the hand-over cannot be read: it is of version 2, this reeve reads version 1")
+                == "the hand-over cannot be read: it is of version 9, this reeve reads version 2")
     }
 
     /// Takes the members of an encoded hand-over away, one after the other: none may be optional.
@@ -181,7 +185,31 @@ private func everyFieldChanged() throws -> Specification {
     settings.logLevel = .debug
     settings.exitWith = try name("web")
     settings.source = "/etc/reeve/reeve.toml"
-    return Specification(supervisor: settings, schedulers: [try changedScheduler()])
+    return Specification(
+        supervisor: settings, schedulers: [try changedScheduler()],
+        zones: [ZoneFile(name: "Europe/Berlin", bytes: [0, 1, 0x7F, 0xFF])])
+}
+
+private func changedSchedule() -> ScheduleSettings {
+    var schedule = ScheduleSettings(.cron("H 3 * * *"))
+    schedule.intervalFrom = .end
+    schedule.zone = "Europe/Berlin"
+    schedule.hash = .max - 1
+    schedule.jitter = .seconds(3)
+    schedule.spread = .seconds(4)
+    schedule.overlap = .replace
+    schedule.misfire = .runAll
+    schedule.misfireDeadline = .seconds(5)
+    schedule.runOnStart = true
+    schedule.startsAt = WallTime(nanoseconds: 6)
+    schedule.expiresAt = WallTime(nanoseconds: 7)
+    schedule.maxRetries = 8
+    schedule.retryDelay = .seconds(9)
+    schedule.retryFactor = 1.5
+    schedule.retryDelayMax = .seconds(10)
+    schedule.noRetryExitCodes = [11, 12]
+    schedule.drainTimeout = .seconds(13)
+    return schedule
 }
 
 private func changedScheduler() throws -> SchedulerSpecification {
@@ -226,5 +254,6 @@ private func changedScheduler() throws -> SchedulerSpecification {
     scheduler.log.tail = Bytes(32_000)
     scheduler.timeout = .seconds(99)
     scheduler.successExitCodes = [1, 255]
+    scheduler.schedule = changedSchedule()
     return scheduler
 }

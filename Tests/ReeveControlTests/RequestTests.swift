@@ -30,6 +30,8 @@ import Testing
             #"{"id":1,"op":"logs","name":"web","lines":10,"follow":true}"#,
             .logs(name: "web", lines: 10, follow: true)
         ),
+        (#"{"id":1,"op":"runs","name":"web"}"#, .runs(name: "web", last: nil)),
+        (#"{"id":1,"op":"runs","name":"web","last":5}"#, .runs(name: "web", last: 5)),
         (#"{"id":1,"op":"ping"}"#, .ping),
     ]
 

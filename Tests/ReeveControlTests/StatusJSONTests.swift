@@ -17,7 +17,7 @@ import Testing
             "memoryThreshold":50000000,\
             "lastExit":{"code":3,"signal":null,"meaning":"failed with exit code 3",\
             "at":"2024-01-15T10:30:01.250Z"},"nextRun":null,\
-            "nextRestart":"2024-01-15T10:30:05.250Z","restartsInWindow":1,\
+            "paused":false,"lastOutcome":null,"nextRestart":"2024-01-15T10:30:05.250Z","restartsInWindow":1,\
             "dependencies":[{"name":"db","condition":"healthy","met":true},\
             {"name":"cache","condition":"ready","met":false}],"dependencyCount":2,\
             "survivors":[{"pid":99,"name":"dd","why":"waits for a device (state D)"},\
@@ -33,7 +33,7 @@ import Testing
             "consecutiveFailures":0,"restartCount":0,"lastExecution":null,\
             "kind":"task","lifecycle":"stopped","reason":"not started yet","priority":0,"phase":4,\
             "pid":null,"runId":null,"memoryBytes":null,"memoryThreshold":null,"lastExit":null,\
-            "nextRun":null,"nextRestart":null,"restartsInWindow":0,"dependencies":[],\
+            "nextRun":null,"paused":false,"lastOutcome":null,"nextRestart":null,"restartsInWindow":0,"dependencies":[],\
             "dependencyCount":0,"survivors":[],"survivorCount":0}
             """
         #expect(text { report.write(to: &$0) } == expected)

@@ -329,7 +329,7 @@ import Testing
             third.records.first?.message.contains("was 1 times within 10m") == true)
     }
 
-    @Test func `even a task that never restarts is restarted for its memory`() {
+    @Test func `a task that never restarts has failed when it is stopped for its memory`() {
         var world = World.booted([
             task("web") {
                 $0.memory.threshold = Bytes(50_000_000)
@@ -339,7 +339,9 @@ import Testing
         ])
         world.pass(.seconds(1))
         world.sample("web", megabytes: 60)
-        #expect(world.exit("web", .killed(.terminate)).spawned == [world.id("web")])
+        #expect(world.exit("web", .killed(.terminate)).spawned == [])
+        #expect(world.lifecycle("web") == .exhausted)
+        #expect(world.status("web").consecutiveFailures == 1)
     }
 
     @Test func `an unreadable value is said once and shown as none`() {

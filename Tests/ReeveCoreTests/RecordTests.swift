@@ -133,6 +133,10 @@ import Testing
                 + "root-thing (pid 8, belongs to another user); it is not started again while they live"
         ),
         (
+            .staysStopped, "stays-stopped", .info,
+            "stays stopped, as an operator wanted before reeve was started; `reeve start` starts it"
+        ),
+        (
             .memoryAbove(
                 Bytes(60_000_000), limit: Bytes(50_000_000), samples: 3, action: "it is restarted"),
             "memory-above", .warning,

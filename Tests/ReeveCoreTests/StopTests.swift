@@ -36,6 +36,7 @@ import Testing
         let asked = stop(&world)
         #expect(
             asked == [
+                .keep(world.id("web"), .stopped),
                 world.record(
                     "web", run: run,
                     .stopping(

@@ -18,6 +18,8 @@ struct World {
     var strays: [ProcessDescription]? = []
     /// Every effect since the start.
     private(set) var history: [Effect] = []
+    /// Everything written down, by this supervisor and those before it.
+    private(set) var ledger: [LedgerEntry] = []
     private var lastPID: Int32 = 1_000
     /// By scheduler: the run that was asked for last.
     private var lastRuns: [RunID?]
@@ -32,13 +34,14 @@ struct World {
 
     init(
         _ schedulers: [SchedulerSpecification], seed: UInt64 = 1,
+        wishes: [(name: SchedulerName, wish: Wish)] = [],
         settings change: (inout SupervisorSettings) -> Void = { _ in }
     ) {
         var settings = SupervisorSettings()
         change(&settings)
         supervisor = Supervisor(
-            Specification(supervisor: settings, schedulers: schedulers), origin: World.origin,
-            seed: seed, at: World.start)
+            Specification(supervisor: settings, schedulers: schedulers), wishes: wishes,
+            origin: World.origin, seed: seed, at: World.start)
         lastRuns = Array(repeating: nil, count: schedulers.count)
     }
 
@@ -76,8 +79,9 @@ struct World {
             case .kill(let run) where isObedient: following += obey(run, .kill)
             case .sweep:
                 if let strays { following += send(.swept(alive: strays)) }
+            case .ledger(let entry): ledger.append(entry)
             case .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget, .reply,
-                .loadConfiguration, .adoptSettings, .record, .tellManager, .exit:
+                .keep, .loadConfiguration, .adoptSettings, .record, .tellManager, .exit:
                 break
             }
         }
@@ -104,7 +108,7 @@ struct World {
         let end = now.monotonic + span
         var effects: [Effect] = []
         var turns = 0
-        while let deadline = supervisor.nextDeadline, deadline <= end, turns < 100_000 {
+        while let deadline = nextDue, deadline <= end, turns < 100_000 {
             jump(to: max(deadline, now.monotonic))
             effects += send(.timePassed)
             turns += 1
@@ -117,9 +121,34 @@ struct World {
     /// Moves the clock to the next deadline, whatever it is, and has one turn there.
     @discardableResult
     mutating func advance() -> [Effect] {
-        guard let deadline = supervisor.nextDeadline else { return [] }
+        guard let deadline = nextDue else { return [] }
         jump(to: max(deadline, now.monotonic))
         return send(.timePassed)
+    }
+
+    /// The earlier of the two deadlines, as an instant.
+    private var nextDue: Instant? {
+        let wall = supervisor.nextWallDeadline.map { now.monotonic + ($0 - now.wall) }
+        return [supervisor.nextDeadline, wall].compactMap(\.self).min()
+    }
+
+    /// Sets the wall clock forward, and has a turn.
+    @discardableResult
+    mutating func setWall(forward span: Duration) -> [Effect] {
+        now = Moment(monotonic: now.monotonic, wall: now.wall + span)
+        return send(.timePassed)
+    }
+
+    /// Another supervisor takes over, with the ledger of this one, after a while without any.
+    mutating func replaceSupervisor(after span: Duration, seed: UInt64 = 2, boot: String = "") {
+        let settings = supervisor.settings
+        let schedulers = supervisor.schedulers.map(\.specification)
+        jump(to: now.monotonic + span)
+        supervisor = Supervisor(
+            Specification(supervisor: settings, schedulers: schedulers),
+            history: LedgerHistory(entries: ledger, boot: boot), origin: World.origin, seed: seed,
+            at: now)
+        send(.began)
     }
 
     /// Moves both clocks, without a turn.
@@ -216,7 +245,7 @@ extension [Effect] {
     var actions: [Effect] {
         filter {
             switch $0 {
-            case .record, .tellManager: false
+            case .keep, .record, .tellManager: false
             default: true
             }
         }
@@ -284,6 +313,20 @@ func task(
     _ text: String, _ change: (inout SchedulerSpecification) -> Void = { _ in }
 ) -> SchedulerSpecification {
     scheduler(text, .task, change)
+}
+
+/// A scheduled one by a cron expression, or by an interval.
+func scheduled(
+    _ text: String, _ rule: ScheduleSettings.Rule,
+    _ change: (inout ScheduleSettings) -> Void = { _ in },
+    _ further: (inout SchedulerSpecification) -> Void = { _ in }
+) -> SchedulerSpecification {
+    var settings = ScheduleSettings(rule)
+    change(&settings)
+    var specification = SchedulerSpecification(
+        name: name(text), schedule: settings, program: Program(arguments: ["/bin/true"]))
+    further(&specification)
+    return specification
 }
 
 private func scheduler(

@@ -200,6 +200,23 @@ import Testing
         }
     }
 
+    @Test func `the wall clock's timer goes off at its instant, and waits for the far one`() throws
+    {
+        let epoll = try Epoll()
+        let timer = try WallTimer()
+        try epoll.add(timer.descriptor, token: Token(source: 2, slot: 0), interest: .readable)
+        let due = Clock.now().wall + .milliseconds(5)
+        try timer.arm(at: due)
+        #expect(try epoll.wait(until: nil) { _, _ in } == 1)
+        #expect(Clock.now().wall >= due)
+        timer.acknowledge()
+        #expect(try epoll.wait(until: .zero) { _, _ in } == 0)
+        try timer.arm(at: WallTime(nanoseconds: -1))
+        #expect(try epoll.wait(until: nil) { _, _ in } == 1)
+        try timer.arm(at: WallTimer.farAhead)
+        #expect(try epoll.wait(until: .zero) { _, _ in } == 0)
+    }
+
     @Test func `a timer fires once, at once where its instant has passed, and never when disarmed`()
         throws
     {

@@ -103,7 +103,9 @@ import Testing
             }
             _ = nursery.processes.kill(run)
             nursery.wait("nobody is alive") { nursery.processes.survey(run).isEmpty }
-            #expect(nursery.events.contains { $0.isSurvey(of: run, alive: 0) })
+            nursery.wait("its end is told") {
+                nursery.events.contains { $0.isSurvey(of: run, alive: 0) }
+            }
             nursery.end()
         }
     }
@@ -200,7 +202,9 @@ import Testing
                 }
             }
             #expect(nursery.exit(of: run)?.status == .signalled(.terminate, coreDumped: false))
-            #expect(nursery.events.contains { $0.isSurvey(of: run, alive: 0) })
+            nursery.wait("its end is told") {
+                nursery.events.contains { $0.isSurvey(of: run, alive: 0) }
+            }
             nursery.end()
         }
     }

@@ -42,6 +42,8 @@ package struct SchedulerReport: Decodable, Sendable {
     package let restartCount: Int
     package let restartsInWindow: Int
     package let nextRestart: String?
+    package let nextRun: String?
+    package let lastOutcome: String?
     package let lastExit: LastExit?
     package let lastExecution: Execution?
 }

@@ -25,6 +25,7 @@ int64_t reeve_write(int fd, const void *buffer, size_t count);
 int64_t reeve_pread(int fd, void *buffer, size_t count, int64_t offset);
 int64_t reeve_pwrite(int fd, const void *buffer, size_t count, int64_t offset);
 int reeve_truncate(int fd, int64_t size);
+int reeve_rename(const char *old_path, const char *new_path);
 int reeve_set_close_on_exec(int fd, int enabled);
 int reeve_set_nonblocking(int fd, int enabled);
 /* A duplicate above 2 with close-on-exec. */
@@ -34,6 +35,13 @@ int reeve_access_mode(int fd);
 int reeve_pipe(int *read_end, int *write_end);
 /* Entries as the kernel writes them (struct linux_dirent64). */
 int64_t reeve_getdents(int fd, void *buffer, size_t count);
+/* fdatasync in the background, through the kernel's own asynchronous I/O (io_submit(2)): no thread.
+ * The descriptor becomes readable when a sync is over; `collect` is 1 where one was, 0 = none yet. */
+int reeve_sync_setup(uint64_t *context);
+int reeve_sync_destroy(uint64_t context);
+int reeve_sync_event(void);
+int reeve_sync_submit(uint64_t context, int fd, int event);
+int reeve_sync_collect(uint64_t context, int event, int64_t *result);
 /* 1 = taken, 0 = another open file holds it. */
 int reeve_lock(int fd);
 /* The events of poll(2) that hold within the given time; 0 = none. */
@@ -78,9 +86,10 @@ int reeve_epoll_remove(int epoll, int fd);
 /* Waits at most `nanoseconds`, for ever where that is below zero. -EINTR is passed on, so that the
  * caller computes the time left. */
 int reeve_epoll_wait(int epoll, struct reeve_epoll_event *events, int count, int64_t nanoseconds);
-int reeve_timer_create(void);
-/* Absolute, CLOCK_MONOTONIC; 0 disarms. */
-int reeve_timer_arm(int timer, int64_t nanoseconds);
+int reeve_timer_create(int is_wall);
+/* Absolute, CLOCK_MONOTONIC or, for a wall timer, CLOCK_REALTIME; 0 disarms. Reading a wall timer fails
+ * with ECANCELED after that clock was set. */
+int reeve_timer_arm(int timer, int64_t nanoseconds, int is_wall);
 
 struct reeve_received_signal {
     int32_t signal;

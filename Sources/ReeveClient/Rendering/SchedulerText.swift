@@ -19,6 +19,9 @@ extension StatusText {
         block.add("process", process(scheduler))
         block.add("memory", memory(scheduler))
         block.add("restarts", restarts(scheduler))
+        if scheduler.kind == .scheduled {
+            block.add("next run", nextRun(scheduler, at: now))
+        }
         if let next = scheduler.nextRestart {
             let left = next - now
             let span = left < .zero ? "now" : "in \(left)"
@@ -61,6 +64,13 @@ extension StatusText {
         let quoted = word.split(separator: "'", omittingEmptySubsequences: false)
             .joined(separator: #"'\''"#)
         return "'\(quoted.printable)'"
+    }
+
+    private static func nextRun(_ scheduler: SchedulerReport, at now: WallTime) -> String {
+        if scheduler.paused { return "paused" }
+        guard let next = scheduler.nextRun else { return "none" }
+        let left = next - now
+        return "\(left < .zero ? "now" : "in \(left)") (\(next.rfc3339(fractionDigits: 0)))"
     }
 
     private static func kind(_ scheduler: SchedulerReport) -> String {

@@ -19,11 +19,21 @@ extension Scheduler {
         case .backingOff(let backOff): backOffHealth(backOff)
         case .exhausted(let reason): (.unhealthy, "given up: \(reason)")
         case .completed: (.healthy, lastMeaning ?? "completed")
+        case .idle: failing ?? (.healthy, idleReason)
         }
     }
 
     private var runningReason: String {
         lifecycle.run.map { "started: \($0.reason)" } ?? "running"
+    }
+
+    private var idleReason: String {
+        guard let schedule else { return "nothing is due" }
+        if schedule.isPaused { return "paused by the operator" }
+        if case .interval? = Optional(schedule.timetable), schedule.next != nil {
+            return "waits for its interval"
+        }
+        return schedule.next?.due.map { "next run at \($0)" } ?? "no further run is due"
     }
 
     private func stoppedHealth(_ reason: Lifecycle.StoppedReason) -> (Health, String) {
@@ -32,6 +42,8 @@ extension Scheduler {
         case .disabled: (.stopped, "enabled = false")
         case .removed: (.stopped, "no longer configured")
         case .byOperator: (.stopped, "stopped by the operator")
+        case .heldDown:
+            (.stopped, "stopped by the operator before reeve was started, and stays so")
         case .shutdown: (.stopped, "reeve shuts down")
         case .survivors(let stop, nextSurvey: _):
             (.unhealthy, "could not be ended: \(listed(stop.alive))")
@@ -86,7 +98,11 @@ extension Scheduler {
     /// Whether a dependent with this condition may start.
     func meets(_ condition: Dependency.Condition, health: Health) -> Bool {
         switch condition {
-        case .completed: return lifecycle == .completed
+        case .completed:
+            return lifecycle == .completed || schedule?.lastOutcome == .succeeded
+        case .started where schedule != nil, .ready where schedule != nil: return followsSchedule
+        case .healthy where schedule != nil:
+            return followsSchedule && (health == .healthy || health == .degraded)
         case .started: return lifecycle == .completed || (isUp && lifecycle.run?.leader != nil)
         case .ready: return lifecycle == .completed || isReady
         case .healthy:
@@ -101,10 +117,19 @@ extension Scheduler {
         return health == .unhealthy || desired != .up || pendingStop != nil
     }
 
+    /// Idle, or executing.
+    private var followsSchedule: Bool {
+        switch lifecycle {
+        case .idle, .starting, .running, .backingOff: true
+        case .stopped, .waitingForPhase, .waitingForDependencies, .stopping, .exhausted, .completed:
+            false
+        }
+    }
+
     private var isUp: Bool {
         switch lifecycle {
         case .starting, .running: true
-        case .stopped, .waitingForPhase, .waitingForDependencies, .stopping, .backingOff,
+        case .stopped, .waitingForPhase, .idle, .waitingForDependencies, .stopping, .backingOff,
             .exhausted,
             .completed:
             false
@@ -125,7 +150,7 @@ extension Scheduler {
         case .backingOff(let backOff): !backOff.isSpacing || consecutiveFailures > 0
         case .stopping(let stop):
             if case .dependencyLost = stop.cause { false } else { desired != .up }
-        case .stopped, .running, .exhausted, .completed: true
+        case .stopped, .idle, .running, .exhausted, .completed: true
         }
     }
 }
@@ -135,6 +160,7 @@ extension Stop {
     var reason: String {
         switch cause {
         case .byOperator: "asked by the operator"
+        case .replaced: "the next occurrence takes its place"
         case .reconfigured: "the configuration changed"
         case .shutdown: "reeve shuts down"
         case .dependencyLost(let name): "its dependency \(name) is lost"

@@ -31,6 +31,7 @@ extension Supervisor {
             .supervisorStarted(
                 schedulers: schedulers.count, profile: settings.profile,
                 reason: settings.profileReason))
+        settleLost(&turn)
         for id in plan.unstartable {
             let names = plan.cycle.map(\.text).joined(separator: " -> ")
             schedulers[id.index].enter(
@@ -38,9 +39,22 @@ extension Supervisor {
             touch(id)
         }
         for index in schedulers.indices where schedulers[index].specification.enabled {
-            queueForPhase(SchedulerID(index))
+            if schedulers[index].wish == .stopped {
+                holdDown(SchedulerID(index), &turn)
+            } else {
+                queueForPhase(SchedulerID(index))
+            }
         }
         beginNextPhase(&turn)
+    }
+
+    /// An operator stopped it before reeve was started; a start takes that back.
+    private mutating func holdDown(_ id: SchedulerID, _ turn: inout Turn) {
+        if case .stopped(.unstartable) = schedulers[id.index].lifecycle { return }
+        schedulers[id.index].enter(.stopped(.heldDown))
+        schedulers[id.index].schedule?.noteStopped()
+        schedulers[id.index].record(.staysStopped, in: &turn)
+        touch(id)
     }
 
     /// It is wanted up, and starts with its phase.

@@ -102,6 +102,8 @@ extension Supervisor {
             settings = settings.adopting(new.supervisor)
             turn.effects.append(.adoptSettings(settings))
         }
+        zones = new.zones
+        noteSchedules(new)
         var concerned: [SchedulerID] = []
         for name in changes.removed {
             guard let id = idsByName[name.text] else { continue }
@@ -167,12 +169,14 @@ extension Supervisor {
         let id = SchedulerID(schedulers.count)
         schedulers.append(
             Scheduler(
-                id: id, specification, seed: seed, forceTimeout: settings.forceTimeout))
+                id: id, specification, zones: zones, seed: seed,
+                forceTimeout: settings.forceTimeout))
         idsByName[specification.name.text] = id
         let view = SchedulerView(of: schedulers[id.index])
         views.append(view)
         counts.add(view.health)
         deadlines.add()
+        wallDeadlines.add()
         startup.isAwaited.append(false)
         begin(id)
         return id
@@ -195,7 +199,8 @@ extension Supervisor {
         }
         let lastSpawn = schedulers[id.index].lastSpawn
         schedulers[id.index] = Scheduler(
-            id: id, specification, seed: seed, forceTimeout: settings.forceTimeout)
+            id: id, specification, zones: zones, seed: seed,
+            forceTimeout: settings.forceTimeout)
         schedulers[id.index].lastSpawn = lastSpawn
         begin(id)
     }
@@ -209,12 +214,13 @@ extension Supervisor {
     private mutating func takeDown(_ id: SchedulerID, _ turn: inout Turn) {
         touch(id)
         schedulers[id.index].desired = .down
+        schedulers[id.index].closeSchedule(reason: "no longer configured", &turn)
         switch schedulers[id.index].lifecycle {
         case .starting, .running:
             schedulers[id.index].pendingStop = .reconfigured
             for dependent in plan.dependents[id.index] { touch(dependent) }
         case .stopping, .stopped(.survivors): break
-        case .stopped, .waitingForPhase, .waitingForDependencies, .backingOff, .exhausted,
+        case .stopped, .waitingForPhase, .idle, .waitingForDependencies, .backingOff, .exhausted,
             .completed:
             schedulers[id.index].enter(
                 .stopped(schedulers[id.index].isRemoved ? .removed : .disabled))
@@ -233,11 +239,13 @@ extension Supervisor {
         touch(id)
         if wasEnabled && !new.enabled {
             let isLive = schedulers[id.index].lifecycle.isLive
-            schedulers[id.index].adopt(new, needsRestart: change.needsRestart, at: turn.now)
+            schedulers[id.index].adopt(
+                new, zones: zones, needsRestart: change.needsRestart, at: turn.now)
             takeDown(id, &turn)
             return isLive
         }
-        schedulers[id.index].adopt(new, needsRestart: change.needsRestart, at: turn.now)
+        schedulers[id.index].adopt(
+            new, zones: zones, needsRestart: change.needsRestart, at: turn.now)
         if !wasEnabled && new.enabled && schedulers[id.index].desired != .up {
             if schedulers[id.index].lifecycle.isLive {
                 schedulers[id.index].desired = .up
@@ -259,7 +267,12 @@ extension Supervisor {
             // One that is to be stopped anyway comes back, if at all, with the new settings.
             guard schedulers[id.index].pendingStop == nil else { return }
             schedulers[id.index].beginStop(.reconfigured, reason: reason, &turn)
-        case .backingOff, .exhausted, .completed:
+        case .backingOff where schedulers[id.index].schedule != nil:
+            // Its next attempt has the new settings.
+            break
+        case .idle where schedulers[id.index].schedule != nil:
+            break
+        case .idle, .backingOff, .exhausted, .completed:
             schedulers[id.index].resetFailures(reason: "its configuration changed", &turn)
             schedulers[id.index].restartWindow.clear()
             schedulers[id.index].startReason = "its configuration changed"
@@ -284,7 +297,10 @@ extension Scheduler {
 
     /// Takes new settings: at once, or when what runs under the old ones is over. The order is everyone's
     /// business and changes for all at the same time.
-    mutating func adopt(_ new: SchedulerSpecification, needsRestart: Bool, at now: Moment) {
+    mutating func adopt(
+        _ new: SchedulerSpecification, zones: [ZoneFile], needsRestart: Bool, at now: Moment
+    ) {
+        self.zones = zones
         if let owed = owesRestart, !new.order.dependencies.contains(where: { $0.name == owed }) {
             owesRestart = nil
         }
@@ -295,6 +311,7 @@ extension Scheduler {
         }
         specification = new
         replacement = nil
+        adoptSchedule(at: now)
         let first = new.memory.isWatched ? firstSample(after: now.monotonic) : nil
         updateRun {
             $0.nextSample = first == nil || $0.leader == nil ? nil : $0.nextSample ?? first
@@ -306,5 +323,20 @@ extension Scheduler {
         guard let replacement else { return }
         specification = replacement
         self.replacement = nil
+        adoptSchedule(at: nil)
+    }
+
+    /// The schedule follows the settings; what is being executed goes on.
+    private mutating func adoptSchedule(at now: Moment?) {
+        guard specification.kind == .scheduled else {
+            schedule = nil
+            return
+        }
+        let settings = specification.schedule ?? ScheduleSettings(.cron("@start"))
+        guard schedule != nil else {
+            schedule = ScheduleState(settings, zones: zones, seed: random.next())
+            return
+        }
+        schedule?.adopt(settings, zones: zones, at: now)
     }
 }

@@ -113,6 +113,7 @@ extension SchedulerSpecification {
         adjusted.memory = new.memory
         adjusted.stop = new.stop
         adjusted.timeout = new.timeout
+        if kind == new.kind { adjusted.schedule = new.schedule }
         adjusted.successExitCodes = new.successExitCodes
         return adjusted != new
     }

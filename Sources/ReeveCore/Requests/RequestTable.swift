@@ -11,6 +11,8 @@ enum RequestGoal: Equatable, Sendable {
     case reloaded
     /// Up with another run than this.
     case restarted(from: RunID?)
+    /// The execution of this number has begun, or will not.
+    case executed(Int)
 }
 
 struct WaitingRequest: Equatable, Sendable {

@@ -38,6 +38,15 @@ extension Supervisor {
         case .signal(let scheduler, let signal):
             guard isKnown(scheduler, id, &turn) else { return }
             pass(signal, to: scheduler, id, &turn)
+        case .runNow(let scheduler, let force):
+            guard isKnown(scheduler, id, &turn) else { return }
+            runNow(scheduler, id, force: force, &turn)
+        case .pause(let scheduler):
+            guard isKnown(scheduler, id, &turn) else { return }
+            setPaused(true, scheduler, id, &turn)
+        case .resume(let scheduler):
+            guard isKnown(scheduler, id, &turn) else { return }
+            setPaused(false, scheduler, id, &turn)
         case .startAll: startAll(id, &turn)
         case .stopAll: stopAll(id, &turn)
         case .reload: requestReload(id, because: "asked by the operator", &turn)
@@ -98,7 +107,15 @@ extension Supervisor {
         return false
     }
 
+    /// What an operator wants holds beyond the end of reeve.
+    private mutating func keep(_ wish: Wish?, of id: SchedulerID, _ turn: inout Turn) {
+        guard schedulers[id.index].wish != wish else { return }
+        schedulers[id.index].wish = wish
+        turn.effects.append(.keep(id, wish))
+    }
+
     private mutating func start(_ id: SchedulerID, _ turn: inout Turn) {
+        keep(nil, of: id, &turn)
         schedulers[id.index].desired = .up
         if schedulers[id.index].pendingStop == .byOperator {
             schedulers[id.index].pendingStop = nil
@@ -111,6 +128,9 @@ extension Supervisor {
             startByOperator(id, &turn)
         case .stopped(.unstartable):
             break
+        case .backingOff where schedulers[id.index].schedule != nil:
+            // Its attempt comes when its delay is over.
+            break
         case .stopped, .waitingForPhase, .backingOff, .completed:
             startByOperator(id, &turn)
         case .waitingForDependencies(var wait):
@@ -118,8 +138,12 @@ extension Supervisor {
             wait.backOff = nil
             schedulers[id.index].startReason = "asked by the operator"
             schedulers[id.index].enter(.waitingForDependencies(wait))
-        case .starting, .running, .stopping:
-            // It is on its way, or will be when its stop is over.
+        case .starting, .running:
+            // It is on its way. A schedule that a stop had put down goes on at once.
+            schedulers[id.index].accountForPause(&turn)
+            schedulers[id.index].schedule?.enable(at: turn.now)
+        case .idle, .stopping:
+            // It follows its schedule, or will when its stop is over.
             break
         }
     }
@@ -131,6 +155,7 @@ extension Supervisor {
 
     private mutating func stop(_ id: SchedulerID, _ turn: inout Turn) {
         touch(id)
+        schedulers[id.index].closeSchedule(reason: "stopped by the operator", &turn)
         switch schedulers[id.index].lifecycle {
         case .completed:
             // There is nothing to stop, and that it completed stays true for its dependents; but a
@@ -138,13 +163,15 @@ extension Supervisor {
             schedulers[id.index].desired = .down
         case .stopped(.unstartable), .stopped(.disabled):
             return
+        case .stopped(.heldDown):
+            return
         case .stopped(.survivors):
             schedulers[id.index].desired = .down
         case .backingOff:
             rest(id, "was not running; its next start is called off", &turn)
         case .waitingForPhase, .waitingForDependencies:
             rest(id, "was not running; it waits for its start no longer", &turn)
-        case .stopped, .exhausted:
+        case .stopped, .idle, .exhausted:
             schedulers[id.index].desired = .down
             schedulers[id.index].enter(.stopped(.byOperator))
         case .starting, .running:
@@ -154,6 +181,7 @@ extension Supervisor {
         case .stopping:
             schedulers[id.index].desired = .down
         }
+        keep(.stopped, of: id, &turn)
     }
 
     /// A stop of what has no process but was to get one.
@@ -166,12 +194,12 @@ extension Supervisor {
     private mutating func restart(_ id: SchedulerID, _ turn: inout Turn) {
         switch schedulers[id.index].lifecycle {
         case .starting, .running:
+            keep(nil, of: id, &turn)
             schedulers[id.index].desired = .up
             schedulers[id.index].beginStop(.byOperator, reason: "restart by the operator", &turn)
             touch(id)
-        case .stopped, .waitingForPhase, .waitingForDependencies, .backingOff, .exhausted,
-            .completed,
-            .stopping:
+        case .stopped, .waitingForPhase, .idle, .waitingForDependencies, .backingOff, .exhausted,
+            .completed, .stopping:
             start(id, &turn)
         }
     }
@@ -218,12 +246,14 @@ extension Supervisor {
             switch schedulers[id.index].lifecycle {
             case .stopped(.survivors), .stopped(.unstartable), .completed, .waitingForPhase:
                 continue
+            case .backingOff where schedulers[id.index].schedule != nil: continue
             case .stopped, .exhausted, .backingOff:
+                keep(nil, of: id, &turn)
                 schedulers[id.index].restartWindow.clear()
                 schedulers[id.index].startReason = "asked by the operator"
                 queueForPhase(id)
                 joinPhase(id, &turn)
-            case .waitingForDependencies, .starting, .running, .stopping:
+            case .idle, .waitingForDependencies, .starting, .running, .stopping:
                 start(id, &turn)
             }
         }
@@ -271,6 +301,7 @@ extension Supervisor {
         case .up: outcomeUp(id, from: nil, since: request.askedAt)
         case .restarted(let run): outcomeUp(id, from: run, since: request.askedAt)
         case .down: outcomeDown(id, since: request.askedAt)
+        case .executed(let number): outcomeExecuted(number, id)
         case .reloaded:
             schedulers[id.index].desired == .up
                 ? outcomeUp(id, from: nil, since: request.askedAt)
@@ -300,6 +331,9 @@ extension Supervisor {
         case .backingOff(let backOff):
             return backOff.isSpacing ? nil : ended(.failed, "\(backOff.reason); reeve tries again")
         case .exhausted(let reason): return ended(.failed, "given up: \(reason)")
+        case .idle:
+            let isNew = scheduler.schedule?.enabledAt.map { $0.monotonic >= askedAt } ?? false
+            return ended(isNew || old != nil ? .done : .unchanged, "follows its schedule")
         case .stopped(.unstartable(let why)): return ended(.failed, why)
         case .stopped(.survivors(let stop, nextSurvey: _)):
             return ended(.failed, "could not be ended: \(listed(stop.alive))")
@@ -334,7 +368,7 @@ extension Supervisor {
             return ended(.done, stop.words)
         case .starting, .running, .stopping:
             return scheduler.desired == .up ? ended(.failed, "was started meanwhile") : nil
-        case .waitingForPhase, .waitingForDependencies, .backingOff, .exhausted:
+        case .waitingForPhase, .idle, .waitingForDependencies, .backingOff, .exhausted:
             return ended(.failed, "was started meanwhile")
         }
     }

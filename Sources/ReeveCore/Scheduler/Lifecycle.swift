@@ -23,6 +23,8 @@ enum Lifecycle: Equatable, Sendable {
     case waitingForPhase
     /// It starts as soon as its dependencies are met. Next: `starting`, `stopped`.
     case waitingForDependencies(DependencyWait)
+    /// It follows its schedule, and nothing is due. Next: `starting`, `waitingForDependencies`, `stopped`.
+    case idle
     /// A spawn was asked for, or the program runs and is not ready. Next: `running`, `stopping`, `backingOff`,
     /// `completed`, `exhausted`.
     case starting(Run)
@@ -44,6 +46,8 @@ enum Lifecycle: Equatable, Sendable {
         /// It is no longer configured.
         case removed
         case byOperator
+        /// An operator stopped it before reeve was started, and it stays so.
+        case heldDown
         case shutdown
         /// A stop that ended although something of its run is alive (`Stop.alive`). It is looked at again
         /// at `nextSurvey`; when nothing is left, what the stop was for goes on.
@@ -77,7 +81,7 @@ enum Lifecycle: Equatable, Sendable {
         switch self {
         case .starting(let run), .running(let run): run
         case .stopping(let stop): stop.run
-        case .stopped, .waitingForPhase, .waitingForDependencies, .backingOff, .exhausted,
+        case .stopped, .waitingForPhase, .idle, .waitingForDependencies, .backingOff, .exhausted,
             .completed:
             nil
         }
@@ -87,7 +91,7 @@ enum Lifecycle: Equatable, Sendable {
     var isLive: Bool {
         switch self {
         case .starting, .running, .stopping: true
-        case .stopped, .waitingForPhase, .waitingForDependencies, .backingOff, .exhausted,
+        case .stopped, .waitingForPhase, .idle, .waitingForDependencies, .backingOff, .exhausted,
             .completed:
             false
         }
@@ -97,7 +101,7 @@ enum Lifecycle: Equatable, Sendable {
     var isAtRest: Bool {
         switch self {
         case .stopped, .exhausted, .completed: true
-        case .waitingForPhase, .waitingForDependencies, .starting, .running, .stopping,
+        case .waitingForPhase, .waitingForDependencies, .idle, .starting, .running, .stopping,
             .backingOff:
             false
         }
@@ -114,6 +118,7 @@ enum Lifecycle: Equatable, Sendable {
         case .stopped: .stopped
         case .waitingForPhase: .waitingForPhase
         case .waitingForDependencies: .waitingForDependencies
+        case .idle: .idle
         case .starting: .starting
         case .running: .running
         case .stopping: .stopping
@@ -155,6 +160,8 @@ struct Stop: Equatable, Sendable {
         /// An operator's stop, or restart: what is desired tells which.
         case byOperator
         case shutdown
+        /// A later occurrence takes its place (`overlap = "replace"`).
+        case replaced
         /// The configuration is another: what is desired tells whether it starts again.
         case reconfigured
         case dependencyLost(SchedulerName)

@@ -13,6 +13,12 @@ struct Scheduler: Sendable {
     var isRemoved = false
     private(set) var lifecycle: Lifecycle
     var desired = Desired.down
+    /// Where its schedule stands; exactly where its kind is `scheduled`.
+    var schedule: ScheduleState?
+    /// The zones of the configuration in force.
+    var zones: [ZoneFile]
+    /// What is kept in the state directory for it.
+    var wish: Wish?
     /// A stop that waits for dependents to be stopped first.
     var pendingStop: Stop.Cause?
     /// Dependencies that are lost now, worked out by the supervisor; `ignored` ones only degrade.
@@ -56,22 +62,30 @@ struct Scheduler: Sendable {
     var forceTimeout: Duration
 
     init(
-        id: SchedulerID, _ specification: SchedulerSpecification, seed: UInt64,
+        id: SchedulerID, _ specification: SchedulerSpecification, zones: [ZoneFile] = [],
+        seed: UInt64,
         forceTimeout: Duration
     ) {
         self.id = id
+        self.zones = zones
         self.specification = specification
         self.forceTimeout = forceTimeout
         lifecycle = .stopped(specification.enabled ? .notStarted : .disabled)
         var mixer = SplitMix64(seed: seed ^ UInt64(bitPattern: Int64(id.index)))
         random = SplitMix64(seed: mixer.next())
+        if specification.kind == .scheduled {
+            // Without a schedule there is nothing to follow: it is never due.
+            schedule = ScheduleState(
+                specification.schedule ?? ScheduleSettings(.cron("@start")), zones: zones,
+                seed: mixer.next())
+        }
     }
 
     /// The one place where the state changes. Drops what the new state may not hold.
     mutating func enter(_ state: Lifecycle) {
         lifecycle = state
         switch state {
-        case .stopped, .waitingForPhase, .waitingForDependencies, .backingOff, .exhausted,
+        case .stopped, .waitingForPhase, .idle, .waitingForDependencies, .backingOff, .exhausted,
             .completed:
             pendingStop = nil
             owesRestart = nil
@@ -96,7 +110,7 @@ struct Scheduler: Sendable {
         case .stopping(var stop):
             change(&stop.run)
             lifecycle = .stopping(stop)
-        case .stopped, .waitingForPhase, .waitingForDependencies, .backingOff, .exhausted,
+        case .stopped, .waitingForPhase, .idle, .waitingForDependencies, .backingOff, .exhausted,
             .completed:
             break
         }
@@ -114,6 +128,13 @@ struct Scheduler: Sendable {
 
     /// When `timePassed` is due for this scheduler; nil while nothing of it waits for time.
     var nextDeadline: Instant? {
+        earliest(lifecycleDeadline, schedule?.next?.deadline)
+    }
+
+    /// When `timePassed` is due by the wall clock.
+    var nextWallDeadline: WallTime? { schedule?.next?.due }
+
+    private var lifecycleDeadline: Instant? {
         switch lifecycle {
         case .waitingForDependencies(let wait): wait.until
         case .starting(let run): earliest(readyDeadline(run), runDeadline(run), run.nextSample)
@@ -121,7 +142,7 @@ struct Scheduler: Sendable {
         case .stopping(let stop): stop.nextDeadline
         case .backingOff(let backOff): backOff.until
         case .stopped(.survivors(_, let nextSurvey)): nextSurvey
-        case .stopped, .waitingForPhase, .exhausted, .completed: nil
+        case .stopped, .waitingForPhase, .idle, .exhausted, .completed: nil
         }
     }
 
@@ -151,7 +172,7 @@ struct Scheduler: Sendable {
             turn.effects.append(.survey(stop.run.id))
             let later = now + Limits.survivorSurveyInterval
             lifecycle = .stopped(.survivors(stop, nextSurvey: later))
-        case .backingOff, .stopped, .waitingForPhase, .exhausted, .completed:
+        case .backingOff, .stopped, .waitingForPhase, .idle, .exhausted, .completed:
             // A back-off that has ended is taken up by the supervisor, which knows the dependencies.
             break
         }
@@ -178,6 +199,7 @@ struct Scheduler: Sendable {
         recoveryWasRefused = false
         adoptReplacement()
         enter(.starting(run))
+        writeStart(of: run.id, &turn)
         turn.effects.append(.spawn(run.id, id))
     }
 
@@ -197,7 +219,8 @@ struct Scheduler: Sendable {
         case .stopping:
             // It was to be stopped before it was there.
             signalAfterSpawn(&turn)
-        case .running, .stopped, .waitingForPhase, .waitingForDependencies, .backingOff, .exhausted,
+        case .running, .stopped, .waitingForPhase, .idle, .waitingForDependencies, .backingOff,
+            .exhausted,
             .completed:
             break
         }
@@ -241,6 +264,8 @@ struct Scheduler: Sendable {
 
     /// Nobody waits for good time where there is nothing to forget: an idle reeve never wakes.
     private func goodTimeDeadline(_ run: Run) -> Instant? {
+        // Only an execution's success forgets the failures of a scheduled one.
+        guard schedule == nil else { return nil }
         guard consecutiveFailures > 0 || restartsWithoutGoodTime > 0 || isOverLimit else {
             return nil
         }

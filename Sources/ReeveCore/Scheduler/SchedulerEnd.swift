@@ -40,7 +40,7 @@ extension Scheduler {
         let hadGoodTime = run.readyAt.map {
             turn.now.monotonic - $0 >= specification.restart.resetAfter
         }
-        if hadGoodTime == true {
+        if hadGoodTime == true && schedule == nil {
             resetFailures(reason: "\(specification.restart.resetAfter) of good time", &turn)
         }
         let verdict = specification.verdict(
@@ -75,6 +75,8 @@ extension Scheduler {
             lastExit = SchedulerStatus.LastExit(
                 status: status, meaning: verdict.meaning, at: turn.now.wall)
         }
+        // An execution counts once, after its last attempt.
+        guard schedule == nil else { return }
         if verdict.isFailure {
             consecutiveFailures += 1
         } else if specification.kind == .task && verdict.kind == .success {
@@ -86,6 +88,7 @@ extension Scheduler {
     mutating func follow(
         _ verdict: Verdict, forced: Bool = false, immediately: Bool = false, _ turn: inout Turn
     ) -> RestartOutcome {
+        if schedule != nil { return followExecution(verdict, &turn) }
         guard desired == .up else {
             if lastStop?.at != turn.now.monotonic {
                 lastStop = (turn.now.monotonic, "it ended by itself: \(verdict.meaning)")

@@ -177,7 +177,7 @@ extension Scheduler {
             startedAt: stop.run.startedAt.wall, duration: ran,
             succeeded: !isTimeout && !stop.isForMemory
                 && (isSuccess(status) || isOrderly(stop, status)))
-        if isTimeout { consecutiveFailures += 1 }
+        if isTimeout && schedule == nil { consecutiveFailures += 1 }
         record(
             .exited(status, ran: ran, isFailure: isTimeout, meaning: verdict.meaning),
             run: stop.run.id, in: &turn)
@@ -216,7 +216,7 @@ extension Scheduler {
             stop.alive = alive
             enter(.stopped(.survivors(stop, nextSurvey: nextSurvey)))
             return .settled
-        case .starting, .running, .waitingForPhase, .waitingForDependencies, .backingOff,
+        case .starting, .running, .waitingForPhase, .idle, .waitingForDependencies, .backingOff,
             .exhausted,
             .completed, .stopped:
             // An answer to a question that a change of state has overtaken.
@@ -301,11 +301,12 @@ extension Scheduler {
         record(.stopped(after: took, killed: stop.killed.count), run: stop.run.id, in: &turn)
         lastStop = (now, stopAnswer(stop, took))
         stoppedFirst = []
+        if schedule != nil { return finishedExecution(stop, &turn) }
         switch stop.cause {
         case .shutdown:
             enter(.stopped(.shutdown))
             return .settled
-        case .byOperator, .dependencyBack:
+        case .byOperator, .replaced, .dependencyBack:
             enter(.stopped(downReason))
             if desired == .up { startReason = "restart by the operator" }
             if case .dependencyBack(let name) = stop.cause { startReason = "\(name) is back" }
@@ -366,6 +367,7 @@ extension Scheduler {
             stop.alive = [ProcessDescription(identity: leader, name: specification.name.text)]
         }
         record(.survived(stop.alive), run: stop.run.id, in: &turn)
+        concludeSurvived(stop, &turn)
         let nextSurvey = turn.now.monotonic + Limits.survivorSurveyInterval
         enter(.stopped(.survivors(stop, nextSurvey: nextSurvey)))
     }

@@ -7,6 +7,8 @@
 /// How far a shutdown has come.
 struct Shutdown: Equatable, Sendable {
     enum Stage: Equatable, Sendable {
+        /// Executions of scheduled ones may end by themselves, each until its drain timeout.
+        case finishing
         /// A level is being stopped; `levelEnd` is when the next begins in any case.
         case level(levelEnd: Instant)
         /// Every level had its turn; what is left is waited for.
@@ -24,7 +26,7 @@ struct Shutdown: Equatable, Sendable {
     /// What has not been asked yet, the next one last.
     var levels: [[SchedulerID]] = []
     /// Members of the present level that have not ended; looked up, not iterated.
-    private var pending: Set<SchedulerID> = []
+    fileprivate(set) var pending: Set<SchedulerID> = []
     /// One equal share of the graceful budget.
     var share = Duration.zero
     var stage = Stage.draining
@@ -38,6 +40,13 @@ struct Shutdown: Equatable, Sendable {
     var nextReport: Instant
     /// The first signal of an operator; a later one forces.
     var firstSignal: Instant?
+    /// While finishing: who may end by itself, and until when.
+    var drains: [Drain] = []
+
+    struct Drain: Equatable, Sendable {
+        let id: SchedulerID
+        let until: Instant
+    }
 
     init(cause: ShutdownCause, at now: Instant, _ settings: SupervisorSettings) {
         self.cause = cause
@@ -70,6 +79,7 @@ struct Shutdown: Equatable, Sendable {
 
     var nextDeadline: Instant {
         switch stage {
+        case .finishing: min(drains.map(\.until).min() ?? gracefulEnd, nextReport)
         case .level(let levelEnd): min(levelEnd, nextReport)
         case .draining: isForced ? nextReport : min(gracefulEnd, nextReport)
         // While an answer is awaited nothing but the end is due.
@@ -96,10 +106,6 @@ extension Supervisor {
         var shutdown = Shutdown(cause: cause, at: now, settings)
         if case .signal = cause { shutdown.firstSignal = now }
         let live = schedulers.indices.filter { schedulers[$0].lifecycle.isLive }
-        shutdown.levels = plan.stopLevels(staggered: settings.staggeredStartup)
-            .map { $0.filter { schedulers[$0.index].lifecycle.isLive } }
-            .filter { !$0.isEmpty }.reversed()
-        shutdown.share = settings.gracefulTimeout / max(1, shutdown.levels.count)
         self.shutdown = shutdown
         startup.phase = nil
         startup.deadline = nil
@@ -109,17 +115,71 @@ extension Supervisor {
         refuseWaiting(&turn)
         for index in schedulers.indices {
             schedulers[index].desired = .downForShutdown
+            schedulers[index].closeSchedule(reason: "reeve shuts down", &turn)
             if mayBeParked(schedulers[index].lifecycle) {
                 schedulers[index].enter(.stopped(.shutdown))
             }
             touch(SchedulerID(index))
         }
+        drain(&turn)
+    }
+
+    /// Executions that run are left alone for their drain timeout, and at most for half of the budget.
+    private mutating func drain(_ turn: inout Turn) {
+        guard var shutdown else { return }
+        let now = turn.now.monotonic
+        let half = now + settings.gracefulTimeout / 2
+        shutdown.drains = schedulers.compactMap { scheduler in
+            guard let schedule = scheduler.schedule, schedule.settings.drainTimeout > .zero else {
+                return nil
+            }
+            switch scheduler.lifecycle {
+            case .starting, .running:
+                return .init(
+                    id: scheduler.id, until: min(now + schedule.settings.drainTimeout, half))
+            case .stopped, .waitingForPhase, .idle, .waitingForDependencies, .stopping, .backingOff,
+                .exhausted, .completed:
+                return nil
+            }
+        }
+        guard !shutdown.drains.isEmpty else { return beginLevels(&turn) }
+        shutdown.pending = Set(shutdown.drains.map(\.id))
+        shutdown.stage = .finishing
+        self.shutdown = shutdown
+        let names = shutdown.drains.map { schedulers[$0.id.index].specification.name }
+        turn.record(.notice(.info, "executions that may end by themselves: \(listed(names))"))
+    }
+
+    /// Ends the executions whose drain timeout is over.
+    private mutating func endDrains(_ turn: inout Turn) {
+        guard let drains = shutdown?.drains, let end = shutdown?.end,
+            let gracefulEnd = shutdown?.gracefulEnd
+        else { return }
+        let now = turn.now.monotonic
+        for drain in drains where drain.until <= now {
+            schedulers[drain.id.index].beginStop(
+                .shutdown, reason: "reeve shuts down, and its drain-timeout is over",
+                killAt: gracefulEnd, &turn)
+            schedulers[drain.id.index].hasten(killAt: gracefulEnd, endAt: end, &turn)
+            touch(drain.id)
+        }
+        shutdown?.drains.removeAll { $0.until <= now }
+    }
+
+    private mutating func beginLevels(_ turn: inout Turn) {
+        guard var shutdown else { return }
+        shutdown.levels = plan.stopLevels(staggered: settings.staggeredStartup)
+            .map { $0.filter { schedulers[$0.index].lifecycle.isLive } }
+            .filter { !$0.isEmpty }.reversed()
+        let left = shutdown.gracefulEnd - turn.now.monotonic
+        shutdown.share = left / max(1, shutdown.levels.count)
+        self.shutdown = shutdown
         beginNextLevel(&turn)
     }
 
     private func mayBeParked(_ lifecycle: Lifecycle) -> Bool {
         switch lifecycle {
-        case .waitingForPhase, .waitingForDependencies, .backingOff: true
+        case .waitingForPhase, .idle, .waitingForDependencies, .backingOff: true
         case .stopped, .starting, .running, .stopping, .exhausted, .completed: false
         }
     }
@@ -147,6 +207,10 @@ extension Supervisor {
     mutating func advanceShutdown(_ turn: inout Turn) {
         guard let shutdown, !touched.hasNext else { return }
         switch shutdown.stage {
+        case .finishing:
+            guard shutdown.isLevelDown else { return }
+            beginLevels(&turn)
+            advanceShutdown(&turn)
         case .level:
             guard shutdown.isLevelDown else { return }
             beginNextLevel(&turn)
@@ -184,6 +248,8 @@ extension Supervisor {
             force(reason: "graceful-timeout of \(settings.gracefulTimeout) is over", &turn)
         } else if case .level(let levelEnd) = shutdown.stage, levelEnd <= now {
             beginNextLevel(&turn)
+        } else if shutdown.stage == .finishing {
+            endDrains(&turn)
         }
     }
 

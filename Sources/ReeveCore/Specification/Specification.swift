@@ -9,13 +9,16 @@ package struct Specification: Equatable, Sendable {
     package var supervisor: SupervisorSettings
     /// In the order of the file; names are unique.
     package var schedulers: [SchedulerSpecification]
+    /// The time zones that the schedules name; "UTC" need not be among them.
+    package var zones: [ZoneFile]
 
     package init(
         supervisor: SupervisorSettings = SupervisorSettings(),
-        schedulers: [SchedulerSpecification] = []
+        schedulers: [SchedulerSpecification] = [], zones: [ZoneFile] = []
     ) {
         self.supervisor = supervisor
         self.schedulers = schedulers
+        self.zones = zones
     }
 }
 
@@ -74,11 +77,11 @@ package enum Profile: String, Equatable, Sendable, CaseIterable {
 
 /// One `[schedulers.NAME]` table with every default filled in.
 package struct SchedulerSpecification: Equatable, Sendable {
-    package enum Kind: String, Equatable, Sendable { case daemon, task }
+    package enum Kind: String, Equatable, Sendable { case daemon, task, scheduled }
 
     /// Unique in a specification.
     package var name: SchedulerName
-    /// Whether it is kept running, or runs to its end.
+    /// Whether it is kept running, runs to its end, or runs when it is due.
     package var kind = Kind.daemon
     /// Whether it starts with reeve; one that does not can be started by hand.
     package var enabled = true
@@ -98,7 +101,9 @@ package struct SchedulerSpecification: Equatable, Sendable {
     package var memory = MemorySettings()
     package var stop = StopSettings()
     package var log = LogSettings()
-    /// Tasks: longest run; nil is without limit.
+    /// Exactly where `kind` is `scheduled`: when it is due.
+    package var schedule: ScheduleSettings?
+    /// Scheduled ones and tasks: longest run; nil is without limit.
     package var timeout: Duration?
     /// Exit codes that are no failure; sorted, 0 to 255.
     package var successExitCodes: [Int32] = [0]
@@ -110,6 +115,14 @@ package struct SchedulerSpecification: Equatable, Sendable {
         self.program = program
         restart = RestartPolicy(mode: kind == .daemon ? .always : .onFailure)
         if kind == .task { readiness.rule = .spawn }
+    }
+
+    /// A scheduled one.
+    package init(name: SchedulerName, schedule: ScheduleSettings, program: Program) {
+        self.init(name: name, kind: .scheduled, program: program)
+        restart = RestartPolicy(mode: .never)
+        readiness.rule = .spawn
+        self.schedule = schedule
     }
 }
 

@@ -127,7 +127,8 @@ extension Event {
         guard case .requested(_, let request) = self else { return nil }
         switch request {
         case .start(let scheduler, force: _), .stop(let scheduler),
-            .restart(let scheduler, force: _), .reset(let scheduler), .signal(let scheduler, _):
+            .restart(let scheduler, force: _), .reset(let scheduler), .signal(let scheduler, _),
+            .runNow(let scheduler, force: _), .pause(let scheduler), .resume(let scheduler):
             return [scheduler]
         case .startAll, .stopAll: return (0..<count).map { SchedulerID($0) }
         case .reload: return []
@@ -140,7 +141,9 @@ extension Event {
         switch request {
         case .start(let scheduler, force: _), .restart(let scheduler, force: _): return [scheduler]
         case .startAll: return (0..<count).map { SchedulerID($0) }
-        case .stop, .reset, .signal, .stopAll, .reload: return []
+        case .stop, .reset, .signal, .stopAll, .runNow, .pause, .resume,
+            .reload:
+            return []
         }
     }
 
@@ -150,7 +153,9 @@ extension Event {
         switch request {
         case .stop(let scheduler): return [scheduler]
         case .stopAll: return (0..<count).map { SchedulerID($0) }
-        case .start, .restart, .reset, .signal, .startAll, .reload: return []
+        case .start, .restart, .reset, .signal, .startAll, .runNow, .pause, .resume,
+            .reload:
+            return []
         }
     }
 }

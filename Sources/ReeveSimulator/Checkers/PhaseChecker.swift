@@ -36,7 +36,9 @@ struct PhaseChecker: Checker {
             return isOver || !kernel.specification.supervisor.staggeredStartup
                 ? nil : check(scheduler, in: kernel)
         case .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget, .sweep,
-            .reply, .loadConfiguration, .adoptSettings, .tellManager, .exit:
+            .reply, .keep, .ledger, .tellManager, .exit,
+            .loadConfiguration,
+            .adoptSettings:
             return nil
         }
     }

@@ -25,7 +25,9 @@ struct RecordChecker: Checker {
         case .exit:
             return toldStopping == 1 ? nil : "reeve leaves and the manager was not told"
         case .spawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget,
-            .sweep, .reply, .loadConfiguration, .adoptSettings, .tellManager(.status):
+            .sweep, .reply, .keep, .ledger, .tellManager(.status),
+            .loadConfiguration,
+            .adoptSettings:
             return nil
         }
     }

@@ -117,7 +117,9 @@ struct RequestChecker: Checker {
                 return "the reply to \(id.number) says that \(name) was restarted, and it was not"
             }
             return nil
-        case .startAll, .reset, .signal, .reload: return nil
+        case .startAll, .reset, .signal, .runNow, .pause, .resume,
+            .reload:
+            return nil
         }
     }
 

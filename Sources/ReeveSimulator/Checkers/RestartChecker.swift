@@ -106,7 +106,9 @@ struct RestartChecker: Checker {
             else { return nil }
             return promise(after, of: SchedulerID(index), in: kernel)
         case .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget, .sweep,
-            .reply, .loadConfiguration, .adoptSettings, .tellManager, .exit:
+            .reply, .keep, .ledger, .tellManager, .exit,
+            .loadConfiguration,
+            .adoptSettings:
             return nil
         }
     }

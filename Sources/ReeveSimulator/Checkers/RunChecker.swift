@@ -21,7 +21,9 @@ struct RunChecker: Checker {
         switch request {
         case .start(let scheduler, let force), .restart(let scheduler, let force):
             if force { forced[scheduler] = true }
-        case .stop, .reset, .signal, .startAll, .stopAll, .reload: break
+        case .stop, .reset, .signal, .startAll, .stopAll, .runNow, .pause, .resume,
+            .reload:
+            break
         }
         return nil
     }
@@ -46,7 +48,10 @@ struct RunChecker: Checker {
                 }
             }
             return nil
-        case .reply, .sweep, .loadConfiguration, .adoptSettings, .tellManager, .exit: return nil
+        case .reply, .keep, .ledger, .sweep, .tellManager, .exit,
+            .loadConfiguration,
+            .adoptSettings:
+            return nil
         }
     }
 

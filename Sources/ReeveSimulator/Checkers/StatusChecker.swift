@@ -91,7 +91,7 @@ struct StatusChecker: Checker {
         case .starting, .stopping:
             return last == nil || last?.forgottenAt != nil
                 ? "is \(status.lifecycle.rawValue), and no run is there" : nil
-        case .stopped, .waitingForPhase, .waitingForDependencies, .backingOff, .exhausted,
+        case .stopped, .waitingForPhase, .waitingForDependencies, .idle, .backingOff, .exhausted,
             .completed:
             return isUp && last?.forgottenAt == nil && status.survivors.isEmpty
                 ? "is \(status.lifecycle.rawValue), and a run is up" : nil
@@ -101,7 +101,8 @@ struct StatusChecker: Checker {
     private func check(_ health: Health, _ status: SchedulerStatus, isUp: Bool) -> String? {
         switch health {
         case .healthy:
-            return status.lifecycle == .completed || (status.lifecycle == .running && isUp)
+            return status.lifecycle == .completed || status.lifecycle == .idle
+                || (status.lifecycle == .running && isUp)
                 ? nil : "is healthy and \(status.lifecycle.rawValue)"
         case .stopped: return isUp ? "is stopped and up" : nil
         case .starting:

@@ -60,8 +60,10 @@ struct StopChecker: Checker {
                 return survive(run, in: kernel)
             }
             return nil
-        case .passSignal, .survey, .sample, .forget, .sweep, .reply, .loadConfiguration,
-            .adoptSettings, .tellManager, .exit:
+        case .passSignal, .survey, .sample, .forget, .sweep, .reply, .keep, .ledger, .tellManager,
+            .exit,
+            .loadConfiguration,
+            .adoptSettings:
             return nil
         }
     }

@@ -86,7 +86,7 @@ final class Shell {
                 configuration.map { Event.configurationLoaded($0) }
                 ?? .configurationRejected(words: "it has errors")
             post(.event(event, run: nil), ready: kernel.now + delay())
-        case .reply, .tellManager, .adoptSettings: return
+        case .reply, .keep, .ledger, .tellManager, .adoptSettings: return
         }
     }
 

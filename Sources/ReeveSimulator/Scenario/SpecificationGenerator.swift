@@ -66,7 +66,8 @@ enum SpecificationGenerator {
             var dependency = Dependency(name: target.name)
             dependency.condition =
                 switch target.kind {
-                case .task: random.pick(.completed, .completed, .started, .ready, .healthy)
+                case .task, .scheduled:
+                    random.pick(.completed, .completed, .started, .ready, .healthy)
                 case .daemon: random.pick(.healthy, .ready, .started)
                 }
             dependency.onFailure = random.pick(.stop, .restart, .ignore)

@@ -93,7 +93,7 @@ struct Temperament: Equatable, Sendable {
         case .daemon:
             script.lifetime = isFailing ? lifetime : nil
             script.status = random.chance(75) ? failure : success
-        case .task:
+        case .task, .scheduled:
             script.lifetime = random.chance(hangs) ? nil : lifetime
             script.status = isFailing ? failure : success
         }

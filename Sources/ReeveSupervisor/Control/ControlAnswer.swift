@@ -20,6 +20,8 @@ struct ControlAnswer {
         case scheduler(SchedulerID)
         /// Events from this number on.
         case events(from: UInt64, follow: Bool)
+        /// Entries of the ledger from this one on.
+        case entries([LedgerEntry], from: Int)
         /// Lines of a tail from this place on.
         case logs(SchedulerID, from: UInt64, follow: Bool)
     }
@@ -34,7 +36,7 @@ struct ControlAnswer {
     var isStream: Bool {
         switch rest {
         case .events(_, let follow), .logs(_, _, let follow): follow
-        case .outcomes, .overview, .schedulers, .scheduler: false
+        case .outcomes, .overview, .schedulers, .scheduler, .entries: false
         }
     }
 }
@@ -80,6 +82,16 @@ struct AnswerSource {
             return false
         case .events(let place, let follow):
             return events(&answer, from: place, follow: follow, to: &lines)
+        case .entries(let entries, let start):
+            var next = start
+            while next < entries.count, lines.count < AnswerSource.pageBytes {
+                ControlEncoder.entry(entries[next], id: id, to: &lines)
+                next += 1
+            }
+            answer.rest = .entries(entries, from: next)
+            if next < entries.count { return true }
+            ControlEncoder.end(id: id, to: &lines)
+            return false
         case .logs(let scheduler, let place, let follow):
             return logs(&answer, of: scheduler, from: place, follow: follow, to: &lines)
         }

@@ -48,6 +48,12 @@ extension ControlServer {
             return act(on: name, for: client, id: id, view: view) { .reset($0) }
         case .signal(let name, let signal):
             return act(on: name, for: client, id: id, view: view) { .signal($0, signal) }
+        case .runNow(let name, let force):
+            return act(on: name, for: client, id: id, view: view) { .runNow($0, force: force) }
+        case .pause(let name):
+            return act(on: name, for: client, id: id, view: view) { .pause($0) }
+        case .resume(let name):
+            return act(on: name, for: client, id: id, view: view) { .resume($0) }
         case .startAll: return Performed(event: ask(.startAll, for: client, own: id))
         case .stopAll: return Performed(event: ask(.stopAll, for: client, own: id))
         case .reload: return Performed(event: ask(.reload, for: client, own: id))
@@ -64,6 +70,11 @@ extension ControlServer {
         case .subscribe(let after, let follow):
             subscribe(client, id: id, after: after, follow: follow)
             return Performed()
+        case .runs(let name, let last):
+            return with(name, for: client, id: id, view: view) { scheduler in
+                let entries = view.entries(of: scheduler, last: last ?? .max)
+                client.answers.append(ControlAnswer(id: id, rest: .entries(entries, from: 0)))
+            }
         case .logs(let name, let lines, let follow):
             return with(name, for: client, id: id, view: view) { scheduler in
                 showLog(of: scheduler, to: client, id: id, lines: lines, follow: follow, view: view)

@@ -55,6 +55,7 @@ struct EventRing {
             .exhausted(let words, _), .started(_, let words), .supervisorStarted(_, _, let words),
             .restartScheduled(_, let words), .dependencyLost(_, _, let words),
             .signalFailed(_, let words), .memoryAbove(_, _, _, let words),
+            .occurrenceEnded(_, _, _, let words), .retryScheduled(_, _, _, let words),
             .healthChanged(_, _, let words), .exited(_, _, _, let words), .reloadBegan(let words),
             .reloadFailed(let words):
             return words.utf8.count
@@ -75,7 +76,8 @@ struct EventRing {
         case .configurationChanged(let keys, _):
             return keys.count * item
         case .phaseBegan, .startupEnded, .shutdownBegan, .becameReady, .overRestartLimit,
-            .completed, .timedOut, .dependencyBack, .stopped, .memoryRecovered, .removed:
+            .completed, .timedOut, .dependencyBack, .paused, .resumed, .clockStepped, .stopped,
+            .memoryRecovered, .staysStopped, .removed:
             return 0
         }
     }

@@ -5,6 +5,7 @@
 // take long in one go (a thousand spawns) is spread over turns, in its order.
 
 internal import DequeModule
+internal import ReeveControl
 internal import ReeveCore
 internal import ReeveLinux
 
@@ -23,6 +24,8 @@ final class Executor {
     let output: OutputHub
     let control: ControlServer
     private let manager: ManagerNotifier
+    /// nil: nothing outlives this process.
+    let ledger: Ledger?
     private let core: CoreCell
     private let view: CoreView
     private let reader = ConfigurationReader()
@@ -39,12 +42,13 @@ final class Executor {
 
     init(
         processes: Processes, output: OutputHub, control: ControlServer, manager: ManagerNotifier,
-        core: CoreCell, view: CoreView, at now: Moment
+        ledger: Ledger?, core: CoreCell, view: CoreView, at now: Moment
     ) {
         self.processes = processes
         self.output = output
         self.control = control
         self.manager = manager
+        self.ledger = ledger
         self.core = core
         self.view = view
         self.now = now
@@ -53,7 +57,7 @@ final class Executor {
     // MARK: The loop's side
 
     /// Whether the next turn must not wait.
-    var hasWork: Bool { !outcomes.isEmpty || !spawns.isEmpty }
+    var hasWork: Bool { !outcomes.isEmpty || !spawns.isEmpty || ledger?.hasWork == true }
 
     /// When `timePassed` is due.
     var nextDeadline: Instant? {
@@ -61,6 +65,7 @@ final class Executor {
         due = earlier(due, control.nextDeadline)
         due = earlier(due, manager.nextDeadline)
         if !processes.strangers.isEmpty { due = earlier(due, strangersDue) }
+        due = earlier(due, ledger?.nextDeadline)
         due = earlier(due, reader.nextDeadline)
         return earlier(due, processes.nextDeadline)
     }
@@ -112,6 +117,10 @@ final class Executor {
     func timePassed(at now: Moment) -> [Event] {
         if isDue(output.nextDeadline, at: now) { output.timePassed(at: now) }
         if isDue(manager.nextDeadline, at: now) { manager.timePassed(at: now) }
+        if let ledger {
+            ledger.work(at: now)
+            if isDue(ledger.nextDeadline, at: now) { ledger.timePassed(at: now) }
+        }
         if isDue(reader.nextDeadline, at: now) { reader.timePassed() }
         return isDue(control.nextDeadline, at: now) ? control.timePassed(at: now) : []
     }
@@ -119,6 +128,7 @@ final class Executor {
     /// The end: what is still to be said is said, of lost output to those who follow the events too,
     /// and the socket closed.
     func finish(until deadline: Instant) {
+        ledger?.finish(until: deadline, at: Clock.now())
         output.finish(until: deadline)
         control.close(at: Clock.now(), view: view)
     }
@@ -157,7 +167,9 @@ final class Executor {
         case .sample(let run): sample(run)
         case .forget(let run): forget(run)
         case .sweep(let signal): outcomes.append(.swept(alive: processes.sweep(signal).alive))
+        case .ledger(let entry): ledger?.append(.entry(entry), at: now)
         case .reply(let id, let reply): control.reply(id, reply, at: now, view: view)
+        case .keep(let scheduler, let wish): keep(wish, of: scheduler)
         case .loadConfiguration: loadConfiguration()
         case .adoptSettings(let settings): output.adopt(settings)
         case .record(let record): self.record(record)
@@ -186,7 +198,8 @@ final class Executor {
         do throws(SpawnFailure) {
             let streams = try openStreams(pending.run, pending.scheduler)
             let identity = try processes.spawn(
-                pending.run, of: pending.scheduler, specification, streams: streams)
+                pending.run, of: pending.scheduler, specification,
+                execution: core.supervisor.execution(of: pending.run), streams: streams)
             outcomes.append(.spawned(pending.run, identity))
         } catch {
             // The core forgets the run in answer to this, which closes its streams.
@@ -257,7 +270,9 @@ final class Executor {
         else { return }
         do throws(SpawnFailure) {
             let streams = try openStreams(id, run.scheduler)
-            try processes.spawnStopCommand(command, for: run, specification, streams: streams)
+            try processes.spawnStopCommand(
+                command, for: run, specification, execution: core.supervisor.execution(of: id),
+                streams: streams)
         } catch {
             outcomes.append(.stopCommandFailed(id, words: error.words))
         }
@@ -279,6 +294,11 @@ final class Executor {
     private func forget(_ id: RunID) {
         processes.table.forget(id)
         output.runEnded(id, at: now)
+    }
+
+    private func keep(_ wish: Wish?, of id: SchedulerID) {
+        guard let name = core.supervisor.specification(of: id)?.name else { return }
+        ledger?.append(.wish(name, wish, at: now.wall), at: now)
     }
 
     private func record(_ record: Record) {

@@ -44,11 +44,13 @@ struct ChildEnvironment {
     }
 
     /// The environment of one run. What the scheduler's table sets wins over what is inherited;
-    /// nothing wins over the variables that name the run. `mainPID` is for a stop command.
+    /// nothing wins over the variables that name the run. `scheduledAt` is the occurrence's instant,
+    /// for scheduled ones; `mainPID` is for a stop command.
     ///
     /// Throws a sentence where a name or a value cannot be passed to a program.
     func block(
-        for scheduler: SchedulerSpecification, run: RunID, attempt: Int, mainPID: PID? = nil
+        for scheduler: SchedulerSpecification, run: RunID, attempt: Int,
+        scheduledAt: WallTime? = nil, mainPID: PID? = nil
     ) throws(SystemFailure) -> EnvironmentBlock {
         let program = scheduler.program
         var block = program.clearEnvironment ? EnvironmentBlock() : inherited
@@ -61,6 +63,9 @@ struct ChildEnvironment {
         try block.set(ChildEnvironment.runPathName, outerPath + id)
         try block.set("REEVE_SCHEDULER", scheduler.name.text)
         try block.set("REEVE_ATTEMPT", "\(attempt)")
+        if let scheduledAt {
+            try block.set("REEVE_SCHEDULED_AT", scheduledAt.description)
+        }
         if let mainPID { try block.set("MAINPID", "\(mainPID)") }
         return block
     }

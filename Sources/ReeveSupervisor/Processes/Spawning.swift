@@ -7,10 +7,11 @@ extension Processes {
     /// Starts a scheduler's program as this run. Throws a sentence that says what was missing.
     func spawn(
         _ id: RunID, of scheduler: SchedulerID, _ specification: SchedulerSpecification,
-        streams: borrowing ChildStreams
+        execution: ExecutionContext? = nil, streams: borrowing ChildStreams
     ) throws(SpawnFailure) -> ProcessIdentity {
         let leader = try start(
-            specification.program.arguments, specification, run: id, mainPID: nil, streams: streams)
+            specification.program.arguments, specification, run: id, execution, mainPID: nil,
+            streams: streams)
         table.add(Run(id: id, scheduler: scheduler, leader: leader))
         return leader
     }
@@ -18,10 +19,11 @@ extension Processes {
     /// Starts the stop command beside a run, in a session of its own that belongs to the run.
     func spawnStopCommand(
         _ command: [String], for run: Run, _ specification: SchedulerSpecification,
-        streams: borrowing ChildStreams
+        execution: ExecutionContext? = nil, streams: borrowing ChildStreams
     ) throws(SpawnFailure) {
         let process = try start(
-            command, specification, run: run.id, mainPID: run.leader.pid, streams: streams)
+            command, specification, run: run.id, execution, mainPID: run.leader.pid,
+            streams: streams)
         table.addStopCommand(process, to: run)
     }
 
@@ -44,13 +46,14 @@ extension Processes {
     }
 
     private func start(
-        _ arguments: [String], _ specification: SchedulerSpecification, run: RunID, mainPID: PID?,
-        streams: borrowing ChildStreams
+        _ arguments: [String], _ specification: SchedulerSpecification, run: RunID,
+        _ execution: ExecutionContext?, mainPID: PID?, streams: borrowing ChildStreams
     ) throws(SpawnFailure) -> ProcessIdentity {
         let block: EnvironmentBlock
         do {
             block = try environment.block(
-                for: specification, run: run, attempt: 1, mainPID: mainPID)
+                for: specification, run: run, attempt: execution?.attempt ?? 1,
+                scheduledAt: execution?.scheduledAt, mainPID: mainPID)
         } catch {
             throw SpawnFailure(errno: error.errno?.code ?? 0, words: error.words)
         }

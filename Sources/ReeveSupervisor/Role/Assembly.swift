@@ -79,6 +79,7 @@ private struct Parts {
     let proc = ProcFS()
     let processes: Processes
     let core: CoreCell
+    let ledger: Ledger?
     private let variables = Environment.current()
 
     init(
@@ -98,8 +99,32 @@ private struct Parts {
             origin: state.origin, own: Host.pid, proc: proc,
             spawner: try ProcessSpawner(childOpenFiles: childOpenFiles, processes: proc),
             environment: ChildEnvironment(own: .current(), names: variables.map(\.name)))
+        ledger = Parts.ledger(in: state.path, epoll, output, at: start)
         core = CoreCell(
-            Supervisor(specification, origin: state.origin, seed: seed, at: start))
+            Supervisor(
+                specification, wishes: ledger?.index.wishes ?? [],
+                history: LedgerHistory(
+                    entries: ledger?.history() ?? [], boot: Host.boot(proc)),
+                origin: state.origin, seed: seed, at: start))
+    }
+
+    /// The ledger of the state directory; nil, and said, where there is none or it cannot be used.
+    private static func ledger(
+        in directory: String?, _ epoll: Epoll, _ output: OutputHub, at start: Moment
+    ) -> Ledger? {
+        guard let directory else { return nil }
+        do {
+            return try Ledger(directory: directory, epoll: epoll) { level, words in
+                output.notice(level, words, at: Clock.now())
+            }
+        } catch {
+            output.notice(
+                .error,
+                "\(error.words); going on without it: what ran, was missed and was stopped by an "
+                    + "operator is not known after a restart of reeve",
+                at: start)
+            return nil
+        }
     }
 
     /// Before the first spawn. A state directory that is not kept has no earlier runs.
@@ -123,10 +148,10 @@ private struct Parts {
         ) { [output] level, words in
             output.notice(level, words, at: Clock.now())
         }
-        let view = CoreView(of: core, processes)
+        let view = CoreView(of: core, processes, ledger)
         let executor = Executor(
-            processes: processes, output: output, control: control, manager: manager, core: core,
-            view: view, at: start)
+            processes: processes, output: output, control: control, manager: manager,
+            ledger: ledger, core: core, view: view, at: start)
         return try EventLoop(
             epoll: epoll, signals: signals, core: core, executor: executor, view: view,
             isHangupIgnored: isHangupIgnored)
@@ -135,7 +160,7 @@ private struct Parts {
 
 extension CoreView {
     /// Reads the core of a loop, and the processes where a fresh sample is wanted.
-    fileprivate init(of core: CoreCell, _ processes: Processes) {
+    fileprivate init(of core: CoreCell, _ processes: Processes, _ ledger: Ledger?) {
         self.init(
             status: { core.supervisor.status(at: $0) },
             schedulerStatus: { core.supervisor.status(of: $0, at: $1) },
@@ -146,7 +171,12 @@ extension CoreView {
             sampleMemory: { scheduler in
                 processes.table.run(of: scheduler).flatMap { processes.sample($0) }
             },
-            orphans: { processes.orphans() })
+            orphans: { processes.orphans() },
+            entries: { scheduler, count in
+                guard let ledger, let name = core.supervisor.specification(of: scheduler)?.name
+                else { return [] }
+                return ledger.entries(of: name, last: count)
+            })
     }
 }
 

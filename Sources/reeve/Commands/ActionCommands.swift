@@ -200,7 +200,7 @@ struct SignalCommand: ParsableCommand {
 
 /// Asks for all of it and prints a line for each result, successes to standard output and failures to
 /// standard error. Throws `Exit.failed` where any failed.
-private func perform(_ operations: [ControlOperation], _ connection: ConnectionOptions) throws {
+func perform(_ operations: [ControlOperation], _ connection: ConnectionOptions) throws {
     let client = try connection.connect(timeout: ConnectionOptions.acting)
     let output = Output()
     var lines = ""

@@ -32,18 +32,21 @@ struct ReeveCommand: ParsableCommand {
             CommandGroup(
                 name: "Run",
                 subcommands: [
-                    RunCommand.self, InitCommand.self, CheckCommand.self, UnitCommand.self,
+                    RunCommand.self, InitCommand.self, CrontabCommand.self, CheckCommand.self,
+                    UnitCommand.self,
                 ]),
             CommandGroup(
                 name: "Look",
                 subcommands: [
-                    StatusCommand.self, LogsCommand.self, EventsCommand.self,
+                    StatusCommand.self, NextCommand.self, RunsCommand.self, WhyCommand.self,
+                    LogsCommand.self, EventsCommand.self,
                     HealthcheckCommand.self,
                 ]),
             CommandGroup(
                 name: "Act",
                 subcommands: [
                     StartCommand.self, StopCommand.self, RestartCommand.self, ResetCommand.self,
+                    RunNowCommand.self, PauseCommand.self, ResumeCommand.self,
                     StartAllCommand.self, StopAllCommand.self, SignalCommand.self,
                     ReloadCommand.self,
                 ]),

@@ -34,7 +34,7 @@ struct RunCommand: ParsableCommand {
         }
         let (specification, source) = try ConfigurationFile.find(config).load()
         if config == nil { StandardError.say("configuration is \(source)") }
-        throw execute(Handover.encode(specification))
+        throw RunCommand.execute(Handover.encode(specification))
     }
 
     /// Why /proc cannot be used; nil where it can. With the numbers of another namespace foreign
@@ -51,7 +51,7 @@ struct RunCommand: ParsableCommand {
 
     /// Becomes the supervisor; comes back only with the reason why that failed. The arguments stay, so
     /// that process lists show `reeve run FILE`.
-    private func execute(_ handover: [UInt8]) -> Exit {
+    static func execute(_ handover: [UInt8]) -> Exit {
         do {
             let memory = try Memfd.sealed(name: "reeve-specification", contents: handover.span)
             try memory.setKeptOnExec(true)

@@ -2,8 +2,6 @@
 //
 // "1h30m" and "100MiB": the one place where spans and sizes are read from text.
 
-package import ReeveCore
-
 /// Reads spans and sizes. Exact: no floating point; what does not fit in 64 bits is no amount.
 package enum Amounts {
     /// Reads "250ms", "30s", "1.5h", "1h30m", "2d": numbers with the units d, h, m, s and ms,
@@ -50,7 +48,7 @@ package enum Amounts {
     ]
 
     /// What a text that is no duration was probably meant to be, so that `duration` reads it.
-    static func durationMeant(by text: String) -> String? {
+    package static func durationMeant(by text: String) -> String? {
         let words = [
             ("milliseconds", "ms"), ("millisecond", "ms"), ("msec", "ms"), ("seconds", "s"),
             ("second", "s"), ("secs", "s"), ("sec", "s"), ("minutes", "m"), ("minute", "m"),
@@ -73,7 +71,7 @@ package enum Amounts {
     }
 
     /// What a text that is no size was probably meant to be, so that `bytes` reads it.
-    static func sizeMeant(by text: String) -> String? {
+    package static func sizeMeant(by text: String) -> String? {
         guard text.utf8.count <= 40 else { return nil }
         let plain = text.filter { $0 != " " && $0 != "," }
         let number = plain.prefix { ("0"..."9").contains($0) || $0 == "." }

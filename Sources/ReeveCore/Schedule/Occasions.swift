@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What becomes of an occurrence that is due: it is executed, waits, replaces, or is settled at once with
+// the outcome that says why not. Rules in their order: pause, dependencies, overlap.
+
+extension Supervisor {
+    /// A scheduled one is to go on: its current execution's next attempt, or its schedule.
+    mutating func wantExecution(_ id: SchedulerID, _ turn: inout Turn) {
+        touch(id)
+        if shutdown != nil { return schedulers[id.index].enter(.stopped(.shutdown)) }
+        if schedulers[id.index].schedule?.current != nil { return spawn(id, &turn) }
+        if case .unusable(let why)? = schedulers[id.index].schedule?.timetable {
+            return schedulers[id.index].enter(.stopped(.unstartable(why)))
+        }
+        schedulers[id.index].enter(.idle)
+        if schedulers[id.index].schedule?.enabledAt == nil {
+            schedulers[id.index].accountForPause(&turn)
+            schedulers[id.index].schedule?.enable(at: turn.now)
+            runAtStart(id, &turn)
+        }
+        takeNext(id, &turn)
+        occurrencesDue(id, &turn)
+    }
+
+    /// Executes what waits.
+    private mutating func takeNext(_ id: SchedulerID, _ turn: inout Turn) {
+        while case .idle = schedulers[id.index].lifecycle,
+            let next = schedulers[id.index].schedule?.queue.first
+        {
+            schedulers[id.index].schedule?.queue.removeFirst()
+            let unmet = next.isForced ? [] : unmetDependencies(of: id)
+            guard unmet.isEmpty else {
+                skip(next, unmet, id, &turn)
+                continue
+            }
+            begin(next, id, &turn)
+        }
+    }
+
+    /// `@start`, `@reboot` and `run-on-start`. They wait for their dependencies, as at start-up.
+    private mutating func runAtStart(_ id: SchedulerID, _ turn: inout Turn) {
+        guard let state = schedulers[id.index].schedule else { return }
+        let isFirst = !state.hasRunAtStart
+        schedulers[id.index].schedule?.hasRunAtStart = true
+        let trigger: LedgerEntry.Trigger
+        switch state.timetable {
+        case .boot where isFirst && !bootsSeen.contains(id): trigger = .boot(boot)
+        case .start where isFirst: trigger = .start
+        case .cron, .interval, .boot, .start, .unusable:
+            guard state.settings.runOnStart else { return }
+            trigger = .start
+        }
+        let execution = schedulers[id.index].schedule?.newExecution(
+            trigger, at: turn.now.wall, reason: trigger == .start ? "at start" : "after the boot")
+        guard let execution else { return }
+        let unmet = unmetDependencies(of: id)
+        guard !unmet.isEmpty else { return begin(execution, id, &turn) }
+        schedulers[id.index].schedule?.current = execution
+        schedulers[id.index].startReason = execution.reason
+        let timeout = schedulers[id.index].specification.order.dependencyTimeout
+        schedulers[id.index].enter(
+            .waitingForDependencies(.init(until: turn.now.monotonic + timeout)))
+        schedulers[id.index].record(.waiting(for: unmet), in: &turn)
+    }
+
+    /// An execution at start has waited for its dependencies in vain.
+    mutating func dependenciesTimedOut(_ id: SchedulerID, _ turn: inout Turn) {
+        let unmet = unmetDependencies(of: id)
+        schedulers[id.index].conclude(
+            .skippedDependency, reason: "its dependencies were not met in time: \(listed(unmet))",
+            &turn)
+        wantExecution(id, &turn)
+    }
+
+    private mutating func begin(_ execution: Execution, _ id: SchedulerID, _ turn: inout Turn) {
+        schedulers[id.index].schedule?.current = execution
+        schedulers[id.index].startReason = execution.reason
+        spawn(id, &turn)
+    }
+
+    private mutating func skip(
+        _ execution: Execution, _ unmet: [SchedulerName], _ id: SchedulerID, _ turn: inout Turn
+    ) {
+        schedulers[id.index].settle(
+            execution, .skippedDependency, reason: "its dependencies are not met: \(listed(unmet))",
+            &turn)
+    }
+
+    // MARK: Due
+
+    /// Deals with everything that is due by now.
+    mutating func occurrencesDue(_ id: SchedulerID, _ turn: inout Turn) {
+        guard shutdown == nil, let state = schedulers[id.index].schedule, state.enabledAt != nil,
+            !state.isPaused, let due = schedulers[id.index].schedule?.takeDue(at: turn.now)
+        else { return }
+        if due.missedCount > 0 { makeUp(for: due, id, &turn) }
+        for nominal in due.onTime {
+            offer(nominal, "due at \(nominal.at)", mayWait: false, id, &turn)
+        }
+        touch(id)
+    }
+
+    /// The rule for occurrences that passed while nothing could run.
+    private mutating func makeUp(
+        for due: DueOccurrences, _ id: SchedulerID, _ turn: inout Turn
+    ) {
+        guard let first = due.firstMissed, let last = due.missed.last,
+            let settings = schedulers[id.index].schedule?.settings
+        else { return }
+        let late = turn.now.wall - last.due
+        func settle(
+            _ count: Int, through: WallTime, _ outcome: LedgerEntry.Outcome, _ reason: String,
+            _ supervisor: inout Supervisor, _ turn: inout Turn
+        ) {
+            guard count > 0 else { return }
+            let words = due.isCut ? "\(reason); there were at least so many" : reason
+            supervisor.schedulers[id.index].settle(
+                .schedule, from: first, through: through, count: count, outcome, reason: words,
+                &turn)
+        }
+        // Where there were too many to be counted, the span reaches up to now.
+        let end = due.isCut ? turn.now.wall + .nanoseconds(-1) : last.at
+        let isTooLate = !due.isCut && settings.misfireDeadline.map { late > $0 } ?? false
+        switch settings.misfire {
+        case .skip:
+            let reason = "nothing could run at its time; misfire = \"skip\""
+            settle(due.missedCount, through: end, .missed, reason, &self, &turn)
+        case .runOnce where isTooLate, .runAll where isTooLate:
+            let reason = "\(late) late, more than misfire-deadline allows"
+            settle(due.missedCount, through: end, .missed, reason, &self, &turn)
+        case .runOnce:
+            if let next = due.onTime.first {
+                let reason = "the one due at \(next.at) stands for it"
+                return settle(due.missedCount, through: end, .coalesced, reason, &self, &turn)
+            }
+            let made =
+                due.isCut
+                ? DueOccurrences.Nominal(at: turn.now.wall, due: last.due, merged: 0) : last
+            let reason = "the one due at \(made.at) stands for it"
+            let others = due.isCut ? due.missedCount : due.missedCount - 1
+            let through = due.isCut ? end : due.missed.dropLast().last?.at ?? first
+            settle(others, through: through, .coalesced, reason, &self, &turn)
+            offer(made, "made up for, \(late) late", mayWait: true, id, &turn)
+        case .runAll:
+            let eligible = due.missed.filter { nominal in
+                settings.misfireDeadline.map { turn.now.wall - nominal.due <= $0 } ?? true
+            }
+            let others = due.missedCount - eligible.count
+            let through = eligible.first.map { $0.at + .nanoseconds(-1) } ?? end
+            let reason = "too late, or too many to make up for"
+            settle(others, through: through, .missed, reason, &self, &turn)
+            for nominal in eligible {
+                let late = turn.now.wall - nominal.due
+                offer(nominal, "made up for, \(late) late", mayWait: true, id, &turn)
+            }
+        }
+    }
+
+    private mutating func offer(
+        _ nominal: DueOccurrences.Nominal, _ reason: String, mayWait: Bool, _ id: SchedulerID,
+        _ turn: inout Turn
+    ) {
+        if nominal.merged > 0 {
+            // They have no instant of their own: the nanoseconds after it make their keys.
+            schedulers[id.index].settle(
+                .schedule, from: nominal.at + .nanoseconds(1),
+                through: nominal.at + .nanoseconds(Int64(nominal.merged)), count: nominal.merged,
+                .coalesced, reason: "the clock skipped it; the one at \(nominal.at) stands for it",
+                &turn)
+        }
+        let execution = schedulers[id.index].schedule?.newExecution(
+            .schedule, at: nominal.at, reason: reason)
+        if let execution { offer(execution, mayWait: mayWait, id, &turn) }
+    }
+
+    /// Executes, queues or settles one occurrence.
+    mutating func offer(
+        _ execution: Execution, mayWait: Bool, _ id: SchedulerID, _ turn: inout Turn
+    ) {
+        guard let state = schedulers[id.index].schedule else { return }
+        if !execution.isForced {
+            if state.isPaused {
+                return schedulers[id.index].settle(
+                    execution, .paused, reason: "the scheduler is paused", &turn)
+            }
+            let unmet = unmetDependencies(of: id)
+            if !unmet.isEmpty { return skip(execution, unmet, id, &turn) }
+        }
+        if case .idle = schedulers[id.index].lifecycle, state.queue.isEmpty {
+            return begin(execution, id, &turn)
+        }
+        if mayWait || execution.isForced, state.queue.count <= Limits.misfireRunsMax {
+            schedulers[id.index].schedule?.queue.append(execution)
+            return
+        }
+        switch state.settings.overlap {
+        case .queue where state.queue.isEmpty:
+            schedulers[id.index].schedule?.queue.append(execution)
+        case .replace: replace(with: execution, id, &turn)
+        case .skip, .queue:
+            schedulers[id.index].settle(
+                execution, .skippedOverlap, reason: schedulers[id.index].busyWords, &turn)
+        }
+    }
+
+    private mutating func replace(
+        with execution: Execution, _ id: SchedulerID, _ turn: inout Turn
+    ) {
+        let reason = "replaced by the one of \(execution.occurrence)"
+        for waiting in schedulers[id.index].schedule?.queue ?? [] {
+            schedulers[id.index].settle(waiting, .cancelled, reason: reason, &turn)
+        }
+        schedulers[id.index].schedule?.queue = [execution]
+        switch schedulers[id.index].lifecycle {
+        case .starting, .running: schedulers[id.index].beginStop(.replaced, reason: reason, &turn)
+        case .backingOff, .waitingForDependencies:
+            schedulers[id.index].conclude(.cancelled, reason: reason, &turn)
+            wantExecution(id, &turn)
+        case .stopped, .waitingForPhase, .idle, .stopping, .exhausted, .completed:
+            // It is being ended, or cannot be: the queue is taken up when it is over.
+            break
+        }
+    }
+
+    // MARK: Clock
+
+    /// Compares the clocks: the wall clock was set, or the machine slept.
+    mutating func watchClock(_ turn: inout Turn) {
+        let offset = turn.now.wall.nanoseconds.subtractingReportingOverflow(
+            turn.now.monotonic.nanoseconds
+        ).partialValue
+        defer { clockOffset = offset }
+        guard hasSchedules else { return }
+        guard let before = clockOffset else { return }
+        let step = Duration(nanoseconds: offset.subtractingReportingOverflow(before).partialValue)
+        guard step > Limits.clockStep || step < .zero - Limits.clockStep else { return }
+        turn.record(.clockStepped(by: step))
+        for index in schedulers.indices where schedulers[index].schedule != nil {
+            // What passed by the clock as it was is accounted for before the clock is another.
+            if step < .zero {
+                let before = turn.now.wall + (.zero - step)
+                schedulers[index].accountForPause(through: before, &turn)
+            }
+            schedulers[index].schedule?.clockStepped(at: turn.now)
+            touch(SchedulerID(index))
+        }
+    }
+
+    /// Takes up what earlier supervisors wrote; what they began and nobody saw the end of is lost.
+    mutating func restore(_ history: LedgerHistory) {
+        boot = history.boot
+        for entry in history.entries {
+            guard let id = scheduler(named: entry.scheduler.text),
+                schedulers[id.index].schedule != nil
+            else { continue }
+            switch entry.trigger {
+            case .schedule:
+                schedulers[id.index].schedule?.restore(through: entry.through)
+            case .boot(let name) where name == history.boot && !name.isEmpty:
+                bootsSeen.insert(id)
+            case .boot, .manual, .start: break
+            }
+            let key = OpenEntry(id: id, trigger: entry.trigger, occurrence: entry.occurrence)
+            switch entry.event {
+            case .started(let run, attempt: _):
+                open.removeAll { $0.key == key }
+                open.append((key, run))
+            case .ended: open.removeAll { $0.key == key }
+            }
+        }
+    }
+
+    /// Says which executions of an earlier supervisor have no end.
+    mutating func settleLost(_ turn: inout Turn) {
+        for (key, run) in open {
+            let reason = "reeve ended while it ran, and its end could not be seen"
+            let scheduler = schedulers[key.id.index]
+            turn.effects.append(
+                .ledger(
+                    LedgerEntry(
+                        scheduler: scheduler.specification.name, trigger: key.trigger,
+                        occurrence: key.occurrence, at: turn.now.wall,
+                        event: .ended(.lost, reason: reason, run: run))))
+            schedulers[key.id.index].record(
+                .occurrenceEnded(.lost, occurrence: key.occurrence, count: 1, reason: reason),
+                run: run, in: &turn)
+        }
+        open = []
+    }
+}
+
+/// An execution of an earlier supervisor without an end.
+struct OpenEntry: Equatable, Sendable {
+    let id: SchedulerID
+    let trigger: LedgerEntry.Trigger
+    let occurrence: WallTime
+}
+
+extension Scheduler {
+    /// Why an occurrence finds no room.
+    var busyWords: String {
+        if schedule?.queue.isEmpty == false { return "one waits already for the current to end" }
+        switch lifecycle {
+        case .backingOff: return "the one before waits for its next attempt"
+        case .stopped(.survivors): return "processes of the last run cannot be ended"
+        case .stopping: return "the one before is being ended"
+        case .waitingForDependencies: return "the one at start waits for its dependencies"
+        case .stopped, .waitingForPhase, .idle, .starting, .running, .exhausted, .completed:
+            return "the one before still runs"
+        }
+    }
+}

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Where a schedule stands: which instants have been dealt with, which is next, what is being executed.
+// It knows time and instants only; what becomes of an occurrence is decided by the supervisor.
+//
+// A wall clock can be set. What has been dealt with is therefore a stretch of wall time, not a moment:
+// from `accounted.from` to `accounted.through` every instant has its outcome. A clock that goes back
+// into the stretch waits until it has left it again; one that goes back before it begins a new stretch,
+// and will jump over the old one when it comes there.
+
+/// One thing to execute.
+struct Execution: Equatable, Sendable {
+    /// Counts executions of one scheduler, from 1.
+    let number: Int
+    let trigger: LedgerEntry.Trigger
+    /// The nominal instant.
+    let occurrence: WallTime
+    /// Why it runs, for the log.
+    let reason: String
+    /// Neither pause, dependencies nor overlap keep it from running in its turn.
+    var isForced = false
+    /// From 1.
+    var attempt = 1
+    /// The last attempt's run; nil before the first.
+    var run: RunID?
+}
+
+/// A stretch of wall time whose occurrences all have an outcome.
+struct AccountedStretch: Equatable, Sendable {
+    var from: WallTime
+    var through: WallTime
+}
+
+/// Occurrences without an execution, one after another.
+struct PassedOccurrences: Equatable, Sendable {
+    let first: WallTime
+    var last: WallTime
+    var count: Int
+}
+
+/// What is due when a schedule is looked at.
+struct DueOccurrences: Equatable, Sendable {
+    struct Nominal: Equatable, Sendable {
+        let at: WallTime
+        /// When it was due: spread and jitter included.
+        let due: WallTime
+        /// Occurrences that a gap of the clock merged into this one.
+        let merged: Int
+    }
+
+    /// Those that passed while nothing could run; the last `Limits.misfireRunsMax` of them by name.
+    var missed: [Nominal] = []
+    /// Of all missed: the first, and how many there are (at least, where `isCut`).
+    var firstMissed: WallTime?
+    var missedCount = 0
+    var isCut = false
+    /// The one that is due now; at most one when it is handed out.
+    var onTime: [Nominal] = []
+}
+
+struct ScheduleState: Sendable {
+    /// The next occurrence.
+    struct Upcoming: Equatable, Sendable {
+        /// nil for an interval, whose instant is `deadline`.
+        var nominal: WallTime?
+        /// Spread and jitter included.
+        var due: WallTime?
+        /// Elapsed time decides.
+        var deadline: Instant?
+        var merged = 0
+    }
+
+    private(set) var settings: ScheduleSettings
+    private(set) var timetable: Timetable
+    private(set) var next: Upcoming?
+    private(set) var accounted: AccountedStretch?
+    private var earlier: [AccountedStretch] = []
+    /// When the schedule began to be followed; nil while it is not.
+    private(set) var enabledAt: Moment?
+    private(set) var isPaused = false
+    /// It was followed and is not: what passes meanwhile counts as paused, not as missed.
+    private(set) var isStopped = false
+    /// `accounted` comes from an earlier supervisor, whose grid of an interval goes on.
+    private var isRestored = false
+    /// Whether `@start`, `@reboot` or `run-on-start` has had its execution.
+    var hasRunAtStart = false
+    var current: Execution?
+    /// What runs after it, in order.
+    var queue: [Execution] = []
+    private(set) var executions = 0
+    /// How the last execution ended.
+    var lastOutcome: LedgerEntry.Outcome?
+    var lastConclusion: (number: Int, words: String)?
+    var lastOccurrence: WallTime?
+    private var random: SplitMix64
+
+    init(_ settings: ScheduleSettings, zones: [ZoneFile], seed: UInt64) {
+        self.settings = settings
+        timetable = Timetable(settings, zones: zones)
+        random = SplitMix64(seed: seed)
+    }
+
+    /// Takes up what earlier supervisors wrote: everything through this instant has its outcome. How far
+    /// back that goes the ledger does not tell; a clock that was set back by more than a day since is
+    /// taken for one that was wrong before.
+    mutating func restore(through: WallTime) {
+        isRestored = true
+        let latest = max(accounted?.through ?? through, through)
+        accounted = AccountedStretch(from: latest + .seconds(-86_400), through: latest)
+    }
+
+    /// What passes from here on counts as paused, because an operator stopped it before this start.
+    mutating func noteStopped() {
+        isStopped = true
+    }
+
+    private mutating func remember(_ stretch: AccountedStretch) {
+        earlier.append(stretch)
+        if earlier.count > Limits.stretchesMax { earlier.removeFirst() }
+    }
+
+    mutating func newExecution(
+        _ trigger: LedgerEntry.Trigger, at occurrence: WallTime, reason: String,
+        isForced: Bool = false
+    ) -> Execution {
+        executions += 1
+        return Execution(
+            number: executions, trigger: trigger, occurrence: occurrence, reason: reason,
+            isForced: isForced)
+    }
+
+    // MARK: Following the schedule
+
+    /// Begins to follow the schedule, or goes on where an earlier supervisor left it.
+    mutating func enable(at now: Moment) {
+        guard enabledAt == nil else { return }
+        enabledAt = now
+        isStopped = false
+        if accounted == nil {
+            accounted = AccountedStretch(from: now.wall, through: now.wall)
+        } else {
+            clockStepped(at: now)
+        }
+        if !isPaused { plan(at: now) }
+        isRestored = false
+    }
+
+    /// Follows other settings from now on. Nothing that they would have made due before is; without an
+    /// instant the schedule goes on at the next `enable`, or where it is.
+    mutating func adopt(_ settings: ScheduleSettings, zones: [ZoneFile], at now: Moment?) {
+        let timetable = Timetable(settings, zones: zones)
+        guard settings != self.settings || timetable != self.timetable else { return }
+        let isOther = timetable != self.timetable
+        self.settings = settings
+        self.timetable = timetable
+        guard let now, enabledAt != nil, !isPaused else { return }
+        if isOther, let through = accounted?.through, through < now.wall {
+            accounted?.through = now.wall
+        }
+        plan(at: now)
+    }
+
+    /// Stops following it. Occurrences from here on have no outcome until `account` gives them one.
+    mutating func disable() {
+        isStopped = isStopped || enabledAt != nil
+        enabledAt = nil
+        next = nil
+    }
+
+    mutating func pause() {
+        isPaused = true
+        next = nil
+    }
+
+    mutating func resume(at now: Moment) {
+        isPaused = false
+        if enabledAt != nil { plan(at: now) }
+    }
+
+    /// Everything up to `wall` is dealt with; returns what lies in between, which the caller gives an
+    /// outcome. A stretch that was dealt with before the clock was set back parts it in two.
+    mutating func account(through wall: WallTime) -> [PassedOccurrences] {
+        guard let stretch = accounted, case .cron = timetable, stretch.through < wall else {
+            return []
+        }
+        var found: [PassedOccurrences] = []
+        var from = stretch.through
+        var steps = 0
+        while let next = following(from), next.at <= wall, !isExpired(next.at) {
+            let isParted = earlier.contains { $0.through > from && $0.from < next.at }
+            if found.isEmpty || isParted {
+                found.append(PassedOccurrences(first: next.at, last: next.at, count: 0))
+            }
+            found[found.count - 1].last = next.at
+            found[found.count - 1].count += 1 + next.merged
+            from = next.at
+            steps += 1
+            if steps >= Limits.occurrencesCountedMax { break }
+        }
+        accounted?.through = wall
+        return found
+    }
+
+    /// The wall clock was set.
+    mutating func clockStepped(at now: Moment) {
+        guard let stretch = accounted, case .cron = timetable, now.wall < stretch.from else {
+            return
+        }
+        remember(stretch)
+        accounted = AccountedStretch(from: now.wall, through: now.wall)
+        if enabledAt != nil && !isPaused { plan(at: now) }
+    }
+
+    /// Counts an interval from the end of an execution.
+    mutating func ended(at now: Moment) {
+        guard case .interval(_, .end) = timetable, enabledAt != nil, !isPaused else { return }
+        plan(at: now)
+    }
+
+    /// Takes out what is due, in order.
+    mutating func takeDue(at now: Moment) -> DueOccurrences {
+        var found = DueOccurrences()
+        var steps = 0
+        while let upcoming = next, let (nominal, late) = lateness(of: upcoming, at: now) {
+            if late > Limits.misfireTolerance {
+                if found.firstMissed == nil { found.firstMissed = nominal.at }
+                found.missedCount += 1
+                found.missed.append(nominal)
+                if found.missed.count > Limits.misfireRunsMax { found.missed.removeFirst() }
+            } else {
+                found.onTime.append(nominal)
+            }
+            steps += 1
+            if steps >= Limits.occurrencesCountedMax {
+                found.isCut = true
+                accounted?.through = now.wall
+                next = nil
+                plan(at: now)
+                break
+            }
+            advance(past: nominal.at, upcoming, at: now)
+        }
+        // Of several that are due at once only the last is on time: nothing could run at the others'.
+        while found.onTime.count > 1 {
+            let nominal = found.onTime.removeFirst()
+            if found.firstMissed == nil { found.firstMissed = nominal.at }
+            found.missedCount += 1
+            found.missed.append(nominal)
+            if found.missed.count > Limits.misfireRunsMax { found.missed.removeFirst() }
+        }
+        return found
+    }
+
+    /// The wall time of the next occurrence, delays included.
+    func nextDue(at now: Moment) -> WallTime? {
+        next.flatMap { upcoming in upcoming.deadline.map { now.wall(at: $0) } ?? upcoming.due }
+    }
+
+    // MARK: Details
+
+    private func lateness(
+        of upcoming: Upcoming, at now: Moment
+    ) -> (DueOccurrences.Nominal, Duration)? {
+        if let deadline = upcoming.deadline {
+            guard deadline <= now.monotonic else { return nil }
+            // An instant is a key: one that a step of the clock would repeat is moved by the least.
+            let through = accounted?.through ?? now.wall
+            var at = now.wall(at: deadline)
+            if at == through { at = at + .nanoseconds(1) }
+            return (.init(at: at, due: at, merged: 0), now.monotonic - deadline)
+        }
+        guard let at = upcoming.nominal, let due = upcoming.due, due <= now.wall else { return nil }
+        return (.init(at: at, due: due, merged: upcoming.merged), now.wall - due)
+    }
+
+    private mutating func advance(past at: WallTime, _ upcoming: Upcoming, at now: Moment) {
+        accounted?.through = at
+        switch timetable {
+        case .cron: plan(at: now)
+        case .interval(let span, .start):
+            next = upcoming.deadline.map { Upcoming(deadline: $0 + span) }
+            if let due = nextDue(at: now), isExpired(due) { next = nil }
+        case .interval(_, .end), .boot, .start, .unusable: next = nil
+        }
+    }
+
+    /// Works out the next occurrence.
+    private mutating func plan(at now: Moment) {
+        next = nil
+        switch timetable {
+        case .cron:
+            var from = accounted?.through ?? now.wall
+            if let startsAt = settings.startsAt { from = max(from, startsAt + .nanoseconds(-1)) }
+            guard let following = following(from), !isExpired(following.at) else { return }
+            var due = following.at + settings.spreadDelay
+            if settings.jitter > .zero {
+                due = due + settings.jitter.scaled(by: random.nextUnit(), atMost: settings.jitter)
+            }
+            next = Upcoming(nominal: following.at, due: due, merged: following.merged)
+        case .interval(let span, let origin):
+            var deadline = now.monotonic + span
+            // The grid of the supervisor before goes on; what it missed is due at once. Its last
+            // instant cannot lie ahead, unless the clock was set.
+            if isRestored, origin == .start, let last = accounted, last.through <= now.wall {
+                deadline = now.monotonic + (span - (now.wall - last.through))
+            }
+            if let startsAt = settings.startsAt, startsAt > now.wall {
+                deadline = max(deadline, now.monotonic + (startsAt - now.wall))
+            }
+            guard !isExpired(now.wall(at: deadline)) else { return }
+            next = Upcoming(deadline: deadline)
+        case .boot, .start, .unusable: return
+        }
+    }
+
+    /// The occurrence after an instant that lies in no stretch of the past.
+    private func following(_ wall: WallTime) -> (at: WallTime, merged: Int)? {
+        var from = wall
+        for _ in 0...earlier.count {
+            guard let next = timetable.next(after: from) else { return nil }
+            guard let past = earlier.first(where: { $0.from < next.at && next.at <= $0.through })
+            else { return next }
+            from = past.through
+        }
+        return timetable.next(after: from)
+    }
+
+    private func isExpired(_ wall: WallTime) -> Bool {
+        settings.expiresAt.map { wall >= $0 } ?? false
+    }
+}
