@@ -171,7 +171,7 @@ struct ContainerRunTests {
                     more: "memory-threshold = \"40MB\"\nrestart = \"never\"")
         } _: { container in
             try await container.says("memory limit of this container 67.1MB")
-            try await container.says("greedy: killed by SIGKILL")
+            try await container.says("greedy: was killed by SIGKILL")
             #expect(container.ending == nil)
             #expect(container.errors.contains("thresholds add up to 70MB"))
             #expect(try await container.execute("/reeve", "status").code == 0)

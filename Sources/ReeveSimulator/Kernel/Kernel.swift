@@ -23,6 +23,8 @@ package final class Kernel {
     /// By scheduler: the core was told last that it is not configured.
     private(set) var isRemoved: [Bool] = []
     private var cameBack: [SchedulerID] = []
+    /// The supervisor has said that it is stopping.
+    var isEnding = false
     /// The present.
     package private(set) var now: Instant
     private(set) var processes: [VirtualProcess] = []
@@ -69,9 +71,11 @@ package final class Kernel {
         runsByScheduler[scheduler.index].last.map { runs[$0] }
     }
 
-    /// Takes another configuration. What is not in it keeps its place in the table.
+    /// Takes another configuration. What is not in it keeps its place in the table. A supervisor that is
+    /// ending takes none any more.
     func configure(_ new: Specification) {
         cameBack = []
+        guard !isEnding else { return }
         for (index, known) in specification.schedulers.enumerated() {
             let found = new.schedulers.first { $0.name == known.name }
             if isRemoved[index], found != nil { cameBack.append(SchedulerID(index)) }

@@ -86,6 +86,7 @@ final class Shell {
                 configuration.map { Event.configurationLoaded($0) }
                 ?? .configurationRejected(words: "it has errors")
             post(.event(event, run: nil), ready: kernel.now + delay())
+        case .tellManager(.stopping): kernel.isEnding = true
         case .reply, .keep, .ledger, .tellManager, .adoptSettings: return
         }
     }
