@@ -91,6 +91,7 @@ extension Supervisor {
             startIfMet(id, &turn)
         }
         show(id, &turn)
+        wakePendingStops(of: id)
         deadlines.set(schedulers[id.index].nextDeadline, for: id)
         let wall = schedulers[id.index].nextWallDeadline
         wallDeadlines.set(wall.map { Instant(nanoseconds: $0.nanoseconds) }, for: id)
@@ -120,12 +121,14 @@ extension Supervisor {
             if !new.isLive { shutdown?.hasEnded(id) }
         }
         for dependent in plan.dependents[id.index] { touch(dependent) }
-        // A dependency may wait with its own stop until this one is gone.
-        if old.isLive && !new.isLive {
-            for edge in plan.dependencies[id.index] {
-                if let target = edge.target, schedulers[target.index].pendingStop != nil {
-                    touch(target)
-                }
+    }
+
+    /// A dependency may wait with its own stop for this one: until it is gone, or until an operator wants
+    /// it up again, which no view shows.
+    private mutating func wakePendingStops(of id: SchedulerID) {
+        for edge in plan.dependencies[id.index] {
+            if let target = edge.target, schedulers[target.index].pendingStop != nil {
+                touch(target)
             }
         }
     }

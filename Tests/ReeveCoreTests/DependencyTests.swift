@@ -399,6 +399,18 @@ import Testing
         #expect(world.history.replies(to: 1).map(\.succeeded) == [false])
     }
 
+    @Test func `a stop that waits for a dependent goes on when that one is wanted up again`() {
+        var world = World.booted([
+            daemon("web") { $0.needs("db", onFailure: .ignore) }, daemon("db"),
+        ])
+        world.pass(.seconds(4))
+        world.request(1, .stopAll)
+        #expect(world.lifecycle("web") == .stopping && world.lifecycle("db") == .running)
+        let effects = world.request(2, .restart(world.id("web"), force: false))
+        #expect(effects.actions.last == .signal(world.run(of: "db"), .terminate, to: .leader))
+        #expect(world.lifecycle("db") == .stopping)
+    }
+
     @Test func `a restart of a dependency leaves its dependents up`() {
         var world = stack()
         world.isObedient = true
