@@ -20,6 +20,7 @@ enum SettingValue: Equatable, Sendable {
     case exitCodes([Int32])
     case dependencies([DependencySetting])
     case readiness(Readiness.Rule)
+    case healthCheck(HealthCheckSettings)
     case instant(WallTime)
     /// Valid, and of no use to this version.
     case unused

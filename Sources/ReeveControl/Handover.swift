@@ -10,7 +10,7 @@ package import ReeveCore
 /// Carries a whole specification from `reeve run` to the supervisor role.
 package enum Handover {
     /// Goes up with every change of what is written.
-    package static let version = 2
+    package static let version = 3
 
     /// The specification as JSON.
     package static func encode(_ specification: Specification) -> [UInt8] {
@@ -74,7 +74,7 @@ extension [UInt8] {
         field(key, span?.nanoseconds)
     }
 
-    fileprivate mutating func field(_ key: StaticString, list: [String]) {
+    mutating func field(_ key: StaticString, list: [String]) {
         beginArray(key)
         for text in list { element(text) }
         endArray()
@@ -96,7 +96,7 @@ extension JSONValue {
         try optional(key) { (size) throws(JSONFault) in Bytes(try size.requireWholeNumber()) }
     }
 
-    fileprivate func texts(_ key: StaticString) throws(JSONFault) -> [String] {
+    func texts(_ key: StaticString) throws(JSONFault) -> [String] {
         try list(key) { (text) throws(JSONFault) in try text.requireText() }
     }
 
@@ -178,6 +178,12 @@ extension SchedulerSpecification {
         restart.write(to: &buffer)
         order.write(to: &buffer)
         readiness.write(to: &buffer)
+        if let healthCheck {
+            healthCheck.write(to: &buffer)
+        } else {
+            buffer.nullField("healthCheck")
+        }
+        notify.write(to: &buffer)
         buffer.field("healthCheckInterval", healthCheckInterval)
         buffer.field("errorThreshold", errorThreshold)
         memory.write(to: &buffer)
@@ -205,6 +211,8 @@ extension SchedulerSpecification {
         restart = try value.object("restart", RestartPolicy.init(reading:))
         order = try value.object("order", OrderSettings.init(reading:))
         readiness = try value.object("readiness", Readiness.init(reading:))
+        healthCheck = try value.optional("healthCheck", HealthCheckSettings.init(reading:))
+        notify = try value.object("notify", NotifySettings.init(reading:))
         healthCheckInterval = try value.duration("healthCheckInterval")
         errorThreshold = try value.wholeNumber("errorThreshold", as: Int.self)
         memory = try value.object("memory", MemorySettings.init(reading:))
@@ -306,32 +314,6 @@ extension OrderSettings {
             return dependency
         }
         dependencyTimeout = try value.duration("dependencyTimeout")
-    }
-}
-
-extension Readiness {
-    /// `{"rule":"spawn"}` or `{"rule":"uptime","uptime":1000000000}`.
-    fileprivate func write(to buffer: inout [UInt8]) {
-        buffer.beginObject("readiness")
-        switch rule {
-        case .spawn:
-            buffer.field("rule", "spawn")
-        case .uptime(let span):
-            buffer.field("rule", "uptime")
-            buffer.field("uptime", span)
-        }
-        buffer.endObject()
-    }
-
-    fileprivate init(reading value: JSONValue) throws(JSONFault) {
-        self.init()
-        switch try value.text("rule") {
-        case "spawn": rule = .spawn
-        case "uptime": rule = .uptime(try value.duration("uptime"))
-        case let word:
-            throw JSONFault(
-                kind: .invalid, words: "\"rule\" cannot be \"\(word.shortened(toBytes: 80))\"")
-        }
     }
 }
 

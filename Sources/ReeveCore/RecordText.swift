@@ -10,7 +10,7 @@ extension Record {
             .completed,
             .failuresReset, .waiting, .dependencyBack, .stopping, .stopped, .signalled,
             .memoryRecovered, .reloadBegan, .configurationChanged, .removed, .orphansAdopted,
-            .staysStopped, .retryScheduled, .paused, .resumed:
+            .staysStopped, .retryScheduled, .paused, .resumed, .checkPassed, .notified:
             return .info
         case .timedOut:
             // The warning is the line of its end, which says after which timeout and how it came.
@@ -31,7 +31,7 @@ extension Record {
             return timedOut ? .warning : .debug
         case .shutdownForced, .spawnFailed, .overRestartLimit,
             .dependencyTimedOut, .dependencyLost, .killed, .signalFailed, .stopCommandFailed,
-            .memoryAbove, .memoryUnreadable:
+            .memoryAbove, .memoryUnreadable, .checkFailed, .startTimedOut, .watchdogMissed:
             return .warning
         case .shutdownEnded(_, _, let alive):
             return alive.isEmpty ? .info : .error
@@ -97,6 +97,11 @@ extension Record {
         case .stopped: "stopped"
         case .survived: "survived"
         case .staysStopped: "stays-stopped"
+        case .checkFailed: "check-failed"
+        case .checkPassed: "check-passed"
+        case .startTimedOut: "start-timed-out"
+        case .watchdogMissed: "watchdog-missed"
+        case .notified: "notified"
         case .memoryAbove: "memory-above"
         case .memoryRecovered: "memory-recovered"
         case .memoryUnreadable: "memory-unreadable"
@@ -183,6 +188,14 @@ extension Record {
             "could not be ended: \(listed(processes)); it is not started again while they live"
         case .staysStopped:
             "stays stopped, as an operator wanted before reeve was started; `reeve start` starts it"
+        case .checkFailed(let words, let failures, let action):
+            "its health check failed \(counted(failures, "time")) in a row (\(words)): \(action)"
+        case .checkPassed(let words): "its health check passes again (\(words))"
+        case .startTimedOut(let after, let words):
+            "was not ready within \(after) (\(words)): it is stopped, and has failed"
+        case .watchdogMissed(let words):
+            "gave no sign of life (\(words)): it is stopped, and has failed"
+        case .notified(let words): "says that \(words)"
         case .memoryAbove(let bytes, let limit, let samples, let action):
             "uses \(bytes), above \(limit) in \(counted(samples, "sample")) in a row: \(action)"
         case .memoryRecovered(let bytes, let limit): "uses \(bytes) again, below \(limit)"

@@ -258,8 +258,7 @@ extension Supervisor {
             reason =
                 schedulers[id.index].isRemoved ? "it is no longer configured" : "enabled = false"
         case .byOperator, .shutdown, .replaced, .dependencyBack, .memoryThreshold, .memoryHardLimit,
-            .timeout,
-            .leftovers:
+            .timeout, .checkFailed, .notReady, .watchdog, .leftovers:
             reason = "asked by the operator"
         }
         schedulers[id.index].beginStop(cause, reason: reason, &turn)

@@ -169,6 +169,9 @@ final class EventLoop {
             inbox.append(contentsOf: executor.control.ready(token, events, at: now, view: view))
         case .ledger: executor.ledger?.ready(at: now)
         case .command: executor.commands.ready(token)
+        case .probe:
+            if let event = executor.prober.ready(token) { inbox.append(event) }
+        case .notify: inbox.append(contentsOf: executor.notify.ready(token, at: now))
         case .timer:
             // The wall clock has come to an occurrence, or was set: the core compares the clocks.
             wallTimer.acknowledge()

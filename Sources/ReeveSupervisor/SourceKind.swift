@@ -25,4 +25,8 @@ package enum SourceKind: UInt8, Sendable, CaseIterable {
     case ledger = 10
     /// The read end of an auxiliary command's output.
     case command = 11
+    /// A connection of a health check.
+    case probe = 12
+    /// A run's notify socket.
+    case notify = 13
 }

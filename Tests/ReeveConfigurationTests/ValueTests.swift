@@ -464,22 +464,6 @@ import Testing
                     #"`overlap = "allow"` is not in this version of reeve yet"#,
                     help: #"use one of "skip", "queue", "replace""#)
             ]),
-        Case(
-            #"ready = "notify""#,
-            [
-                Found(
-                    "3:9+8 error",
-                    #"`ready = "notify"` is not in this version of reeve yet"#,
-                    help: #"use "spawn", or a time up such as "5s""#)
-            ]),
-        Case(
-            #"ready = "probe""#,
-            [
-                Found(
-                    "3:9+7 error",
-                    #"`ready = "probe"` is not in this version of reeve yet"#,
-                    help: #"use "spawn", or a time up such as "5s""#)
-            ]),
     ]
 
     @Test(arguments: laterChoices)
@@ -493,7 +477,7 @@ import Testing
             [
                 Found(
                     "3:9+1 error",
-                    #"`ready` is "spawn" or a duration, but this is the number 5 "#
+                    #"`ready` is "spawn", "notify", "probe" or a duration, but this is the number 5 "#
                         + #"without a unit"#,
                     help: #"write "5ms" for milliseconds or "5s" for seconds"#)
             ]),
@@ -502,7 +486,8 @@ import Testing
             [
                 Found(
                     "3:9+7 error",
-                    #"`ready` is "spawn" or a duration, and "spwan" is neither"#,
+                    #"`ready` is "spawn", "notify", "probe" or a duration, and "spwan" is none "#
+                        + #"of them"#,
                     help: #"did you mean "spawn"?"#)
             ]),
         Case(
@@ -510,7 +495,7 @@ import Testing
             [
                 Found(
                     "3:9+5 error",
-                    #"`ready` is "spawn" or a duration, and "5 s" is not one"#,
+                    #"`ready` is "spawn", "notify", "probe" or a duration, and "5 s" is not one"#,
                     help: #"write it as `ready = "5s"`"#)
             ]),
         Case(
@@ -518,7 +503,7 @@ import Testing
             [
                 Found(
                     "3:9+9 error",
-                    #"`ready` is "spawn" or a duration, but this is an array"#,
+                    #"`ready` is "spawn", "notify", "probe" or a duration, but this is an array"#,
                     help: #"write it as `ready = "5s"`"#)
             ]),
     ]

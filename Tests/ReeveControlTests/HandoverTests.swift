@@ -60,7 +60,13 @@ import Testing
             let signal = try #require(Signal(number: number))
             try survives { $0.stop.signal = signal }
         }
-        try survives { $0.readiness.rule = .spawn }
+        for rule in [Readiness.Rule.spawn, .notify, .probe] {
+            try survives { $0.readiness.rule = rule }
+        }
+        for socket in NotifySettings.Socket.allCases { try survives { $0.notify.socket = socket } }
+        try survives { $0.healthCheck = nil }
+        try survives { $0.healthCheck?.method = .exec(["check", ""]) }
+        try survives { $0.healthCheck?.method = .tcp(ProbeTarget(host: "db", port: 1)) }
     }
 
     @Test func `extreme numbers and strange texts survive the hand-over`() throws {
@@ -109,7 +115,7 @@ import Testing
         }
         #expect(
             error?.description
-                == "the hand-over cannot be read: it is of version 9, this reeve reads version 2")
+                == "the hand-over cannot be read: it is of version 9, this reeve reads version 3")
     }
 
     /// Takes the members of an encoded hand-over away, one after the other: none may be optional.
@@ -239,6 +245,16 @@ private func changedScheduler() throws -> SchedulerSpecification {
     scheduler.order.dependencies = [edge]
     scheduler.order.dependencyTimeout = .seconds(58)
     scheduler.readiness.rule = .uptime(.milliseconds(1_234))
+    scheduler.readiness.startTimeout = .seconds(57)
+    var check = HealthCheckSettings(
+        .http(ProbeTarget(host: "::1", port: 8_080), path: "/health", status: 200...299))
+    check.timeout = .seconds(2)
+    check.failures = 4
+    check.successes = 2
+    check.startPeriod = .seconds(56)
+    scheduler.healthCheck = check
+    scheduler.notify.socket = .abstract
+    scheduler.notify.watchdog = .seconds(55)
     scheduler.healthCheckInterval = .seconds(15)
     scheduler.errorThreshold = 6
     scheduler.memory.threshold = Bytes(50_000_000)

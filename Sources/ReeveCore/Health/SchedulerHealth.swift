@@ -10,7 +10,7 @@ extension Scheduler {
         case .stopped(let reason): stoppedHealth(reason)
         case .waitingForPhase: failing ?? (.starting, "waits for its phase")
         case .waitingForDependencies(let wait): waitingHealth(wait)
-        case .starting(let run): upHealth(run, otherwise: .starting, "not ready yet")
+        case .starting(let run): upHealth(run, otherwise: .starting, startingReason)
         case .running(let run):
             pendingStop != nil
                 ? (.stopping, "waits for its dependents to stop")
@@ -20,6 +20,14 @@ extension Scheduler {
         case .exhausted(let reason): (.unhealthy, "given up: \(reason)")
         case .completed: (.healthy, lastMeaning ?? "completed")
         case .idle: failing ?? (.healthy, idleReason)
+        }
+    }
+
+    private var startingReason: String {
+        switch specification.readiness.rule {
+        case .spawn, .uptime: "not ready yet"
+        case .notify: "not ready yet: waits for READY=1"
+        case .probe: "not ready yet: " + (check.lastWords ?? "waits for its health check")
         }
     }
 
@@ -80,6 +88,11 @@ extension Scheduler {
     ) -> (health: Health, reason: String) {
         // The worst finding wins: what makes unhealthy before what degrades.
         if let failing, failing.health == .unhealthy { return failing }
+        if check.state == .failed {
+            let times = counted(check.failuresInRow, "time")
+            let words = check.lastWords ?? "no answer"
+            return (.unhealthy, "its health check failed \(times) in a row: \(words)")
+        }
         if let lost = lostDependencies.first {
             return (.unhealthy, "its dependency \(lost) is lost")
         }
@@ -168,6 +181,9 @@ extension Stop {
         case .memoryThreshold: "memory above the threshold"
         case .memoryHardLimit: "memory above the hard limit"
         case .timeout: "ran longer than its timeout"
+        case .checkFailed: "its health check failed"
+        case .notReady: "it was not ready in time"
+        case .watchdog: "it gave no sign of life"
         case .leftovers: "its leader left processes behind"
         }
     }

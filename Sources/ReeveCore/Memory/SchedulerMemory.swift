@@ -88,14 +88,9 @@ extension Scheduler {
         }
         recoveryWasRefused = false
         record(
-            .memoryAbove(bytes, limit: limit, samples: samples, action: recoveryWords),
+            .memoryAbove(bytes, limit: limit, samples: samples, action: restartWords),
             run: run.id, in: &turn)
         beginStop(.memoryThreshold, reason: "\(bytes) is above the threshold of \(limit)", &turn)
-    }
-
-    private var recoveryWords: String {
-        specification.restart.mode == .never
-            ? "it is stopped, and restart is \"never\"" : "it is restarted"
     }
 
     /// Why a recovery restart is not done now; nil where it is.
@@ -103,16 +98,6 @@ extension Scheduler {
         if specification.memory.action == .alert {
             return "nothing is done (memory-action = \"alert\")"
         }
-        if desired != .up || pendingStop != nil { return "it is being stopped anyway" }
-        if !autoRecovery { return "it would be restarted, but auto-recovery is off" }
-        let policy = specification.restart
-        if let last = lastRecoveryRestart, now - last < policy.cooldown {
-            return "it is restarted after the cooldown of \(policy.cooldown), if it still is above"
-        }
-        let inWindow = restartWindow.count(within: policy.window, at: now)
-        if let maxRestarts = policy.maxRestarts, inWindow >= maxRestarts {
-            return "it would be restarted, but was \(maxRestarts) times within \(policy.window)"
-        }
-        return nil
+        return recoveryRestartRefusal(autoRecovery, still: "is above", at: now)
     }
 }

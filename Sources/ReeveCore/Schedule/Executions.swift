@@ -132,10 +132,13 @@ extension Scheduler {
         case .memoryThreshold, .memoryHardLimit:
             let verdict = Verdict(kind: .failure, meaning: "was stopped for its memory")
             return followExecution(verdict, &turn)
-        case .timeout:
+        case .checkFailed:
+            let verdict = Verdict(kind: .failure, meaning: "was stopped for its health check")
+            return followExecution(verdict, &turn)
+        case .timeout, .notReady, .watchdog:
             return followExecution(
-                Verdict(kind: .failure, meaning: "ran longer than its timeout"), isTimeout: true,
-                &turn)
+                Verdict(kind: .failure, meaning: stop.failure?.words ?? "failed"),
+                isTimeout: stop.cause == .timeout, &turn)
         case .leftovers(let verdict): return followExecution(verdict, &turn)
         }
         return rest()

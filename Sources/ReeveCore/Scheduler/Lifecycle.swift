@@ -169,6 +169,12 @@ struct Stop: Equatable, Sendable {
         case memoryThreshold
         case memoryHardLimit
         case timeout
+        /// Its health check turned failed.
+        case checkFailed
+        /// It was not ready in time; and what was missing.
+        case notReady(String)
+        /// It gave no sign of life; and which.
+        case watchdog(String)
         /// The leader ended by itself and left members behind; what follows was decided by its end.
         case leftovers(Verdict)
     }

@@ -7,7 +7,7 @@ struct Turn {
     var sequence: RunSequence
     var effects: [Effect] = []
     /// Asked for in this turn and not in the table of commands yet.
-    var newCommands: [(id: CommandID, command: AuxiliaryCommand)] = []
+    var newCommands: [(id: CommandID, request: CommandRequest)] = []
 
     mutating func record(_ fact: Fact) {
         effects.append(.record(Record(at: now.wall, fact: fact)))

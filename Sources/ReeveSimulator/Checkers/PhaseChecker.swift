@@ -37,7 +37,8 @@ struct PhaseChecker: Checker {
                 ? nil : check(scheduler, in: kernel)
         case .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget, .sweep,
             .reply, .keep, .ledger, .tellManager, .exit, .loadConfiguration,
-            .adoptSettings, .runCommand, .endCommand:
+            .adoptSettings, .runCommand, .endCommand,
+            .probe:
             return nil
         }
     }

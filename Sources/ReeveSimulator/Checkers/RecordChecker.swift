@@ -26,7 +26,8 @@ struct RecordChecker: Checker {
             return toldStopping == 1 ? nil : "reeve leaves and the manager was not told"
         case .spawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget,
             .sweep, .reply, .keep, .ledger, .tellManager(.status),
-            .loadConfiguration, .adoptSettings, .runCommand, .endCommand:
+            .loadConfiguration, .adoptSettings, .runCommand, .endCommand,
+            .probe:
             return nil
         }
     }

@@ -51,7 +51,7 @@ struct RestartChecker: Checker {
         case .shutdownRequested: isShuttingDown = true
         case .began, .spawned, .surveyed, .signalFailed, .stopCommandFailed, .sampled, .requested,
             .requestWithdrawn, .reloadRequested, .configurationLoaded, .configurationRejected,
-            .commandEnded, .swept, .timePassed:
+            .commandEnded, .probed, .notified, .swept, .timePassed:
             break
         }
         return nil
@@ -106,7 +106,8 @@ struct RestartChecker: Checker {
             return promise(after, of: SchedulerID(index), in: kernel)
         case .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget, .sweep,
             .reply, .keep, .ledger, .tellManager, .exit, .loadConfiguration,
-            .adoptSettings, .runCommand, .endCommand:
+            .adoptSettings, .runCommand, .endCommand,
+            .probe:
             return nil
         }
     }

@@ -11,6 +11,7 @@ package final class Kernel {
         case death(Int)
         case fork(run: Int, Fork)
         case told(Int)
+        case says(run: Int, [Notification])
     }
     private struct Due {
         let at: Instant
@@ -43,6 +44,11 @@ package final class Kernel {
     var unreaped: [Int] = []
     /// Commands that are no runs, in the order of their start.
     var commands: [CommandTruth] = []
+    var commandIndices: [CommandID: Int] = [:]
+    /// Those that were not answered.
+    var openCommands: [Int] = []
+    /// What runs said and the shell has not taken.
+    var said: [(run: Int, notifications: [Notification])] = []
     /// Everything that happened in the kernel, for the timeline; emptied by whoever reads it.
     var happened: [KernelFact] = []
 
@@ -156,6 +162,10 @@ package final class Kernel {
             start(fork, in: run, by: leader)
         case .told(let index):
             tell(index)
+        case .says(let run, let notifications):
+            guard let leader = runs[run].leader, processes[leader].isAlive else { return }
+            said.append((run, notifications))
+            if notifications == [.watchdog] { scheduleSign(ofRun: run) }
         }
     }
 
@@ -187,6 +197,7 @@ package final class Kernel {
         runs[index].leader = leader
         if let lifetime = script.lifetime { end(leader, at: now + lifetime, with: script.status) }
         for fork in script.forks { schedule(.fork(run: index, fork), at: now + fork.after) }
+        scheduleSigns(ofRun: index)
         return processes[leader].identity
     }
 

@@ -7,10 +7,11 @@ extension Processes {
     /// Starts a scheduler's program as this run. Throws a sentence that says what was missing.
     func spawn(
         _ id: RunID, of scheduler: SchedulerID, _ specification: SchedulerSpecification,
-        execution: ExecutionContext? = nil, streams: borrowing ChildStreams
+        execution: ExecutionContext? = nil, notify: ChildEnvironment.Notify? = nil,
+        streams: borrowing ChildStreams
     ) throws(SpawnFailure) -> ProcessIdentity {
         let leader = try start(
-            specification.program.arguments, specification, run: id, execution, mainPID: nil,
+            specification.program.arguments, specification, run: id, execution, notify: notify,
             streams: streams)
         table.add(Run(id: id, .program(scheduler), leader: leader))
         return leader
@@ -28,13 +29,15 @@ extension Processes {
     }
 
     /// Starts a command that is no run, in a session of its own. `mainPID`: the leader of the run that it is
-    /// about. Throws a sentence that says what was missing.
+    /// about. `role`: of this binary, where that is the program. Throws a sentence that says what was missing.
     func spawnCommand(
         _ id: CommandID, _ command: AuxiliaryCommand, _ specification: SchedulerSpecification?,
-        mainPID: PID?, streams: borrowing ChildStreams
+        mainPID: PID?, role: String? = nil, streams: borrowing ChildStreams
     ) throws(SpawnFailure) -> Run {
         let block = try environmentBlock { () throws(SystemFailure) in
-            try environment.block(for: command, id, specification, mainPID: mainPID)
+            var block = try environment.block(for: command, id, specification, mainPID: mainPID)
+            if let role { try block.set("REEVE_ROLE", role) }
+            return block
         }
         let leader = try start(
             command.arguments, block, in: specification?.program.workingDirectory,
@@ -64,12 +67,13 @@ extension Processes {
 
     private func start(
         _ arguments: [String], _ specification: SchedulerSpecification, run: RunID,
-        _ execution: ExecutionContext?, mainPID: PID?, streams: borrowing ChildStreams
+        _ execution: ExecutionContext?, mainPID: PID? = nil,
+        notify: ChildEnvironment.Notify? = nil, streams: borrowing ChildStreams
     ) throws(SpawnFailure) -> ProcessIdentity {
         let block = try environmentBlock { () throws(SystemFailure) in
             try environment.block(
                 for: specification, run: run, attempt: execution?.attempt ?? 1,
-                scheduledAt: execution?.scheduledAt, mainPID: mainPID)
+                scheduledAt: execution?.scheduledAt, mainPID: mainPID, notify: notify)
         }
         return try start(
             arguments, block, in: specification.program.workingDirectory, streams: streams)
