@@ -21,6 +21,8 @@ enum SettingValue: Equatable, Sendable {
     case dependencies([DependencySetting])
     case readiness(Readiness.Rule)
     case instant(WallTime)
+    /// The fields of a table, by name.
+    case table([String: SettingValue])
     /// Valid, and of no use to this version.
     case unused
 }

@@ -94,6 +94,8 @@ package enum Request: Equatable, Sendable {
     case restart(SchedulerID, force: Bool)
     /// Forgets failures, the restart window and the count of restarts; leaves `exhausted`.
     case reset(SchedulerID)
+    /// Climb the ladder of recovery: free memory, forget failures, see to its dependencies, restart.
+    case recover(SchedulerID)
     /// To the leader of the current run.
     case signal(SchedulerID, Signal)
     case startAll
@@ -126,11 +128,16 @@ package struct Reply: Equatable, Sendable {
         package var result: Result
         /// A sentence for the operator: "web: started, pid 4711".
         package var words: String
+        /// What a recovery did, in its order; empty for every other request.
+        package var actions: [RecoveryAction]
 
-        package init(scheduler: SchedulerID, result: Result, words: String) {
+        package init(
+            scheduler: SchedulerID, result: Result, words: String, actions: [RecoveryAction] = []
+        ) {
             self.scheduler = scheduler
             self.result = result
             self.words = words
+            self.actions = actions
         }
     }
 

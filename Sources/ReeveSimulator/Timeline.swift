@@ -117,6 +117,7 @@ package struct Timeline {
         case .restart(let scheduler, let force):
             "restart \(name(scheduler))" + (force ? " --force" : "")
         case .reset(let scheduler): "reset \(name(scheduler))"
+        case .recover(let scheduler): "recover \(name(scheduler))"
         case .signal(let scheduler, let signal): "signal \(name(scheduler)) \(signal)"
         case .runNow(let scheduler, let force):
             "runNow \(name(scheduler))" + (force ? " --force" : "")

@@ -115,6 +115,7 @@ extension Supervisor {
         refuseWaiting(&turn)
         for index in schedulers.indices {
             schedulers[index].desired = .downForShutdown
+            schedulers[index].recovery = nil
             schedulers[index].closeSchedule(reason: "reeve shuts down", &turn)
             if mayBeParked(schedulers[index].lifecycle) {
                 schedulers[index].enter(.stopped(.shutdown))

@@ -117,7 +117,7 @@ struct RequestChecker: Checker {
                 return "the reply to \(id.number) says that \(name) was restarted, and it was not"
             }
             return nil
-        case .startAll, .reset, .signal, .runNow, .pause, .resume,
+        case .startAll, .reset, .recover, .signal, .runNow, .pause, .resume,
             .reload:
             return nil
         }

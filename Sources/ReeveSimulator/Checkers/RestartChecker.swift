@@ -42,7 +42,8 @@ struct RestartChecker: Checker {
         case .spawnFailed(let run, _):
             guard let truth = kernel.run(run) else { return nil }
             let index = truth.scheduler.index
-            memories[index].endedAt = kernel.now
+            // One that was being stopped when its spawn failed is not restarted for that.
+            memories[index].endedAt = truth.wasStopped ? nil : kernel.now
             noteOperator(index)
             if truth.wasStopped { memories[index].failuresLeast = -1 }
             memories[index].failuresLeast += 1

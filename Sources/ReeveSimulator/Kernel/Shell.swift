@@ -59,8 +59,7 @@ final class Shell {
             noteStop(run)
             send(signal, to: run, target)
         case .passSignal(let run, let signal):
-            if let index = kernel.index(of: run) { kernel.runs[index].passedSignal = signal }
-            send(signal, to: run, .leader)
+            pass(signal, to: run)
         case .kill(let run):
             noteStop(run)
             kill(run)
@@ -89,6 +88,19 @@ final class Shell {
         case .tellManager(.stopping): kernel.isEnding = true
         case .reply, .keep, .ledger, .tellManager, .adoptSettings: return
         }
+    }
+
+    /// A program that has a cleanup signal handles it, whoever sends it.
+    private func pass(_ signal: Signal, to run: RunID) {
+        guard let index = kernel.index(of: run) else { return }
+        let scheduler = kernel.runs[index].scheduler
+        let isCleanup = kernel.specification(of: scheduler).recovery.cleanup == .signal(signal)
+        if isCleanup { kernel.runs[index].cleanupAskedAt = kernel.now }
+        guard isCleanup, !kernel.runs[index].script.isForeign else {
+            kernel.runs[index].passedSignal = signal
+            return send(signal, to: run, .leader)
+        }
+        if kernel.runs[index].script.reactsToCleanup { kernel.runs[index].cleanedAt = kernel.now }
     }
 
     private func noteStop(_ run: RunID) {
@@ -170,7 +182,8 @@ final class Shell {
         case .unreadable:
             answer(.sampled(run, .unreadable("/proc: permission denied (EACCES)")), about: run)
         case .grows(let from, let perSecond):
-            let age = max(0, (kernel.now - truth.askedAt).nanoseconds / 1_000_000)
+            let since = truth.cleanedAt ?? truth.askedAt
+            let age = max(0, (kernel.now - since).nanoseconds / 1_000_000)
             let total = Bytes(from.count + perSecond.count / 1_000 * age)
             answer(.sampled(run, .resident(total)), about: run)
         }
