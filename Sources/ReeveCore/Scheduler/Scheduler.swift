@@ -186,7 +186,7 @@ struct Scheduler: Sendable {
     // MARK: Start
 
     /// Asks for the program to be started, or backs off to keep the least distance between two spawns.
-    mutating func spawn(_ sequence: inout RunSequence, _ turn: inout Turn) {
+    mutating func spawn(_ turn: inout Turn) {
         let now = turn.now.monotonic
         if let lastSpawn, lastSpawn + Limits.spawnSpacing > now {
             let reason = "at most one start in \(Limits.spawnSpacing)"
@@ -194,7 +194,8 @@ struct Scheduler: Sendable {
             enter(.backingOff(.init(until: until, reason: reason, isSpacing: true)))
             return
         }
-        let run = Run(id: sequence.next(at: turn.now.wall), askedAt: turn.now, reason: startReason)
+        let run = Run(
+            id: turn.sequence.next(at: turn.now.wall), askedAt: turn.now, reason: startReason)
         lastSpawn = now
         if isRestartScheduled {
             isRestartScheduled = false

@@ -217,7 +217,7 @@ extension Supervisor {
             beginNextLevel(&turn)
             advanceShutdown(&turn)
         case .draining:
-            guard liveCount == 0 else { return }
+            guard liveCount == 0, endCommands(shutdown, &turn) else { return }
             beginSweep(&turn)
         case .sweeping:
             return
@@ -275,6 +275,13 @@ extension Supervisor {
             schedulers[index].hasten(killAt: now, endAt: shutdown.end, &turn)
             touch(SchedulerID(index))
         }
+    }
+
+    /// Ends commands that outlive all schedulers. Returns whether they are over, or are waited for no longer.
+    private mutating func endCommands(_ shutdown: Shutdown, _ turn: inout Turn) -> Bool {
+        commands.add(from: &turn)
+        for id in commands.endAll() { turn.end(id) }
+        return commands.isEmpty || shutdown.end <= turn.now.monotonic
     }
 
     // MARK: Strays

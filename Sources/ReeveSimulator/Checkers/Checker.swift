@@ -50,6 +50,7 @@ func allCheckers(for scenario: Scenario) -> [any Checker] {
         RecordChecker(),
         ClockChecker(),
         RunChecker(),
+        CommandChecker(scenario: scenario),
         DependencyChecker(graph: graph),
         PhaseChecker(graph: graph, slack: scenario.delivery.slack),
         RestartChecker(scenario: scenario),

@@ -36,9 +36,8 @@ struct PhaseChecker: Checker {
             return isOver || !kernel.specification.supervisor.staggeredStartup
                 ? nil : check(scheduler, in: kernel)
         case .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget, .sweep,
-            .reply, .keep, .ledger, .tellManager, .exit,
-            .loadConfiguration,
-            .adoptSettings:
+            .reply, .keep, .ledger, .tellManager, .exit, .loadConfiguration,
+            .adoptSettings, .runCommand, .endCommand:
             return nil
         }
     }

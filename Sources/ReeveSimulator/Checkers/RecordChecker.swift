@@ -26,8 +26,7 @@ struct RecordChecker: Checker {
             return toldStopping == 1 ? nil : "reeve leaves and the manager was not told"
         case .spawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget,
             .sweep, .reply, .keep, .ledger, .tellManager(.status),
-            .loadConfiguration,
-            .adoptSettings:
+            .loadConfiguration, .adoptSettings, .runCommand, .endCommand:
             return nil
         }
     }

@@ -44,7 +44,7 @@ struct RequestChecker: Checker {
             asked[position].state = .withdrawn
             waiting.removeAll { $0 == position }
         case .began, .spawned, .spawnFailed, .exited, .surveyed, .signalFailed, .stopCommandFailed,
-            .sampled, .reloadRequested, .configurationLoaded, .configurationRejected,
+            .sampled, .commandEnded, .reloadRequested, .configurationLoaded, .configurationRejected,
             .shutdownRequested, .swept, .timePassed:
             break
         }

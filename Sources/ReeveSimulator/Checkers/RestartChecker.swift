@@ -52,8 +52,7 @@ struct RestartChecker: Checker {
         case .shutdownRequested: isShuttingDown = true
         case .began, .spawned, .surveyed, .signalFailed, .stopCommandFailed, .sampled, .requested,
             .requestWithdrawn, .reloadRequested, .configurationLoaded, .configurationRejected,
-            .swept,
-            .timePassed:
+            .commandEnded, .swept, .timePassed:
             break
         }
         return nil
@@ -107,9 +106,8 @@ struct RestartChecker: Checker {
             else { return nil }
             return promise(after, of: SchedulerID(index), in: kernel)
         case .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget, .sweep,
-            .reply, .keep, .ledger, .tellManager, .exit,
-            .loadConfiguration,
-            .adoptSettings:
+            .reply, .keep, .ledger, .tellManager, .exit, .loadConfiguration,
+            .adoptSettings, .runCommand, .endCommand:
             return nil
         }
     }

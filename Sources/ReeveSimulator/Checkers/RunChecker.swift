@@ -48,9 +48,8 @@ struct RunChecker: Checker {
                 }
             }
             return nil
-        case .reply, .keep, .ledger, .sweep, .tellManager, .exit,
-            .loadConfiguration,
-            .adoptSettings:
+        case .reply, .keep, .ledger, .sweep, .tellManager, .exit, .loadConfiguration,
+            .adoptSettings, .runCommand, .endCommand:
             return nil
         }
     }

@@ -61,9 +61,8 @@ struct StopChecker: Checker {
             }
             return nil
         case .passSignal, .survey, .sample, .forget, .sweep, .reply, .keep, .ledger, .tellManager,
-            .exit,
-            .loadConfiguration,
-            .adoptSettings:
+            .exit, .loadConfiguration,
+            .adoptSettings, .runCommand, .endCommand:
             return nil
         }
     }

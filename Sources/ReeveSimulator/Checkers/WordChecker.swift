@@ -71,7 +71,7 @@ struct WordChecker: Checker {
             }
         case .began, .surveyed, .signalFailed, .stopCommandFailed, .sampled, .requested,
             .requestWithdrawn, .reloadRequested, .configurationLoaded, .configurationRejected,
-            .shutdownRequested, .swept, .timePassed:
+            .commandEnded, .shutdownRequested, .swept, .timePassed:
             return nil
         }
     }

@@ -12,7 +12,7 @@ extension Processes {
         let leader = try start(
             specification.program.arguments, specification, run: id, execution, mainPID: nil,
             streams: streams)
-        table.add(Run(id: id, scheduler: scheduler, leader: leader))
+        table.add(Run(id: id, .program(scheduler), leader: leader))
         return leader
     }
 
@@ -25,6 +25,23 @@ extension Processes {
             command, specification, run: run.id, execution, mainPID: run.leader.pid,
             streams: streams)
         table.addStopCommand(process, to: run)
+    }
+
+    /// Starts a command that is no run, in a session of its own. `mainPID`: the leader of the run that it is
+    /// about. Throws a sentence that says what was missing.
+    func spawnCommand(
+        _ id: CommandID, _ command: AuxiliaryCommand, _ specification: SchedulerSpecification?,
+        mainPID: PID?, streams: borrowing ChildStreams
+    ) throws(SpawnFailure) -> Run {
+        let block = try environmentBlock { () throws(SystemFailure) in
+            try environment.block(for: command, id, specification, mainPID: mainPID)
+        }
+        let leader = try start(
+            command.arguments, block, in: specification?.program.workingDirectory,
+            streams: streams)
+        let run = Run(id: id.run, .command(id), leader: leader)
+        table.add(run)
+        return run
     }
 
     /// Starts this binary in another role, with reeve's own environment. It has to end by itself or be
@@ -49,17 +66,31 @@ extension Processes {
         _ arguments: [String], _ specification: SchedulerSpecification, run: RunID,
         _ execution: ExecutionContext?, mainPID: PID?, streams: borrowing ChildStreams
     ) throws(SpawnFailure) -> ProcessIdentity {
-        let block: EnvironmentBlock
-        do {
-            block = try environment.block(
+        let block = try environmentBlock { () throws(SystemFailure) in
+            try environment.block(
                 for: specification, run: run, attempt: execution?.attempt ?? 1,
                 scheduledAt: execution?.scheduledAt, mainPID: mainPID)
+        }
+        return try start(
+            arguments, block, in: specification.program.workingDirectory, streams: streams)
+    }
+
+    private func start(
+        _ arguments: [String], _ block: EnvironmentBlock, in directory: String?,
+        streams: borrowing ChildStreams
+    ) throws(SpawnFailure) -> ProcessIdentity {
+        let request = try SpawnRequest(
+            arguments: arguments, environment: block, workingDirectory: directory)
+        return try spawner.spawn(request, streams: streams).identity
+    }
+
+    private func environmentBlock(
+        _ body: () throws(SystemFailure) -> EnvironmentBlock
+    ) throws(SpawnFailure) -> EnvironmentBlock {
+        do {
+            return try body()
         } catch {
             throw SpawnFailure(errno: error.errno?.code ?? 0, words: error.words)
         }
-        let request = try SpawnRequest(
-            arguments: arguments, environment: block,
-            workingDirectory: specification.program.workingDirectory)
-        return try spawner.spawn(request, streams: streams).identity
     }
 }
