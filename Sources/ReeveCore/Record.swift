@@ -86,6 +86,8 @@ package enum Fact: Equatable, Sendable {
     case memoryRecovered(Bytes, limit: Bytes)
     case memoryUnreadable(String)
     case cleanupBegan(String)
+    /// A command around a run did not succeed.
+    case hookFailed(AuxiliaryCommand.Purpose, words: String)
     /// An action of a recovery, done.
     indirect case recovering(RecoveryAction)
     case recoveryFailed(RecoveryTrigger, reason: String)

@@ -36,7 +36,7 @@ extension Record {
             return timedOut ? .warning : .debug
         case .shutdownForced, .spawnFailed, .overRestartLimit,
             .dependencyTimedOut, .dependencyLost, .killed, .signalFailed, .stopCommandFailed,
-            .memoryAbove, .memoryUnreadable, .recoveryFailed:
+            .memoryAbove, .memoryUnreadable, .recoveryFailed, .hookFailed:
             return .warning
         case .shutdownEnded(_, _, let alive):
             return alive.isEmpty ? .info : .error
@@ -107,6 +107,7 @@ extension Record {
         case .memoryUnreadable: "memory-unreadable"
         case .cleanupBegan: "cleanup-began"
         case .recovering: "recovering"
+        case .hookFailed: "hook-failed"
         case .recoveryFailed: "recovery-failed"
         case .healthChanged: "health-changed"
         }
@@ -198,6 +199,7 @@ extension Record {
             "its memory cannot be read (\(why)): the memory rule is inactive until it can"
         case .cleanupBegan(let words): "memory cleanup: \(words)"
         case .recovering(let action): action.words
+        case .hookFailed(let purpose, let words): "its \(purpose.rawValue) command \(words)"
         case .recoveryFailed(let trigger, let reason):
             "could not be recovered (\(trigger.words)): \(reason)"
         case .healthChanged(let old, let new, let reason):

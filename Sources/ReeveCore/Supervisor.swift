@@ -110,6 +110,7 @@ package struct Supervisor: Sendable {
         commands.add(from: &turn)
         sequence = turn.sequence
         for case .forget(let run) in turn.effects { idsByRun[run] = nil }
+        for run in turn.dropped { idsByRun[run] = nil }
         return turn.effects
     }
 

@@ -25,6 +25,15 @@ package struct SchedulerReport: Decodable, Sendable {
         package let duration: Int
         package let success: Bool
     }
+    package struct Recovery: Decodable, Sendable {
+        package struct Action: Decodable, Sendable {
+            package let action, result, reason: String
+            package let before, after: String?
+        }
+        package let trigger, message: String
+        package let endedAt: String?
+        package let actions: [Action]
+    }
 
     package let name: String
     package let status: String
@@ -46,6 +55,7 @@ package struct SchedulerReport: Decodable, Sendable {
     package let lastOutcome: String?
     package let lastExit: LastExit?
     package let lastExecution: Execution?
+    package let recovery, lastRecovery: Recovery?
 }
 
 /// `reeve status --json`.

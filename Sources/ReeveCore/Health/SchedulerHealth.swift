@@ -10,7 +10,10 @@ extension Scheduler {
         case .stopped(let reason): stoppedHealth(reason)
         case .waitingForPhase: failing ?? (.starting, "waits for its phase")
         case .waitingForDependencies(let wait): waitingHealth(wait)
-        case .starting(let run): upHealth(run, otherwise: .starting, "not ready yet")
+        case .starting(let run):
+            upHealth(
+                run, otherwise: .starting,
+                run.onStart == nil ? "not ready yet" : "its on-start command runs")
         case .running(let run):
             pendingStop != nil
                 ? (.stopping, "waits for its dependents to stop")
@@ -158,7 +161,15 @@ extension Scheduler {
 extension Stop {
     /// Why it is being stopped, for `status`.
     var reason: String {
-        switch cause {
+        if case .onStop = step { return "its on-stop command runs" }
+        return cause.words
+    }
+}
+
+extension Stop.Cause {
+    /// "its dependency db is lost".
+    var words: String {
+        switch self {
         case .byOperator: "asked by the operator"
         case .replaced: "the next occurrence takes its place"
         case .reconfigured: "the configuration changed"

@@ -45,7 +45,7 @@ extension Scheduler {
                 outcome, occurrence: execution.occurrence, count: 1, reason: reason),
             run: execution.run, in: &turn)
         switch outcome {
-        case .failed, .timedOut, .lost: consecutiveFailures += 1
+        case .failed, .timedOut, .lost: countFailure(&turn)
         case .succeeded: resetFailures(reason: "it succeeded", &turn)
         case .skippedOverlap, .skippedDependency, .missed, .coalesced, .cancelled, .paused: break
         }

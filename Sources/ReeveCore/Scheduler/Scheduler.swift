@@ -204,9 +204,8 @@ struct Scheduler: Sendable {
         }
         recoveryWasRefused = false
         adoptReplacement()
-        enter(.starting(run))
         writeStart(of: run.id, &turn)
-        turn.effects.append(.spawn(run.id, id))
+        beginRun(run, &turn)
     }
 
     mutating func spawned(_ leader: ProcessIdentity, _ turn: inout Turn) {

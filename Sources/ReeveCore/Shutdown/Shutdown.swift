@@ -120,6 +120,10 @@ extension Supervisor {
             if mayBeParked(schedulers[index].lifecycle) {
                 schedulers[index].enter(.stopped(.shutdown))
             }
+            // What is to come before its program need not be waited for.
+            if schedulers[index].lifecycle.run?.onStart != nil {
+                schedulers[index].beginStop(.shutdown, reason: "reeve shuts down", &turn)
+            }
             touch(SchedulerID(index))
         }
         drain(&turn)

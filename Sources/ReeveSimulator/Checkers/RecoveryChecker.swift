@@ -26,7 +26,8 @@ struct RecoveryChecker: Checker {
             else { return nil }
             return judge(action, SchedulerID(index), kernel)
         case .ledger, .spawn, .signal, .kill, .survey, .runStopCommand, .sample, .forget, .sweep,
-            .reply, .keep, .loadConfiguration, .adoptSettings, .tellManager, .exit:
+            .runCommand, .endCommand, .reply, .keep, .loadConfiguration, .adoptSettings,
+            .tellManager, .exit:
             return nil
         }
     }
@@ -84,7 +85,8 @@ struct RecoveryChecker: Checker {
             // The cleanup and its measurement, the dependencies, then a stop and a start.
             let longest =
                 Limits.cleanupSettleTime * 3 + specification.order.dependencyTimeout
-                + specification.stop.timeout + scenario.specification.supervisor.forceTimeout
+                + specification.recovery.hookTimeout * 3 + specification.stop.timeout
+                + scenario.specification.supervisor.forceTimeout
                 + specification.readiness.longest + scenario.delivery.slack * 4
             if kernel.now - seen.at > longest {
                 return "\(status.name) is being recovered for \(kernel.now - seen.at)"
