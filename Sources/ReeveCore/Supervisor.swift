@@ -163,9 +163,10 @@ package struct Supervisor: Sendable {
             if let event { defect("\(event) for run \(run), which is over", &turn) }
             return
         }
-        let outcome = body(&schedulers[id.index], &turn)
+        let outcome = schedulers[id.index].handle(run) { body(&$0, &turn) }
         touch(id)
         carryOut(outcome, id, &turn)
+        if schedulers[id.index].schedule?.queue.isEmpty == false { takeNext(id, &turn) }
     }
 
     /// An answer to an effect. The run may have ended since it was asked, which is no defect.
@@ -246,6 +247,7 @@ package struct Supervisor: Sendable {
             {
                 wantStart(id, &turn)
             }
+            timePassedInLanes(id, &turn)
             if schedulers[id.index].schedule != nil { occurrencesDue(id, &turn) }
             touch(id)
         }
@@ -255,14 +257,6 @@ package struct Supervisor: Sendable {
 }
 
 extension Scheduler {
-    /// Whether an event of this run is for the present state.
-    func isConcerned(with run: RunID) -> Bool {
-        if case .stopped(.survivors(let stop, nextSurvey: _)) = lifecycle {
-            return stop.run.id == run
-        }
-        return lifecycle.run?.id == run
-    }
-
     /// Waits for dependencies, and patience has not run out.
     var isWaitingInTime: Bool {
         if case .waitingForDependencies(let wait) = lifecycle { return wait.until != nil }

@@ -266,7 +266,7 @@ extension Supervisor {
         case .starting, .running:
             // One that is to be stopped anyway comes back, if at all, with the new settings.
             guard schedulers[id.index].pendingStop == nil else { return }
-            schedulers[id.index].beginStop(.reconfigured, reason: reason, &turn)
+            schedulers[id.index].beginStops(.reconfigured, reason: reason, &turn)
         case .backingOff where schedulers[id.index].schedule != nil:
             // Its next attempt has the new settings.
             break
@@ -313,14 +313,16 @@ extension Scheduler {
         replacement = nil
         adoptSchedule(at: now)
         let first = new.memory.isWatched ? firstSample(after: now.monotonic) : nil
-        updateRun {
-            $0.nextSample = first == nil || $0.leader == nil ? nil : $0.nextSample ?? first
+        forEachExecution { scheduler in
+            scheduler.updateRun {
+                $0.nextSample = first == nil || $0.leader == nil ? nil : $0.nextSample ?? first
+            }
         }
     }
 
     /// Nothing runs under the old settings any more.
     mutating func adoptReplacement() {
-        guard let replacement else { return }
+        guard let replacement, !lanes.contains(where: \.lifecycle.isLive) else { return }
         specification = replacement
         self.replacement = nil
         adoptSchedule(at: nil)

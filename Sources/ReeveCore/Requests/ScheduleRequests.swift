@@ -75,8 +75,9 @@ extension Supervisor {
         func ended(_ result: Reply.Outcome.Result, _ words: String) -> Reply.Outcome {
             Reply.Outcome(scheduler: id, result: result, words: words)
         }
-        if let current = schedule.current, current.number == number {
-            switch schedulers[id.index].lifecycle {
+        let executing = schedulers[id.index].executing.first { $0.execution.number == number }
+        if let executing {
+            switch executing.lifecycle {
             case .running(let run): return run.leader.map { ended(.done, "started, pid \($0.pid)") }
             case .backingOff(let backOff):
                 return backOff.isSpacing

@@ -155,14 +155,7 @@ extension Scheduler {
             settle(execution, .cancelled, reason: reason, &turn)
         }
         schedule?.queue = []
-        switch lifecycle {
-        case .backingOff(let backOff) where !backOff.isSpacing:
-            conclude(.failed, reason: "\(backOff.reason); no further attempt: \(reason)", &turn)
-        case .backingOff, .waitingForDependencies: conclude(.cancelled, reason: reason, &turn)
-        case .stopped, .waitingForPhase, .idle, .starting, .running, .stopping, .exhausted,
-            .completed:
-            break
-        }
+        withdrawAttempts(reason: reason, &turn)
         accountForPause(&turn)
         schedule?.disable()
     }
