@@ -36,6 +36,8 @@ package struct Supervisor: Sendable {
     var reload: Reload?
     /// How many schedulers have processes that reeve answers for.
     var liveCount = 0
+    /// What is kept for schedulers that were not configured at the start. Looked up, never iterated.
+    var otherWishes: [String: Wish] = [:]
     let startedAt: Moment
     var defects = 0
 
@@ -66,7 +68,12 @@ package struct Supervisor: Sendable {
         for scheduler in schedulers { idsByName[scheduler.specification.name.text] = scheduler.id }
         self.idsByName = idsByName
         for (name, wish) in wishes {
-            if let id = idsByName[name.text] { schedulers[id.index].wish = wish }
+            guard let id = idsByName[name.text] else {
+                otherWishes[name.text] = wish
+                continue
+            }
+            schedulers[id.index].wish = wish
+            if wish.isPaused { schedulers[id.index].schedule?.pause() }
         }
         views = schedulers.map { SchedulerView(of: $0) }
         deadlines = DeadlineQueue(count: schedulers.count)

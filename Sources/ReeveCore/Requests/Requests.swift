@@ -107,14 +107,21 @@ extension Supervisor {
     }
 
     /// What an operator wants holds beyond the end of reeve.
-    private mutating func keep(_ wish: Wish?, of id: SchedulerID, _ turn: inout Turn) {
+    mutating func keep(
+        stopped isStopped: Bool? = nil, paused isPaused: Bool? = nil, of id: SchedulerID,
+        _ turn: inout Turn
+    ) {
+        let before = schedulers[id.index].wish
+        let wish = Wish(
+            stopped: isStopped ?? before?.isStopped ?? false,
+            paused: isPaused ?? before?.isPaused ?? false)
         guard schedulers[id.index].wish != wish else { return }
         schedulers[id.index].wish = wish
         turn.effects.append(.keep(id, wish))
     }
 
     private mutating func start(_ id: SchedulerID, _ turn: inout Turn) {
-        keep(nil, of: id, &turn)
+        keep(stopped: false, of: id, &turn)
         schedulers[id.index].desired = .up
         if schedulers[id.index].pendingStop == .byOperator {
             schedulers[id.index].pendingStop = nil
@@ -180,7 +187,7 @@ extension Supervisor {
         case .stopping:
             schedulers[id.index].desired = .down
         }
-        keep(.stopped, of: id, &turn)
+        keep(stopped: true, of: id, &turn)
     }
 
     /// A stop of what has no process but was to get one.
@@ -193,7 +200,7 @@ extension Supervisor {
     private mutating func restart(_ id: SchedulerID, _ turn: inout Turn) {
         switch schedulers[id.index].lifecycle {
         case .starting, .running:
-            keep(nil, of: id, &turn)
+            keep(stopped: false, of: id, &turn)
             schedulers[id.index].desired = .up
             schedulers[id.index].beginStops(.byOperator, reason: "restart by the operator", &turn)
             touch(id)
@@ -254,7 +261,7 @@ extension Supervisor {
                 continue
             case .backingOff where schedulers[id.index].schedule != nil: continue
             case .stopped, .exhausted, .backingOff:
-                keep(nil, of: id, &turn)
+                keep(stopped: false, of: id, &turn)
                 schedulers[id.index].restartWindow.clear()
                 schedulers[id.index].startReason = "asked by the operator"
                 queueForPhase(id)

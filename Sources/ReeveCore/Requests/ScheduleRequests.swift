@@ -40,6 +40,7 @@ extension Supervisor {
             schedulers[id.index].schedule?.resume(at: turn.now)
             schedulers[id.index].record(.resumed, in: &turn)
         }
+        keep(paused: isPaused, of: id, &turn)
         touch(id)
         let next = schedulers[id.index].schedule?.nextDue(at: turn.now)
         let words = isPaused ? "paused" : "resumed" + (next.map { ", next run at \($0)" } ?? "")

@@ -160,6 +160,9 @@ extension Scheduler {
         schedule?.disable()
     }
 
+    /// Its schedule was paused by an operator before it was taken up.
+    var isKeptPaused: Bool { wish?.isPaused == true && schedule?.isPaused == true }
+
     /// Gives the occurrences of a pause, or of a stop, their outcome.
     mutating func accountForPause(through wall: WallTime? = nil, _ turn: inout Turn) {
         guard let state = schedule, state.isPaused || state.isStopped else { return }

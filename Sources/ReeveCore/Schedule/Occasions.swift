@@ -53,6 +53,10 @@ extension Supervisor {
         let execution = schedulers[id.index].schedule?.newExecution(
             trigger, at: turn.now.wall, reason: trigger == .start ? "at start" : "after the boot")
         guard let execution else { return }
+        if state.isPaused {
+            return schedulers[id.index].settle(
+                execution, .paused, reason: "the scheduler is paused", &turn)
+        }
         let unmet = unmetDependencies(of: id)
         guard !unmet.isEmpty else { return begin(execution, id, &turn) }
         schedulers[id.index].schedule?.current = execution

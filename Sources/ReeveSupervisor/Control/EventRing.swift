@@ -77,7 +77,7 @@ struct EventRing {
             return keys.count * item
         case .phaseBegan, .startupEnded, .shutdownBegan, .becameReady, .overRestartLimit,
             .completed, .timedOut, .dependencyBack, .paused, .resumed, .clockStepped, .stopped,
-            .memoryRecovered, .staysStopped, .removed:
+            .memoryRecovered, .staysStopped, .staysPaused, .removed:
             return 0
         }
     }
