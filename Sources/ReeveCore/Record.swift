@@ -80,6 +80,7 @@ package enum Fact: Equatable, Sendable {
     case stopped(after: Duration, killed: Int)
     case survived([ProcessDescription])
     case staysStopped
+    case staysPaused
 
     // Memory and health
     case memoryAbove(Bytes, limit: Bytes, samples: Int, action: String)

@@ -10,7 +10,7 @@ extension Record {
             .completed,
             .failuresReset, .waiting, .dependencyBack, .stopping, .stopped, .signalled,
             .memoryRecovered, .reloadBegan, .configurationChanged, .removed, .orphansAdopted,
-            .staysStopped, .retryScheduled, .paused, .resumed, .cleanupBegan:
+            .staysStopped, .staysPaused, .retryScheduled, .paused, .resumed, .cleanupBegan:
             return .info
         case .recovering(let action):
             switch action.result {
@@ -102,6 +102,7 @@ extension Record {
         case .stopped: "stopped"
         case .survived: "survived"
         case .staysStopped: "stays-stopped"
+        case .staysPaused: "stays-paused"
         case .memoryAbove: "memory-above"
         case .memoryRecovered: "memory-recovered"
         case .memoryUnreadable: "memory-unreadable"
@@ -192,6 +193,8 @@ extension Record {
             "could not be ended: \(listed(processes)); it is not started again while they live"
         case .staysStopped:
             "stays stopped, as an operator wanted before reeve was started; `reeve start` starts it"
+        case .staysPaused:
+            "stays paused, as an operator wanted before reeve was started; `reeve resume` resumes it"
         case .memoryAbove(let bytes, let limit, let samples, let action):
             "uses \(bytes), above \(limit) in \(counted(samples, "sample")) in a row: \(action)"
         case .memoryRecovered(let bytes, let limit): "uses \(bytes) again, below \(limit)"

@@ -198,7 +198,8 @@ private func changedSchedule() -> ScheduleSettings {
     schedule.hash = .max - 1
     schedule.jitter = .seconds(3)
     schedule.spread = .seconds(4)
-    schedule.overlap = .replace
+    schedule.overlap = .allow
+    schedule.maxParallel = 3
     schedule.misfire = .runAll
     schedule.misfireDeadline = .seconds(5)
     schedule.runOnStart = true

@@ -20,6 +20,11 @@ package struct SchedulerReport: Decodable, Sendable {
         package let meaning: String
         package let at: String
     }
+    package struct Run: Decodable, Sendable {
+        package let runId: String
+        package let pid: Int32?
+        package let scheduledAt: String?
+    }
     package struct Execution: Decodable, Sendable {
         package let timestamp: String
         package let duration: Int
@@ -44,6 +49,7 @@ package struct SchedulerReport: Decodable, Sendable {
     package let phase: Int
     package let pid: Int32?
     package let runId: String?
+    package let runs: [Run]
     package let memoryUsage: Int?
     package let memoryBytes: Int?
     package let uptime: Int

@@ -58,7 +58,9 @@ extension Supervisor {
             return defect("the outcome of command \(id), which nobody waits for", &turn)
         }
         guard let scheduler = command.scheduler else { return }
-        let next = schedulers[scheduler.index].commandEnded(id, command.purpose, outcome, &turn)
+        let next = schedulers[scheduler.index].handle(command: id) {
+            $0.commandEnded(id, command.purpose, outcome, &turn)
+        }
         touch(scheduler)
         carryOut(next, scheduler, &turn)
     }

@@ -6,7 +6,10 @@
 extension Scheduler {
     /// The public state and why.
     var health: (health: Health, reason: String) {
-        switch lifecycle {
+        if !lanes.isEmpty, let stop = survived.first {
+            return (.unhealthy, "could not be ended: \(listed(stop.alive))")
+        }
+        return switch lifecycle {
         case .stopped(let reason): stoppedHealth(reason)
         case .waitingForPhase: failing ?? (.starting, "waits for its phase")
         case .waitingForDependencies(let wait): waitingHealth(wait)
@@ -88,7 +91,8 @@ extension Scheduler {
         }
         if let failing { return failing }
         if let lost = ignoredLosses.first { return (.degraded, "its dependency \(lost) is lost") }
-        if run.memory.isPressing(specification.memory), let bytes = run.memory.last,
+        let pressing = runs.first { $0.memory.isPressing(specification.memory) }
+        if let bytes = pressing?.memory.last,
             let limit = specification.memory.threshold
         {
             return (.degraded, "uses \(bytes) of its threshold of \(limit)")

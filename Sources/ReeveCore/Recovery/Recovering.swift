@@ -3,8 +3,23 @@
 // The steps of a recovery that need to see more than one scheduler, and the request for one.
 
 extension Supervisor {
-    /// Takes one action after another until one has to be waited for.
+    /// Goes on with a recovery, in the place of the execution that it is about.
     mutating func advanceRecovery(_ id: SchedulerID, _ turn: inout Turn) {
+        guard let recovery = schedulers[id.index].recovery else { return }
+        let lane = schedulers[id.index].lanes.firstIndex { lane in
+            recovery.run != nil && lane.lifecycle.run?.id == recovery.run
+        }
+        guard let lane else { return takeActions(id, &turn) }
+        let pending = schedulers[id.index].pendingStop
+        schedulers[id.index].exchangeLane(lane)
+        takeActions(id, &turn)
+        schedulers[id.index].exchangeLane(lane)
+        schedulers[id.index].pendingStop = pending
+        schedulers[id.index].arrangeLanes()
+    }
+
+    /// Takes one action after another until one has to be waited for.
+    private mutating func takeActions(_ id: SchedulerID, _ turn: inout Turn) {
         dropOvertakenRecovery(id, &turn)
         if schedulers[id.index].recovery?.trigger == .errors, !settings.autoRecovery {
             schedulers[id.index].endRecovery(.notNeeded, &turn)

@@ -212,7 +212,8 @@ extension Scheduler {
 
     /// The sample after a cleanup has come.
     mutating func measuredAfterCleanup(_ reading: MemoryReading, _ turn: inout Turn) {
-        guard let recovery, case .measuring = recovery.step else { return }
+        guard let recovery, case .measuring = recovery.step, recovery.run == lifecycle.run?.id
+        else { return }
         let before = recovery.before?.description
         switch reading {
         case .unreadable(let why):
@@ -264,9 +265,8 @@ extension Scheduler {
         guard let recovery, let deadline = recovery.deadline, deadline <= now else { return }
         switch recovery.step {
         case .settling:
-            guard let run = lifecycle.run else { return }
             self.recovery?.step = .measuring(until: now + Limits.cleanupSettleTime)
-            turn.effects.append(.sample(run.id))
+            if let run = recovery.run { turn.effects.append(.sample(run)) }
         case .measuring:
             cleanupEnded(
                 before: recovery.before?.description, after: nil, .failed,

@@ -306,6 +306,9 @@ extension Scheduler {
         let took = now - stop.began
         record(.stopped(after: took, killed: stop.killed.count), run: stop.run.id, in: &turn)
         lastStop = (now, stopAnswer(stop, took))
+        killedBeside =
+            lanes.contains(where: \.lifecycle.isLive)
+            ? Array((killedBeside + stop.killed).prefix(Limits.killedRememberedMax)) : []
         stoppedFirst = []
         var stop = stop
         let goesOn = beginOnStop(&stop, &turn)
@@ -353,7 +356,8 @@ extension Scheduler {
     }
 
     private func stopAnswer(_ stop: Stop, _ took: Duration) -> String {
-        let killed = stop.killed.isEmpty ? "" : "; killed \(listed(stop.killed))"
+        let all = killedBeside + stop.killed
+        let killed = all.isEmpty ? "" : "; killed \(listed(all))"
         let first = stoppedFirst.isEmpty ? "" : "; stopped before it: \(listed(stoppedFirst))"
         return "stopped after \(took), nothing of it is left\(killed)\(first)"
     }

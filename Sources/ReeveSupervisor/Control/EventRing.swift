@@ -80,7 +80,7 @@ struct EventRing {
             return item + action.reason.utf8.count
         case .phaseBegan, .startupEnded, .shutdownBegan, .becameReady, .overRestartLimit,
             .completed, .timedOut, .dependencyBack, .paused, .resumed, .clockStepped, .stopped,
-            .memoryRecovered, .staysStopped, .removed:
+            .memoryRecovered, .staysStopped, .staysPaused, .removed:
             return 0
         }
     }
