@@ -23,4 +23,6 @@ package enum SourceKind: UInt8, Sendable, CaseIterable {
     case manager = 9
     /// The ledger's background synchronisation is over.
     case ledger = 10
+    /// The pipe of a launcher that has not become its program.
+    case launch = 20
 }

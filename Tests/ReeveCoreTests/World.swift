@@ -80,7 +80,8 @@ struct World {
             case .sweep:
                 if let strays { following += send(.swept(alive: strays)) }
             case .ledger(let entry): ledger.append(entry)
-            case .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget, .reply,
+            case .abandonSpawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample,
+                .forget, .reply,
                 .keep, .loadConfiguration, .adoptSettings, .record, .tellManager, .exit:
                 break
             }

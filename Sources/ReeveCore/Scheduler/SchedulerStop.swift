@@ -42,7 +42,10 @@ extension Scheduler {
             killLimit: killLimit, endAt: killAt + forceTimeout)
         let how = isKill ? "SIGKILL at once" : stopWords
         record(.stopping(reason: reason, how: how, timeout: killAt - now), run: run.id, in: &turn)
-        guard run.leader != nil else { return enter(.stopping(stop)) }
+        guard run.leader != nil else {
+            turn.effects.append(.abandonSpawn(run.id))
+            return enter(.stopping(stop))
+        }
         if isKill {
             kill(&stop, &turn)
         } else {

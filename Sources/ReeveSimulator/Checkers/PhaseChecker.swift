@@ -35,7 +35,8 @@ struct PhaseChecker: Checker {
         case .spawn(_, let scheduler):
             return isOver || !kernel.specification.supervisor.staggeredStartup
                 ? nil : check(scheduler, in: kernel)
-        case .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget, .sweep,
+        case .abandonSpawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget,
+            .sweep,
             .reply, .keep, .ledger, .tellManager, .exit,
             .loadConfiguration,
             .adoptSettings:

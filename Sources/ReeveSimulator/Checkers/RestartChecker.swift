@@ -49,7 +49,8 @@ struct RestartChecker: Checker {
             memories[index].failuresMost += 1
         case .exited(let run, _, leftovers: _): ended(run, in: kernel)
         case .shutdownRequested: isShuttingDown = true
-        case .began, .spawned, .surveyed, .signalFailed, .stopCommandFailed, .sampled, .requested,
+        case .began, .spawned, .spawnAbandoned, .surveyed, .signalFailed, .stopCommandFailed,
+            .sampled, .requested,
             .requestWithdrawn, .reloadRequested, .configurationLoaded, .configurationRejected,
             .swept,
             .timePassed:
@@ -105,7 +106,8 @@ struct RestartChecker: Checker {
                 let index = kernel.specification.schedulers.firstIndex(where: { $0.name == name })
             else { return nil }
             return promise(after, of: SchedulerID(index), in: kernel)
-        case .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget, .sweep,
+        case .abandonSpawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget,
+            .sweep,
             .reply, .keep, .ledger, .tellManager, .exit,
             .loadConfiguration,
             .adoptSettings:

@@ -66,6 +66,7 @@ final class Executor {
         due = earlier(due, manager.nextDeadline)
         if !processes.strangers.isEmpty { due = earlier(due, strangersDue) }
         due = earlier(due, ledger?.nextDeadline)
+        due = earlier(due, processes.launches.nextDeadline)
         due = earlier(due, reader.nextDeadline)
         return earlier(due, processes.nextDeadline)
     }
@@ -105,6 +106,7 @@ final class Executor {
     /// Reaps. Returns what that gave, and whether there may be more.
     func reap(at now: Moment) -> (events: [Event], isBounded: Bool) {
         let reaping = processes.reap(at: now)
+        sayWhatWasRefused()
         for run in reaping.ended { output.drain(run, at: now) }
         if let failure = reaping.failure { reportDefect("reaping failed: \(failure)", at: now) }
         let read = reaping.helpers.compactMap { pid, status in
@@ -122,7 +124,27 @@ final class Executor {
             if isDue(ledger.nextDeadline, at: now) { ledger.timePassed(at: now) }
         }
         if isDue(reader.nextDeadline, at: now) { reader.timePassed() }
-        return isDue(control.nextDeadline, at: now) ? control.timePassed(at: now) : []
+        var events: [Event] = []
+        if isDue(processes.launches.nextDeadline, at: now) {
+            events = processes.launches.timePassed(at: now.monotonic)
+        }
+        if isDue(control.nextDeadline, at: now) { events += control.timePassed(at: now) }
+        return events
+    }
+
+    /// A launcher told something.
+    func launchReady(_ token: Token) -> [Event] {
+        defer { sayWhatWasRefused() }
+        return processes.launches.ready(token)
+    }
+
+    private func sayWhatWasRefused() {
+        for (run, words) in processes.launches.takeNotes() {
+            let name = core.supervisor.specification(of: run.scheduler)?.name
+            record(
+                Record(
+                    at: now.wall, scheduler: name, run: run.id, fact: .notice(.warning, words)))
+        }
     }
 
     /// The end: what is still to be said is said, of lost output to those who follow the events too,
@@ -155,6 +177,7 @@ final class Executor {
     private func perform(_ effect: Effect) {
         switch effect {
         case .spawn(let run, let scheduler): spawn(run, scheduler)
+        case .abandonSpawn(let run): abandonSpawn(run)
         case .signal(let run, let signal, to: .leader): signalLeader(run, signal)
         case .signal(let run, let signal, to: .others):
             signalMembers(run, signal, sparingLeader: true)
@@ -200,10 +223,20 @@ final class Executor {
             let identity = try processes.spawn(
                 pending.run, of: pending.scheduler, specification,
                 execution: core.supervisor.execution(of: pending.run), streams: streams)
-            outcomes.append(.spawned(pending.run, identity))
+            // A launcher answers for itself.
+            if let identity { outcomes.append(.spawned(pending.run, identity)) }
         } catch {
             // The core forgets the run in answer to this, which closes its streams.
             outcomes.append(.spawnFailed(pending.run, error))
+        }
+    }
+
+    private func abandonSpawn(_ run: RunID) {
+        if let index = spawns.firstIndex(where: { $0.run == run }) {
+            spawns.remove(at: index)
+            outcomes.append(.spawnAbandoned(run))
+        } else {
+            outcomes += processes.launches.abandon(run)
         }
     }
 
