@@ -110,7 +110,7 @@ extension KnownKeys {
             "Killed at one measurement above this"),
         key(
             "memory-action", .memory,
-            .choice(["recover", "restart", "alert"], later: ["restart-when-idle"]), "\"recover\"",
+            .choice(["recover", "restart", "restart-when-idle", "alert"]), "\"recover\"",
             "What happens above the threshold"),
         key(
             "memory-measure", .memory, .choice(["rss"], later: ["pss"]), "\"rss\"",

@@ -97,7 +97,7 @@ struct LaunchReader {
     // MARK: Limits
 
     private func limits(_ findings: inout Findings) -> [ResourceLimit] {
-        guard case .fields(let fields)? = effective.value("limits") else { return [] }
+        guard case .table(let fields)? = effective.value("limits") else { return [] }
         return ResourceLimit.Resource.allCases.compactMap { resource in
             guard let value = fields[resource.rawValue] else { return nil }
             let limit: ResourceLimit?

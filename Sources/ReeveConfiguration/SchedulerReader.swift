@@ -54,6 +54,7 @@ struct SchedulerReader: Sendable {
             kinds: kinds)
         own.reportLater(kinds, to: &findings)
         reportMisfits(entries, kinds, &findings)
+        reportMemoryAction(own, kinds, &findings)
         warnOfRepetition(own, &findings)
         let dependencies = dependencies(effective)
         let specification = specification(effective, kinds, areKeysMissing, &findings)
@@ -109,6 +110,19 @@ struct SchedulerReader: Sendable {
         }
     }
 
+    /// From `[defaults]` it is for those that it fits.
+    private func reportMemoryAction(
+        _ own: TableSettings, _ kinds: KnownKey.Kinds, _ findings: inout Findings
+    ) {
+        guard kinds != .scheduled, let setting = own["memory-action"],
+            setting.value == .text(MemorySettings.Action.restartWhenIdle.rawValue)
+        else { return }
+        findings.error(
+            "`memory-action = \"restart-when-idle\"` waits for the end of an execution, and "
+                + "\(quoted(name)) is a \(kinds.singular), which has none",
+            at: setting.span, help: "use \"recover\", \"restart\" or \"alert\"")
+    }
+
     private func warnOfRepetition(_ own: TableSettings, _ findings: inout Findings) {
         for setting in own.settings {
             guard let inherited = defaults[setting.key.name], inherited.value == setting.value
@@ -160,6 +174,11 @@ struct SchedulerReader: Sendable {
         if result.kind != .scheduled { assignRestart(effective, to: &result.restart) }
         assignOrder(effective, to: &result.order)
         assignMemory(effective, to: &result.memory)
+        // From [defaults], where it is for the scheduled ones.
+        if result.kind != .scheduled, result.memory.action == .restartWhenIdle {
+            result.memory.action = .recover
+        }
+        assignRecovery(effective, to: &result.recovery)
         assignStop(effective, to: &result.stop)
         effective.assign("log", to: &result.log.destination)
         var tail: Bytes? = result.log.tail
@@ -214,6 +233,13 @@ struct SchedulerReader: Sendable {
         effective.assign("memory-samples", to: &memory.samples)
         effective.assign("memory-hard-limit", to: &memory.hardLimit)
         effective.assign("memory-action", to: &memory.action)
+    }
+
+    private func assignRecovery(
+        _ effective: EffectiveSettings, to recovery: inout RecoverySettings
+    ) {
+        guard case .table(let fields)? = effective.value("cleanup") else { return }
+        if case .signal(let signal)? = fields["signal"] { recovery.cleanup = .signal(signal) }
     }
 
     private func assignStop(_ effective: EffectiveSettings, to stop: inout StopSettings) {

@@ -23,8 +23,8 @@ enum SettingValue: Equatable, Sendable {
     case instant(WallTime)
     /// The elements of a list.
     case list([SettingValue])
-    /// The fields of a table that are there.
-    case fields([String: SettingValue])
+    /// The fields of a table, by name.
+    case table([String: SettingValue])
 }
 
 /// One element of `dependencies`.

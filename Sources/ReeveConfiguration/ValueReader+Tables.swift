@@ -108,6 +108,7 @@ extension ValueReader {
     /// What each run gets from reeve.
     private static let ownVariables = [
         "REEVE_RUN_ID", "REEVE_RUN_PATH", "REEVE_SCHEDULER", "REEVE_ATTEMPT", "REEVE_SCHEDULED_AT",
+        "REEVE_COMMAND", "REEVE_ABOUT_RUN",
         "REEVE_ROLE",
     ]
 

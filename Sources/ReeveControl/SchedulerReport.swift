@@ -74,6 +74,9 @@ package struct SchedulerReport: Equatable, Sendable {
     /// The first `listedMax`; `survivorCount` counts all.
     package var survivors: [Survivor]
     package var survivorCount: Int
+    /// A recovery that is under way, and the last one that is over.
+    package var recovery: RecoveryStatus?
+    package var lastRecovery: RecoveryStatus?
     /// Only in the answer about one scheduler; there it has a line of its own.
     package var settings: SettingsReport?
 
@@ -115,6 +118,8 @@ package struct SchedulerReport: Equatable, Sendable {
             Survivor(pid: $0.identity.pid.number, name: $0.name, why: $0.obstacle?.words)
         }
         survivorCount = status.survivors.count
+        recovery = status.recovery
+        lastRecovery = status.lastRecovery
     }
 }
 
@@ -165,6 +170,7 @@ extension SchedulerReport {
         buffer.field("nextRestart", nextRestart, fractionDigits: 3)
         buffer.field("restartsInWindow", restartsInWindow)
         writeLists(to: &buffer)
+        writeRecoveries(to: &buffer)
         settings?.writeMembers(to: &buffer)
         buffer.endObject()
     }
@@ -192,6 +198,19 @@ extension SchedulerReport {
         buffer.field("meaning", lastExit.meaning.shortened(toBytes: ControlLimits.messageBytesMax))
         buffer.field("at", lastExit.at, fractionDigits: 3)
         buffer.endObject()
+    }
+
+    private func writeRecoveries(to buffer: inout [UInt8]) {
+        if let recovery {
+            recovery.write("recovery", to: &buffer)
+        } else {
+            buffer.nullField("recovery")
+        }
+        if let lastRecovery {
+            lastRecovery.write("lastRecovery", to: &buffer)
+        } else {
+            buffer.nullField("lastRecovery")
+        }
     }
 
     private func writeLists(to buffer: inout [UInt8]) {
@@ -247,6 +266,8 @@ extension SchedulerReport {
         dependencyCount = try value.wholeNumber("dependencyCount", as: Int.self)
         survivors = try value.list("survivors", Survivor.init(reading:))
         survivorCount = try value.wholeNumber("survivorCount", as: Int.self)
+        recovery = try value.optional("recovery", RecoveryStatus.init(reading:))
+        lastRecovery = try value.optional("lastRecovery", RecoveryStatus.init(reading:))
     }
 }
 

@@ -25,6 +25,11 @@ package enum Effect: Equatable, Sendable {
     case runStopCommand(RunID)
     /// Read the memory of this run's tree. Answered by `sampled`.
     case sample(RunID)
+    /// Execute a command that is no run. Answered by `commandEnded`, exactly once: when it has ended, or
+    /// could not be started, or was killed at its timeout.
+    case runCommand(CommandID, AuxiliaryCommand)
+    /// SIGKILL to every process of a command that is not wanted any more. `commandEnded` still comes.
+    case endCommand(CommandID)
     /// The run is over: drop what is kept for it. Processes it left (`leftovers = "keep"`, survivors
     /// that the operator started over) become orphans. A run whose survivors are still watched is
     /// forgotten when the last of them is gone.

@@ -85,5 +85,9 @@ package enum Fact: Equatable, Sendable {
     case memoryAbove(Bytes, limit: Bytes, samples: Int, action: String)
     case memoryRecovered(Bytes, limit: Bytes)
     case memoryUnreadable(String)
+    case cleanupBegan(String)
+    /// An action of a recovery, done.
+    indirect case recovering(RecoveryAction)
+    case recoveryFailed(RecoveryTrigger, reason: String)
     case healthChanged(from: Health, to: Health, reason: String)
 }

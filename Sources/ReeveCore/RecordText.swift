@@ -10,8 +10,13 @@ extension Record {
             .completed,
             .failuresReset, .waiting, .dependencyBack, .stopping, .stopped, .signalled,
             .memoryRecovered, .reloadBegan, .configurationChanged, .removed, .orphansAdopted,
-            .staysStopped, .retryScheduled, .paused, .resumed:
+            .staysStopped, .retryScheduled, .paused, .resumed, .cleanupBegan:
             return .info
+        case .recovering(let action):
+            switch action.result {
+            case .helped, .done, .skipped: return .info
+            case .failed, .refused: return .warning
+            }
         case .timedOut:
             // The warning is the line of its end, which says after which timeout and how it came.
             return .info
@@ -31,7 +36,7 @@ extension Record {
             return timedOut ? .warning : .debug
         case .shutdownForced, .spawnFailed, .overRestartLimit,
             .dependencyTimedOut, .dependencyLost, .killed, .signalFailed, .stopCommandFailed,
-            .memoryAbove, .memoryUnreadable:
+            .memoryAbove, .memoryUnreadable, .recoveryFailed:
             return .warning
         case .shutdownEnded(_, _, let alive):
             return alive.isEmpty ? .info : .error
@@ -100,6 +105,9 @@ extension Record {
         case .memoryAbove: "memory-above"
         case .memoryRecovered: "memory-recovered"
         case .memoryUnreadable: "memory-unreadable"
+        case .cleanupBegan: "cleanup-began"
+        case .recovering: "recovering"
+        case .recoveryFailed: "recovery-failed"
         case .healthChanged: "health-changed"
         }
     }
@@ -188,6 +196,10 @@ extension Record {
         case .memoryRecovered(let bytes, let limit): "uses \(bytes) again, below \(limit)"
         case .memoryUnreadable(let why):
             "its memory cannot be read (\(why)): the memory rule is inactive until it can"
+        case .cleanupBegan(let words): "memory cleanup: \(words)"
+        case .recovering(let action): action.words
+        case .recoveryFailed(let trigger, let reason):
+            "could not be recovered (\(trigger.words)): \(reason)"
         case .healthChanged(let old, let new, let reason):
             "\(old.rawValue) -> \(new.rawValue): \(reason)"
         }

@@ -89,6 +89,7 @@ extension Supervisor {
             reactToDependencies(id, &turn)
             beginPendingStop(id, &turn)
             startIfMet(id, &turn)
+            advanceRecovery(id, &turn)
         }
         show(id, &turn)
         wakePendingStops(of: id)
@@ -257,7 +258,7 @@ extension Supervisor {
         case .reconfigured:
             reason =
                 schedulers[id.index].isRemoved ? "it is no longer configured" : "enabled = false"
-        case .byOperator, .shutdown, .replaced, .dependencyBack, .memoryThreshold, .memoryHardLimit,
+        case .byOperator, .shutdown, .replaced, .dependencyBack, .recovery, .memoryHardLimit,
             .timeout,
             .leftovers:
             reason = "asked by the operator"

@@ -85,6 +85,34 @@ package struct SchedulerStatus: Equatable, Sendable {
     package var dependencies: [DependencyStatus]
     /// What a stop could not end.
     package var survivors: [ProcessDescription]
+    /// A recovery that is under way.
+    package var recovery: RecoveryStatus?
+    /// The last one that is over.
+    package var lastRecovery: RecoveryStatus?
+}
+
+/// A recovery, as far as it has come.
+package struct RecoveryStatus: Equatable, Sendable {
+    /// Counts the recoveries of one scheduler, from 1.
+    package var number: Int
+    package var trigger: RecoveryTrigger
+    /// What is waited for, or how it ended; a sentence without a full stop.
+    package var words: String
+    /// In the order in which they were taken.
+    package var actions: [RecoveryAction]
+    /// When it was over; nil while it is under way.
+    package var endedAt: WallTime?
+
+    package init(
+        number: Int, trigger: RecoveryTrigger, words: String, actions: [RecoveryAction],
+        endedAt: WallTime? = nil
+    ) {
+        self.number = number
+        self.trigger = trigger
+        self.words = words
+        self.actions = actions
+        self.endedAt = endedAt
+    }
 }
 
 /// What a run of a scheduled one is told in its environment.

@@ -34,7 +34,8 @@ extension Supervisor {
                     name: edge.name, condition: edge.condition,
                     isMet: edge.target.map { views[$0.index].meets(edge.condition) } ?? false)
             },
-            survivors: survivors(of: scheduler))
+            survivors: survivors(of: scheduler), recovery: scheduler.recovery?.status,
+            lastRecovery: scheduler.lastRecovery?.status)
     }
 
     /// The whole as it is now.

@@ -31,6 +31,7 @@ package struct Supervisor: Sendable {
     var touched = TouchedQueue()
     var startup = Startup()
     var requests = RequestTable()
+    var commands = CommandTable()
     var shutdown: Shutdown?
     /// A new configuration is being read.
     var reload: Reload?
@@ -79,7 +80,7 @@ package struct Supervisor: Sendable {
 
     /// Takes one event and returns what is to be done, in order.
     package mutating func handle(_ event: Event, at now: Moment) -> [Effect] {
-        var turn = Turn(now: now)
+        var turn = Turn(now: now, sequence: sequence)
         watchClock(&turn)
         switch event {
         case .began: began(&turn)
@@ -97,6 +98,7 @@ package struct Supervisor: Sendable {
                 $0.exited(status, leftovers: leftovers, &$1)
             }
         case .surveyed, .signalFailed, .stopCommandFailed, .sampled: answered(event, &turn)
+        case .commandEnded(let id, let outcome): commandEnded(id, outcome, &turn)
         case .requested(let id, let request): requested(id, request, &turn)
         case .requestWithdrawn(let id): withdraw(id)
         case .reloadRequested(let reason): requestReload(nil, because: reason, &turn)
@@ -107,6 +109,8 @@ package struct Supervisor: Sendable {
         case .timePassed: timePassed(&turn)
         }
         settle(&turn)
+        commands.add(from: &turn)
+        sequence = turn.sequence
         for case .forget(let run) in turn.effects { idsByRun[run] = nil }
         return turn.effects
     }
@@ -191,10 +195,9 @@ package struct Supervisor: Sendable {
                 scheduler.sampled(reading, autoRecovery: autoRecovery, &turn)
                 return .settled
             }
-        case .began, .spawned, .spawnFailed, .spawnAbandoned, .exited, .requested,
+        case .began, .spawned, .spawnFailed, .spawnAbandoned, .exited, .commandEnded, .requested,
             .requestWithdrawn, .reloadRequested, .configurationLoaded, .configurationRejected,
-            .shutdownRequested,
-            .swept, .timePassed:
+            .shutdownRequested, .swept, .timePassed:
             break
         }
     }
@@ -216,7 +219,7 @@ package struct Supervisor: Sendable {
 
     /// Starts the program now: its dependencies are met.
     mutating func spawn(_ id: SchedulerID, _ turn: inout Turn) {
-        schedulers[id.index].spawn(&sequence, &turn)
+        schedulers[id.index].spawn(&turn)
         if case .starting(let run) = schedulers[id.index].lifecycle { idsByRun[run.id] = id }
         touch(id)
     }

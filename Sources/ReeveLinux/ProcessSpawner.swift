@@ -2,7 +2,7 @@
 //
 // Starting programs with posix_spawn(3): no fork of our memory, and every error of the exec comes
 // back as an errno. The child gets a session of its own, the default action of every signal, an
-// empty signal mask, /dev/null as its input, two streams, and no other descriptor of ours.
+// empty signal mask, /dev/null as its input or what it is given, two streams, and no other descriptor of ours.
 
 internal import CReeveLinux
 package import ReeveCore
@@ -36,7 +36,7 @@ package struct SpawnRequest: Sendable {
     }
 }
 
-/// Where one output stream of a child goes.
+/// Where one stream of a child goes, or comes from.
 package enum StreamEnd: ~Copyable, Sendable {
     /// To wherever reeve's own goes.
     case inherit
@@ -46,8 +46,10 @@ package enum StreamEnd: ~Copyable, Sendable {
     case descriptor(FileDescriptor)
 }
 
-/// Where both output streams of a child go.
+/// Where the streams of a child go, and what it reads.
 package struct ChildStreams: ~Copyable, Sendable {
+    /// Nothing, unless said otherwise.
+    package var stdin = StreamEnd.null
     package var stdout: StreamEnd
     package var stderr: StreamEnd
 
@@ -163,6 +165,7 @@ package final class ProcessSpawner {
         _ program: String, _ request: SpawnRequest, _ streams: borrowing ChildStreams,
         _ extras: (Int32, Int32)?, _ pid: inout Int32
     ) -> Int32 {
+        let input = number(of: streams.stdin, inherited: 0)
         let output = number(of: streams.stdout, inherited: 1)
         let error = number(of: streams.stderr, inherited: 2)
         let result = unsafe request.arguments.withPointers { arguments in
@@ -174,7 +177,7 @@ package final class ProcessSpawner {
                         unsafe spawn.arguments = unsafe arguments
                         unsafe spawn.environment = unsafe environment
                         unsafe spawn.directory = unsafe directory
-                        unsafe spawn.streams = (null.number, output, error)
+                        unsafe spawn.streams = (input, output, error)
                         unsafe spawn.has_nofile = openFiles == nil ? 0 : 1
                         unsafe spawn.nofile = openFiles ?? 0
                         unsafe spawn.has_extras = extras == nil ? 0 : 1

@@ -177,7 +177,7 @@ private let canChangeUser = unsafe geteuid() == 0 && getpwnam("nobody") != nil
             #expect(one.lifecycle == "starting" && one.pid == nil)
             let begin = ContinuousClock.now
             let stop = try await reeve.command("stop", "hangs")
-            #expect(stop.code == 0 && ContinuousClock.now - begin < .seconds(4))
+            #expect(stop.code == 0 && ContinuousClock.now - begin < .seconds(20))
             let stopped = try await reeve.scheduler("hangs")
             #expect(stopped.lifecycle == "stopped" && stopped.consecutiveFailures == 0)
             // With a writer it goes on; the pid is the launcher's.
@@ -223,7 +223,7 @@ private let canChangeUser = unsafe geteuid() == 0 && getpwnam("nobody") != nil
         }) { reeve in
             try await reeve.scheduler("hangs", becomes: "starting") { $0.lifecycle == "starting" }
             Processes.signal(reeve.pid, SIGTERM)
-            #expect(try await reeve.process.ended(within: 4) == .exit(0))
+            #expect(try await reeve.process.ended(within: 12) == .exit(0))
         }
     }
 

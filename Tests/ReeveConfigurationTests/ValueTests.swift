@@ -437,15 +437,6 @@ import Testing
                     help: #"use one of "prefixed", "inherit", "journal", "none""#)
             ]),
         Case(
-            #"memory-action = "restart-when-idle""#,
-            [
-                Found(
-                    "3:17+19 error",
-                    #"`memory-action = "restart-when-idle"` is not in this version "#
-                        + #"of reeve yet"#,
-                    help: #"use one of "recover", "restart", "alert""#)
-            ]),
-        Case(
             #"memory-measure = "pss""#,
             [
                 Found(
@@ -485,6 +476,19 @@ import Testing
     @Test(arguments: laterChoices)
     func `a choice of a later version is refused, with those there are`(_ example: Case) {
         example.check()
+    }
+
+    @Test func `memory-action restart-when-idle is for what has executions`() {
+        Case(
+            #"memory-action = "restart-when-idle""#,
+            [
+                Found(
+                    "3:17+19 error",
+                    #"`memory-action = "restart-when-idle"` waits for the end of an execution, "#
+                        + #"and "web" is a daemon, which has none"#,
+                    help: #"use "recover", "restart" or "alert""#)
+            ]
+        ).check()
     }
 
     private static let readiness: [Case] = [

@@ -266,6 +266,7 @@ private func changedScheduler() throws -> SchedulerSpecification {
     scheduler.memory.samples = 4
     scheduler.memory.hardLimit = Bytes(60_000_000)
     scheduler.memory.action = .alert
+    scheduler.recovery.cleanup = .signal(.user2)
     scheduler.stop.signal = .quit
     scheduler.stop.timeout = .seconds(12)
     scheduler.stop.scope = .leader

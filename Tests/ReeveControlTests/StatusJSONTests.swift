@@ -21,7 +21,7 @@ import Testing
             "dependencies":[{"name":"db","condition":"healthy","met":true},\
             {"name":"cache","condition":"ready","met":false}],"dependencyCount":2,\
             "survivors":[{"pid":99,"name":"dd","why":"waits for a device (state D)"},\
-            {"pid":98,"name":"cp","why":null}],"survivorCount":2}
+            {"pid":98,"name":"cp","why":null}],"survivorCount":2,"recovery":null,"lastRecovery":null}
             """
         #expect(text { report.write(to: &$0) } == expected)
     }
@@ -34,7 +34,8 @@ import Testing
             "kind":"task","lifecycle":"stopped","reason":"not started yet","priority":0,"phase":4,\
             "pid":null,"runId":null,"memoryBytes":null,"memoryThreshold":null,"lastExit":null,\
             "nextRun":null,"paused":false,"lastOutcome":null,"nextRestart":null,"restartsInWindow":0,"dependencies":[],\
-            "dependencyCount":0,"survivors":[],"survivorCount":0}
+            "dependencyCount":0,"survivors":[],"survivorCount":0,\
+            "recovery":null,"lastRecovery":null}
             """
         #expect(text { report.write(to: &$0) } == expected)
     }

@@ -20,6 +20,8 @@ struct World {
     private(set) var history: [Effect] = []
     /// Everything written down, by this supervisor and those before it.
     private(set) var ledger: [LedgerEntry] = []
+    /// Commands that are not answered; `end` answers one, and an `endCommand` does.
+    private(set) var commands: [(id: CommandID, command: AuxiliaryCommand)] = []
     private var lastPID: Int32 = 1_000
     /// By scheduler: the run that was asked for last.
     private var lastRuns: [RunID?]
@@ -80,6 +82,9 @@ struct World {
             case .sweep:
                 if let strays { following += send(.swept(alive: strays)) }
             case .ledger(let entry): ledger.append(entry)
+            case .runCommand(let id, let command): commands.append((id, command))
+            case .endCommand(let id):
+                following += end(id, .ended(.killed(.kill), output: ""))
             case .abandonSpawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample,
                 .forget, .reply,
                 .keep, .loadConfiguration, .adoptSettings, .record, .tellManager, .exit:
@@ -175,6 +180,14 @@ struct World {
     @discardableResult
     mutating func exit(_ name: String, code: Int32) -> [Effect] {
         exit(name, .exited(code: code))
+    }
+
+    /// A command that runs comes to its end; none where it is not running.
+    @discardableResult
+    mutating func end(_ id: CommandID, _ outcome: CommandOutcome) -> [Effect] {
+        guard let index = commands.firstIndex(where: { $0.id == id }) else { return [] }
+        commands.remove(at: index)
+        return send(.commandEnded(id, outcome))
     }
 
     @discardableResult

@@ -165,7 +165,7 @@ extension Stop {
         case .shutdown: "reeve shuts down"
         case .dependencyLost(let name): "its dependency \(name) is lost"
         case .dependencyBack(let name): "its dependency \(name) is back"
-        case .memoryThreshold: "memory above the threshold"
+        case .recovery(let trigger): trigger.words
         case .memoryHardLimit: "memory above the hard limit"
         case .timeout: "ran longer than its timeout"
         case .leftovers: "its leader left processes behind"

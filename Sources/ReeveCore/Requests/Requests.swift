@@ -35,6 +35,9 @@ extension Supervisor {
         case .reset(let scheduler):
             guard isKnown(scheduler, id, &turn) else { return }
             reset(scheduler, id, &turn)
+        case .recover(let scheduler):
+            guard isKnown(scheduler, id, &turn) else { return }
+            recover(scheduler, id, &turn)
         case .signal(let scheduler, let signal):
             guard isKnown(scheduler, id, &turn) else { return }
             pass(signal, to: scheduler, id, &turn)
@@ -302,6 +305,7 @@ extension Supervisor {
         case .restarted(let run): outcomeUp(id, from: run, since: request.askedAt)
         case .down: outcomeDown(id, since: request.askedAt)
         case .executed(let number): outcomeExecuted(number, id)
+        case .recovered(let number): outcomeRecovered(number, id)
         case .reloaded:
             schedulers[id.index].desired == .up
                 ? outcomeUp(id, from: nil, since: request.askedAt)

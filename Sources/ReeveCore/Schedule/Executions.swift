@@ -129,9 +129,11 @@ extension Scheduler {
             conclude(.cancelled, reason: "ended because its configuration changed", &turn)
         case .dependencyLost(let name), .dependencyBack(let name):
             conclude(.cancelled, reason: "ended for its dependency \(name)", &turn)
-        case .memoryThreshold, .memoryHardLimit:
+        case .recovery(.memory), .memoryHardLimit:
             let verdict = Verdict(kind: .failure, meaning: "was stopped for its memory")
             return followExecution(verdict, &turn)
+        case .recovery:
+            conclude(.cancelled, reason: "ended by a recovery: \(stop.reason)", &turn)
         case .timeout:
             return followExecution(
                 Verdict(kind: .failure, meaning: "ran longer than its timeout"), isTimeout: true,

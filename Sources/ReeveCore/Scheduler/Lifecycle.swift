@@ -143,6 +143,8 @@ struct Run: Equatable, Sendable {
     /// The last signal that an operator sent through reeve.
     var operatorSignal: Signal?
     var memory = MemoryGuard()
+    /// Since its memory was last below the threshold.
+    var isCleanupTried = false
     /// nil where its memory is not watched.
     var nextSample: Instant?
 
@@ -166,7 +168,8 @@ struct Stop: Equatable, Sendable {
         case reconfigured
         case dependencyLost(SchedulerName)
         case dependencyBack(SchedulerName)
-        case memoryThreshold
+        /// A recovery restarts it.
+        case recovery(RecoveryTrigger)
         case memoryHardLimit
         case timeout
         /// The leader ended by itself and left members behind; what follows was decided by its end.

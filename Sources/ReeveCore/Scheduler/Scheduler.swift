@@ -37,6 +37,10 @@ struct Scheduler: Sendable {
     /// The next start is an automatic restart, which counts when it happens.
     var isRestartScheduled = false
     var lastRecoveryRestart: Instant?
+    /// A recovery that is under way, the report of the last one, and how many there were.
+    var recovery: Recovery?
+    var lastRecovery: RecoveryReport?
+    var recoveries = 0
     /// A recovery restart that could not be done was said; once per episode.
     var recoveryWasRefused = false
     var lastSpawn: Instant?
@@ -128,7 +132,7 @@ struct Scheduler: Sendable {
 
     /// When `timePassed` is due for this scheduler; nil while nothing of it waits for time.
     var nextDeadline: Instant? {
-        earliest(lifecycleDeadline, schedule?.next?.deadline)
+        earliest(lifecycleDeadline, schedule?.next?.deadline, recovery?.deadline)
     }
 
     /// When `timePassed` is due by the wall clock.
@@ -149,6 +153,7 @@ struct Scheduler: Sendable {
     /// Does what is due at `turn.now`.
     mutating func timePassed(_ turn: inout Turn) {
         let now = turn.now.monotonic
+        recoveryTimePassed(&turn)
         switch lifecycle {
         case .waitingForDependencies(var wait):
             guard let until = wait.until, until <= now else { return }
@@ -181,7 +186,7 @@ struct Scheduler: Sendable {
     // MARK: Start
 
     /// Asks for the program to be started, or backs off to keep the least distance between two spawns.
-    mutating func spawn(_ sequence: inout RunSequence, _ turn: inout Turn) {
+    mutating func spawn(_ turn: inout Turn) {
         let now = turn.now.monotonic
         if let lastSpawn, lastSpawn + Limits.spawnSpacing > now {
             let reason = "at most one start in \(Limits.spawnSpacing)"
@@ -189,7 +194,8 @@ struct Scheduler: Sendable {
             enter(.backingOff(.init(until: until, reason: reason, isSpacing: true)))
             return
         }
-        let run = Run(id: sequence.next(at: turn.now.wall), askedAt: turn.now, reason: startReason)
+        let run = Run(
+            id: turn.sequence.next(at: turn.now.wall), askedAt: turn.now, reason: startReason)
         lastSpawn = now
         if isRestartScheduled {
             isRestartScheduled = false

@@ -54,8 +54,14 @@ extension Scheduler {
         if hadGoodTime == true && schedule == nil {
             resetFailures(reason: "\(specification.restart.resetAfter) of good time", &turn)
         }
-        let verdict = specification.verdict(
+        var verdict = specification.verdict(
             on: .exited(status), wasReady: run.readyAt != nil, operatorSignal: run.operatorSignal)
+        if run.isCleanupTried, let signal = specification.recovery.cleanupSignal,
+            status.isDeath(by: signal), verdict.isFailure
+        {
+            let meaning = "was killed by its own cleanup signal \(signal), which it does not handle"
+            verdict = Verdict(kind: .failure, meaning: meaning)
+        }
         note(verdict, of: run, status: status, &turn)
         record(
             .exited(status, ran: ran, isFailure: verdict.isFailure, meaning: verdict.meaning),

@@ -18,7 +18,7 @@ extension Stop {
 
     var isLeaderGone: Bool { leaderStatus != nil }
 
-    var isForMemory: Bool { cause == .memoryThreshold || cause == .memoryHardLimit }
+    var isForMemory: Bool { cause == .recovery(.memory) || cause == .memoryHardLimit }
 
     var isKilled: Bool {
         if case .killed = step { return true }
@@ -325,11 +325,11 @@ extension Scheduler {
             enter(.waitingForDependencies(.init(until: until, lost: name)))
             startReason = "\(name) is back"
             return .startNow
-        case .memoryThreshold:
+        case .recovery(let trigger):
             lastRecoveryRestart = now
-            return stoppedForMemory(immediately: true, &turn)
+            return stoppedToRecover(trigger, immediately: true, &turn)
         case .memoryHardLimit:
-            return stoppedForMemory(immediately: false, &turn)
+            return stoppedToRecover(.memory, immediately: false, &turn)
         case .timeout:
             let meaning = "ran longer than its timeout\(timeoutWords)"
             return follow(Verdict(kind: .failure, meaning: meaning), &turn)
@@ -348,12 +348,14 @@ extension Scheduler {
     private var timeoutWords: String { specification.timeout.map { " of \($0)" } ?? "" }
 
     /// A restart heals what leaks, unless the operator wants none: then the run has failed.
-    private mutating func stoppedForMemory(
-        immediately: Bool, _ turn: inout Turn
+    private mutating func stoppedToRecover(
+        _ trigger: RecoveryTrigger, immediately: Bool, _ turn: inout Turn
     ) -> RestartOutcome {
         let mayRestart = specification.restart.mode != .never
-        let verdict = Verdict(
-            kind: mayRestart ? .ended : .failure, meaning: "was stopped for its memory")
+        let meaning =
+            trigger == .memory
+            ? "was stopped for its memory" : "was stopped to recover it (\(trigger.words))"
+        let verdict = Verdict(kind: mayRestart ? .ended : .failure, meaning: meaning)
         if !mayRestart { consecutiveFailures += 1 }
         return follow(verdict, forced: mayRestart, immediately: immediately, &turn)
     }

@@ -3,7 +3,11 @@
 /// One call of `Supervisor.handle`: its moment, and the effects so far.
 struct Turn {
     let now: Moment
+    /// Names runs and commands.
+    var sequence: RunSequence
     var effects: [Effect] = []
+    /// Asked for in this turn and not in the table of commands yet.
+    var newCommands: [(id: CommandID, command: AuxiliaryCommand)] = []
 
     mutating func record(_ fact: Fact) {
         effects.append(.record(Record(at: now.wall, fact: fact)))

@@ -115,6 +115,7 @@ extension Supervisor {
         refuseWaiting(&turn)
         for index in schedulers.indices {
             schedulers[index].desired = .downForShutdown
+            schedulers[index].recovery = nil
             schedulers[index].closeSchedule(reason: "reeve shuts down", &turn)
             if mayBeParked(schedulers[index].lifecycle) {
                 schedulers[index].enter(.stopped(.shutdown))
@@ -216,7 +217,7 @@ extension Supervisor {
             beginNextLevel(&turn)
             advanceShutdown(&turn)
         case .draining:
-            guard liveCount == 0 else { return }
+            guard liveCount == 0, endCommands(shutdown, &turn) else { return }
             beginSweep(&turn)
         case .sweeping:
             return
@@ -274,6 +275,13 @@ extension Supervisor {
             schedulers[index].hasten(killAt: now, endAt: shutdown.end, &turn)
             touch(SchedulerID(index))
         }
+    }
+
+    /// Ends commands that outlive all schedulers. Returns whether they are over, or are waited for no longer.
+    private mutating func endCommands(_ shutdown: Shutdown, _ turn: inout Turn) -> Bool {
+        commands.add(from: &turn)
+        for id in commands.endAll() { turn.end(id) }
+        return commands.isEmpty || shutdown.end <= turn.now.monotonic
     }
 
     // MARK: Strays

@@ -99,6 +99,7 @@ package struct SchedulerSpecification: Equatable, Sendable {
     /// Consecutive failures from which on it is unhealthy; at least 1.
     package var errorThreshold = 5
     package var memory = MemorySettings()
+    package var recovery = RecoverySettings()
     package var stop = StopSettings()
     package var log = LogSettings()
     /// Exactly where `kind` is `scheduled`: when it is due.
@@ -235,7 +236,12 @@ package struct Readiness: Equatable, Sendable {
 
 /// The memory rule, over the resident memory of the run's whole tree.
 package struct MemorySettings: Equatable, Sendable {
-    package enum Action: String, Equatable, Sendable, CaseIterable { case recover, restart, alert }
+    /// Climb the ladder of recovery, restart at once, leave an execution to its end, or only tell.
+    package enum Action: String, Equatable, Sendable, CaseIterable {
+        case recover, restart
+        case restartWhenIdle = "restart-when-idle"
+        case alert
+    }
 
     /// nil: not watched.
     package var threshold: Bytes?
@@ -249,6 +255,26 @@ package struct MemorySettings: Equatable, Sendable {
 
     /// Whether this scheduler is sampled without being asked.
     package var isWatched: Bool { threshold != nil || hardLimit != nil }
+}
+
+/// What a recovery may do, and what is run around a run.
+package struct RecoverySettings: Equatable, Sendable {
+    /// What makes a program free memory.
+    package enum Cleanup: Equatable, Sendable {
+        /// To the leader.
+        case signal(Signal)
+    }
+
+    /// nil: nothing but a restart frees memory.
+    package var cleanup: Cleanup?
+
+    package init() {}
+
+    /// The signal of `cleanup`, where it is one.
+    package var cleanupSignal: Signal? {
+        if case .signal(let signal)? = cleanup { return signal }
+        return nil
+    }
 }
 
 /// How a run is ended.

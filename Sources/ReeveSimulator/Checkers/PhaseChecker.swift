@@ -37,9 +37,8 @@ struct PhaseChecker: Checker {
                 ? nil : check(scheduler, in: kernel)
         case .abandonSpawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget,
             .sweep,
-            .reply, .keep, .ledger, .tellManager, .exit,
-            .loadConfiguration,
-            .adoptSettings:
+            .reply, .keep, .ledger, .tellManager, .exit, .loadConfiguration,
+            .adoptSettings, .runCommand, .endCommand:
             return nil
         }
     }

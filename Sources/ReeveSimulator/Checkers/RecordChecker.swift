@@ -27,8 +27,7 @@ struct RecordChecker: Checker {
         case .spawn, .abandonSpawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample,
             .forget,
             .sweep, .reply, .keep, .ledger, .tellManager(.status),
-            .loadConfiguration,
-            .adoptSettings:
+            .loadConfiguration, .adoptSettings, .runCommand, .endCommand:
             return nil
         }
     }

@@ -45,7 +45,7 @@ struct RequestChecker: Checker {
             waiting.removeAll { $0 == position }
         case .began, .spawned, .spawnFailed, .spawnAbandoned, .exited, .surveyed, .signalFailed,
             .stopCommandFailed,
-            .sampled, .reloadRequested, .configurationLoaded, .configurationRejected,
+            .sampled, .commandEnded, .reloadRequested, .configurationLoaded, .configurationRejected,
             .shutdownRequested, .swept, .timePassed:
             break
         }
@@ -118,7 +118,7 @@ struct RequestChecker: Checker {
                 return "the reply to \(id.number) says that \(name) was restarted, and it was not"
             }
             return nil
-        case .startAll, .reset, .signal, .runNow, .pause, .resume,
+        case .startAll, .reset, .recover, .signal, .runNow, .pause, .resume,
             .reload:
             return nil
         }

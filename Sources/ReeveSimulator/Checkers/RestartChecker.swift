@@ -42,7 +42,8 @@ struct RestartChecker: Checker {
         case .spawnFailed(let run, _):
             guard let truth = kernel.run(run) else { return nil }
             let index = truth.scheduler.index
-            memories[index].endedAt = kernel.now
+            // One that was being stopped when its spawn failed is not restarted for that.
+            memories[index].endedAt = truth.wasStopped ? nil : kernel.now
             noteOperator(index)
             if truth.wasStopped { memories[index].failuresLeast = -1 }
             memories[index].failuresLeast += 1
@@ -52,8 +53,7 @@ struct RestartChecker: Checker {
         case .began, .spawned, .spawnAbandoned, .surveyed, .signalFailed, .stopCommandFailed,
             .sampled, .requested,
             .requestWithdrawn, .reloadRequested, .configurationLoaded, .configurationRejected,
-            .swept,
-            .timePassed:
+            .commandEnded, .swept, .timePassed:
             break
         }
         return nil
@@ -108,9 +108,8 @@ struct RestartChecker: Checker {
             return promise(after, of: SchedulerID(index), in: kernel)
         case .abandonSpawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget,
             .sweep,
-            .reply, .keep, .ledger, .tellManager, .exit,
-            .loadConfiguration,
-            .adoptSettings:
+            .reply, .keep, .ledger, .tellManager, .exit, .loadConfiguration,
+            .adoptSettings, .runCommand, .endCommand:
             return nil
         }
     }

@@ -21,7 +21,7 @@ struct RunChecker: Checker {
         switch request {
         case .start(let scheduler, let force), .restart(let scheduler, let force):
             if force { forced[scheduler] = true }
-        case .stop, .reset, .signal, .startAll, .stopAll, .runNow, .pause, .resume,
+        case .stop, .reset, .recover, .signal, .startAll, .stopAll, .runNow, .pause, .resume,
             .reload:
             break
         }
@@ -49,9 +49,8 @@ struct RunChecker: Checker {
                 }
             }
             return nil
-        case .reply, .keep, .ledger, .sweep, .tellManager, .exit,
-            .loadConfiguration,
-            .adoptSettings:
+        case .reply, .keep, .ledger, .sweep, .tellManager, .exit, .loadConfiguration,
+            .adoptSettings, .runCommand, .endCommand:
             return nil
         }
     }

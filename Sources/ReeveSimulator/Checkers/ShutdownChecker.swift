@@ -68,8 +68,7 @@ struct ShutdownChecker: Checker {
         case .exit(let code): return leave(code, in: kernel)
         case .abandonSpawn, .passSignal, .survey, .sample, .forget, .sweep, .reply, .keep, .ledger,
             .tellManager,
-            .loadConfiguration,
-            .adoptSettings:
+            .loadConfiguration, .adoptSettings, .runCommand, .endCommand:
             return nil
         }
     }

@@ -62,9 +62,8 @@ struct StopChecker: Checker {
             return nil
         case .abandonSpawn, .passSignal, .survey, .sample, .forget, .sweep, .reply, .keep, .ledger,
             .tellManager,
-            .exit,
-            .loadConfiguration,
-            .adoptSettings:
+            .exit, .loadConfiguration,
+            .adoptSettings, .runCommand, .endCommand:
             return nil
         }
     }

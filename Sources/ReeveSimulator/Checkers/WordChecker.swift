@@ -72,7 +72,7 @@ struct WordChecker: Checker {
         case .began, .spawnAbandoned, .surveyed, .signalFailed, .stopCommandFailed, .sampled,
             .requested,
             .requestWithdrawn, .reloadRequested, .configurationLoaded, .configurationRejected,
-            .shutdownRequested, .swept, .timePassed:
+            .commandEnded, .shutdownRequested, .swept, .timePassed:
             return nil
         }
     }

@@ -43,6 +43,8 @@ package final class Kernel {
     private var lastPID: Int32 = 100
     /// Deaths that reeve can see and has not: leaders, and reeve's other children.
     var unreaped: [Int] = []
+    /// Commands that are no runs, in the order of their start.
+    var commands: [CommandTruth] = []
     /// Everything that happened in the kernel, for the timeline; emptied by whoever reads it.
     var happened: [KernelFact] = []
     /// Runs whose program was executed by a launcher, for the shell.

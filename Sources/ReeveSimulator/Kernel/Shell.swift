@@ -19,10 +19,12 @@ package struct Delivery: Equatable, Sendable {
 
 /// The executor and the inbox of a simulation.
 final class Shell {
-    private enum Content {
+    enum Content {
         case event(Event, run: RunID?)
         /// A process whose end is seen when the turn comes, not before.
         case ended(process: Int)
+        /// By its index in the kernel.
+        case command(Int)
     }
     private struct Entry {
         let ready: Instant
@@ -30,8 +32,8 @@ final class Shell {
         let content: Content
     }
 
-    private let kernel: Kernel
-    private let scenario: Scenario
+    let kernel: Kernel
+    let scenario: Scenario
     private var random: Randomness
     private var entries: [Entry] = []
     private var sequence = 0
@@ -60,8 +62,7 @@ final class Shell {
             noteStop(run)
             send(signal, to: run, target)
         case .passSignal(let run, let signal):
-            if let index = kernel.index(of: run) { kernel.runs[index].passedSignal = signal }
-            send(signal, to: run, .leader)
+            pass(signal, to: run)
         case .kill(let run):
             noteStop(run)
             kill(run)
@@ -88,8 +89,23 @@ final class Shell {
                 ?? .configurationRejected(words: "it has errors")
             post(.event(event, run: nil), ready: kernel.now + delay())
         case .tellManager(.stopping): kernel.isEnding = true
+        case .runCommand(let id, let command): run(id, command)
+        case .endCommand(let id): end(id)
         case .reply, .keep, .ledger, .tellManager, .adoptSettings: return
         }
+    }
+
+    /// A program that has a cleanup signal handles it, whoever sends it.
+    private func pass(_ signal: Signal, to run: RunID) {
+        guard let index = kernel.index(of: run) else { return }
+        let scheduler = kernel.runs[index].scheduler
+        let isCleanup = kernel.specification(of: scheduler).recovery.cleanup == .signal(signal)
+        if isCleanup { kernel.runs[index].cleanupAskedAt = kernel.now }
+        guard isCleanup, !kernel.runs[index].script.isForeign else {
+            kernel.runs[index].passedSignal = signal
+            return send(signal, to: run, .leader)
+        }
+        if kernel.runs[index].script.reactsToCleanup { kernel.runs[index].cleanedAt = kernel.now }
     }
 
     private func noteStop(_ run: RunID) {
@@ -187,7 +203,8 @@ final class Shell {
         case .unreadable:
             answer(.sampled(run, .unreadable("/proc: permission denied (EACCES)")), about: run)
         case .grows(let from, let perSecond):
-            let age = max(0, (kernel.now - truth.askedAt).nanoseconds / 1_000_000)
+            let since = truth.cleanedAt ?? truth.askedAt
+            let age = max(0, (kernel.now - since).nanoseconds / 1_000_000)
             let total = Bytes(from.count + perSecond.count / 1_000 * age)
             answer(.sampled(run, .resident(total)), about: run)
         }
@@ -203,7 +220,7 @@ final class Shell {
 
     // MARK: Inbox
 
-    private func delay() -> Duration {
+    func delay() -> Duration {
         random.chance(60) ? .zero : random.span(.zero, scenario.delivery.answerDelayMax)
     }
 
@@ -215,7 +232,7 @@ final class Shell {
         post(.event(event, run: run), ready: ready)
     }
 
-    private func post(_ content: Content, ready: Instant) {
+    func post(_ content: Content, ready: Instant) {
         sequence += 1
         entries.append(Entry(ready: ready, sequence: sequence, content: content))
     }
@@ -245,6 +262,9 @@ final class Shell {
             switch entry.content {
             case .event(let event, let run):
                 batch.append((event, key(run?.order ?? 0), entry.sequence))
+            case .command(let index):
+                guard let event = outcome(ofCommand: index) else { continue }
+                batch.append((event, key(UInt64(index)), entry.sequence))
             case .ended(let process):
                 guard let event = reap(process) else { continue }
                 let run = kernel.runs[kernel.processes[process].run]
@@ -287,7 +307,7 @@ final class Shell {
             .sampled(let run, _):
             kernel.run(run)?.forgottenAt != nil
         case .began, .requested, .requestWithdrawn, .reloadRequested, .configurationLoaded,
-            .configurationRejected, .shutdownRequested, .swept, .timePassed:
+            .configurationRejected, .shutdownRequested, .swept, .timePassed, .commandEnded:
             false
         }
     }
@@ -304,7 +324,8 @@ final class Shell {
             kernel.runs[index].status = status
             kernel.runs[index].leftBehind = !leftovers.isEmpty
         case .configurationLoaded(let specification): kernel.configure(specification)
-        case .began, .surveyed, .signalFailed, .stopCommandFailed, .sampled, .requested,
+        case .began, .surveyed, .signalFailed, .stopCommandFailed, .sampled, .commandEnded,
+            .requested,
             .requestWithdrawn, .reloadRequested, .configurationRejected, .shutdownRequested, .swept,
             .timePassed:
             return

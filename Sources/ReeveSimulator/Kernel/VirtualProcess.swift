@@ -64,6 +64,8 @@ struct RunScript: Equatable, Sendable {
     var reaction = Reaction.ends(after: .milliseconds(5), .signalled(.terminate, coreDumped: false))
     var forks: [Fork] = []
     var memory = Memory.grows(from: Bytes(20_000_000), perSecond: .zero)
+    /// Its cleanup signal makes it free what it has taken.
+    var reactsToCleanup = true
     var blocked: Blocking?
     /// It changed to another user: no signal of reeve's reaches it.
     var isForeign = false
@@ -137,6 +139,9 @@ package struct RunTruth {
     var survivors: [ProcessDescription] = []
     /// The last signal that an operator sent it through reeve.
     var passedSignal: Signal?
+    /// When its cleanup signal was last sent, and when it last freed what it had taken.
+    var cleanupAskedAt: Instant?
+    var cleanedAt: Instant?
     var lastSampledAt: Instant?
     var forgottenAt: Instant?
 

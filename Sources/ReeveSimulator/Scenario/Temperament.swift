@@ -21,6 +21,7 @@ struct Temperament: Equatable, Sendable {
     var forks = 0
     var forksStubborn = 0
     var grows = 0
+    var ignoresCleanup = 0
     var unreadable = 0
     var blocks = 0
     var blocksForever = 0
@@ -47,6 +48,7 @@ struct Temperament: Equatable, Sendable {
         forks = random.pick(0, 40, 100)
         forksStubborn = random.pick(0, 30, 100)
         grows = specification.memory.isWatched ? random.pick(0, 50, 100) : 0
+        ignoresCleanup = random.pick(0, 30, 100)
         unreadable = random.pick(0, 0, 10)
         blocks = random.pick(0, 0, 0, 10)
         blocksForever = random.pick(0, 50)
@@ -80,6 +82,7 @@ struct Temperament: Equatable, Sendable {
                 from: Bytes(20_000_000), perSecond: random.pick(Bytes(1_000_000), Bytes(20_000_000))
             )
         }
+        script.reactsToCleanup = !random.chance(ignoresCleanup)
         script.blocked = random.chance(blocks) ? blocking(&random) : nil
         script.isForeign = random.chance(foreign)
         script.stopCommand =

@@ -15,9 +15,9 @@ final class Executor {
     /// clients are looked at in between.
     static let spawnsPerTurnMax = 32
 
-    private struct PendingSpawn {
-        let run: RunID
-        let scheduler: SchedulerID
+    private enum PendingSpawn {
+        case run(RunID, SchedulerID)
+        case command(CommandID, AuxiliaryCommand)
     }
 
     let processes: Processes
@@ -29,6 +29,7 @@ final class Executor {
     private let core: CoreCell
     private let view: CoreView
     private let reader = ConfigurationReader()
+    let commands: Commands
     private var outcomes: [Event] = []
     private var spawns = Deque<PendingSpawn>()
     private var spawnsLeft = Executor.spawnsPerTurnMax
@@ -42,12 +43,13 @@ final class Executor {
 
     init(
         processes: Processes, output: OutputHub, control: ControlServer, manager: ManagerNotifier,
-        ledger: Ledger?, core: CoreCell, view: CoreView, at now: Moment
+        commands: Commands, ledger: Ledger?, core: CoreCell, view: CoreView, at now: Moment
     ) {
         self.processes = processes
         self.output = output
         self.control = control
         self.manager = manager
+        self.commands = commands
         self.ledger = ledger
         self.core = core
         self.view = view
@@ -68,6 +70,7 @@ final class Executor {
         due = earlier(due, ledger?.nextDeadline)
         due = earlier(due, processes.launches.nextDeadline)
         due = earlier(due, reader.nextDeadline)
+        due = earlier(due, commands.nextDeadline)
         return earlier(due, processes.nextDeadline)
     }
 
@@ -75,7 +78,7 @@ final class Executor {
     func beginTurn(at now: Moment) {
         self.now = now
         spawnsLeft = Executor.spawnsPerTurnMax
-        while spawnsLeft > 0, let next = spawns.popFirst() { start(next) }
+        while spawnsLeft > 0, let next = spawns.popFirst() { startNow(next) }
     }
 
     /// Ends a turn: what it had to say is written in one go, and the service manager told what is new.
@@ -112,7 +115,10 @@ final class Executor {
         let read = reaping.helpers.compactMap { pid, status in
             reader.ended(pid, status) { notice(.warning, $0, at: now) }
         }
-        return (reaping.events + read, reaping.isBounded)
+        let ended = reaping.commands.compactMap { id, status in
+            status.map { commands.ended(id, $0, at: now) } ?? commands.diminished(id, at: now)
+        }
+        return (reaping.events + read + ended, reaping.isBounded)
     }
 
     /// Does what is due in the components that wait for time.
@@ -128,6 +134,7 @@ final class Executor {
         if isDue(processes.launches.nextDeadline, at: now) {
             events = processes.launches.timePassed(at: now.monotonic)
         }
+        if isDue(commands.nextDeadline, at: now) { events += commands.timePassed(at: now) }
         if isDue(control.nextDeadline, at: now) { events += control.timePassed(at: now) }
         return events
     }
@@ -140,7 +147,10 @@ final class Executor {
 
     private func sayWhatWasRefused() {
         for (run, words) in processes.launches.takeNotes() {
-            let name = core.supervisor.specification(of: run.scheduler)?.name
+            var name: SchedulerName?
+            if case .program(let scheduler) = run.kind {
+                name = core.supervisor.specification(of: scheduler)?.name
+            }
             record(
                 Record(
                     at: now.wall, scheduler: name, run: run.id, fact: .notice(.warning, words)))
@@ -176,7 +186,7 @@ final class Executor {
 
     private func perform(_ effect: Effect) {
         switch effect {
-        case .spawn(let run, let scheduler): spawn(run, scheduler)
+        case .spawn(let run, let scheduler): start(.run(run, scheduler))
         case .abandonSpawn(let run): abandonSpawn(run)
         case .signal(let run, let signal, to: .leader): signalLeader(run, signal)
         case .signal(let run, let signal, to: .others):
@@ -188,6 +198,8 @@ final class Executor {
         case .survey(let run): survey(run)
         case .runStopCommand(let run): runStopCommand(run)
         case .sample(let run): sample(run)
+        case .runCommand(let id, let command): start(.command(id, command))
+        case .endCommand(let id): endCommand(id)
         case .forget(let run): forget(run)
         case .sweep(let signal): outcomes.append(.swept(alive: processes.sweep(signal).alive))
         case .ledger(let entry): ledger?.append(.entry(entry), at: now)
@@ -201,43 +213,68 @@ final class Executor {
         }
     }
 
-    private func spawn(_ run: RunID, _ scheduler: SchedulerID) {
-        let pending = PendingSpawn(run: run, scheduler: scheduler)
+    private func start(_ pending: PendingSpawn) {
         guard spawnsLeft > 0, spawns.isEmpty else {
             spawns.append(pending)
             return
         }
-        start(pending)
+        startNow(pending)
     }
 
-    private func start(_ pending: PendingSpawn) {
+    private func startNow(_ pending: PendingSpawn) {
         spawnsLeft -= 1
-        guard let specification = core.supervisor.specification(of: pending.scheduler) else {
+        switch pending {
+        case .run(let run, let scheduler): spawn(run, scheduler)
+        case .command(let id, let command): runCommand(id, command)
+        }
+    }
+
+    private func spawn(_ run: RunID, _ scheduler: SchedulerID) {
+        guard let specification = core.supervisor.specification(of: scheduler) else {
             reportDefect("the core asked for a scheduler that it does not have", at: now)
             let failure = SpawnFailure(errno: 0, words: "there is no such scheduler")
-            return outcomes.append(.spawnFailed(pending.run, failure))
+            return outcomes.append(.spawnFailed(run, failure))
         }
-        output.adopt(specification, of: pending.scheduler)
+        output.adopt(specification, of: scheduler)
         do throws(SpawnFailure) {
-            let streams = try openStreams(pending.run, pending.scheduler)
+            let streams = try openStreams(run, scheduler)
             let identity = try processes.spawn(
-                pending.run, of: pending.scheduler, specification,
-                execution: core.supervisor.execution(of: pending.run), streams: streams)
+                run, of: scheduler, specification,
+                execution: core.supervisor.execution(of: run), streams: streams)
             // A launcher answers for itself.
-            if let identity { outcomes.append(.spawned(pending.run, identity)) }
+            if let identity { outcomes.append(.spawned(run, identity)) }
         } catch {
             // The core forgets the run in answer to this, which closes its streams.
-            outcomes.append(.spawnFailed(pending.run, error))
+            outcomes.append(.spawnFailed(run, error))
         }
     }
 
     private func abandonSpawn(_ run: RunID) {
-        if let index = spawns.firstIndex(where: { $0.run == run }) {
-            spawns.remove(at: index)
-            outcomes.append(.spawnAbandoned(run))
-        } else {
-            outcomes += processes.launches.abandon(run)
+        let waiting = spawns.firstIndex { pending in
+            if case .run(run, _) = pending { true } else { false }
         }
+        guard let waiting else { return outcomes += processes.launches.abandon(run) }
+        spawns.remove(at: waiting)
+        outcomes.append(.spawnAbandoned(run))
+    }
+
+    private func runCommand(_ id: CommandID, _ command: AuxiliaryCommand) {
+        let specification = command.scheduler.flatMap { core.supervisor.specification(of: $0) }
+        do throws(SpawnFailure) {
+            try commands.start(id, command, specification, at: now)
+        } catch {
+            outcomes.append(.commandEnded(id, .notStarted(words: error.words)))
+        }
+    }
+
+    /// One that waits for its turn to be started is over at once.
+    private func endCommand(_ id: CommandID) {
+        let waiting = spawns.firstIndex { pending in
+            if case .command(id, _) = pending { true } else { false }
+        }
+        guard let waiting else { return commands.end(id, at: now) }
+        spawns.remove(at: waiting)
+        outcomes.append(.commandEnded(id, .notStarted(words: "it is not wanted any more")))
     }
 
     private func openStreams(
@@ -297,12 +334,14 @@ final class Executor {
     }
 
     private func runStopCommand(_ id: RunID) {
-        guard let run = processes.table[id], run.stopCommand == nil else { return }
-        guard let specification = core.supervisor.specification(of: run.scheduler),
+        guard let run = processes.table[id], run.stopCommand == nil,
+            case .program(let scheduler) = run.kind
+        else { return }
+        guard let specification = core.supervisor.specification(of: scheduler),
             let command = specification.stop.command
         else { return }
         do throws(SpawnFailure) {
-            let streams = try openStreams(id, run.scheduler)
+            let streams = try openStreams(id, scheduler)
             try processes.spawnStopCommand(
                 command, for: run, specification, execution: core.supervisor.execution(of: id),
                 streams: streams)

@@ -19,10 +19,12 @@ final class Launches {
     enum Purpose {
         case leader(Run)
         case stopCommand(Run)
+        /// A command that is no run; whoever runs it answers for it.
+        case command(Run)
 
         var run: Run {
             switch self {
-            case .leader(let run), .stopCommand(let run): run
+            case .leader(let run), .stopCommand(let run), .command(let run): run
             }
         }
     }
@@ -151,7 +153,7 @@ final class Launches {
     private func begun(_ launch: Launch) -> [Event] {
         switch launch.purpose {
         case .leader(let run): [.spawned(run.id, launch.process)]
-        case .stopCommand: []
+        case .stopCommand, .command: []
         }
     }
 
@@ -186,6 +188,9 @@ final class Launches {
         switch launch.purpose {
         case .stopCommand(let run):
             return .failed([.stopCommandFailed(run.id, words: failure.words)])
+        case .command(let run):
+            run.launchFailure = failure
+            return .program([])
         case .leader(let run):
             return .failed(
                 launch.killed == .abandoned
@@ -270,6 +275,9 @@ final class Launches {
             return [
                 .spawnFailed(run.id, SpawnFailure(errno: Errno.timedOut.code, words: words))
             ]
+        case (.command, _):
+            // It has a time of its own.
+            return []
         case (.stopCommand(let run), _):
             return [.stopCommandFailed(run.id, words: timeoutWords(launch))]
         }

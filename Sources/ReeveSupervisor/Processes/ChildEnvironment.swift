@@ -14,8 +14,12 @@ struct ChildEnvironment {
     /// What each run gets from reeve, whatever else says so.
     static let own: Set<String> = [
         runIdentifierName, runPathName, "REEVE_SCHEDULER", "REEVE_ATTEMPT", "REEVE_SCHEDULED_AT",
-        "REEVE_ROLE", "MAINPID",
+        "REEVE_ROLE", "MAINPID", commandName, aboutName,
     ]
+    /// What an auxiliary command is for.
+    private static let commandName = "REEVE_COMMAND"
+    /// The run that an auxiliary command is about.
+    private static let aboutName = "REEVE_ABOUT_RUN"
 
     /// Variables that were meant for reeve: its service manager's sockets and credentials, its
     /// crash reporter, its own role, and the run that reeve itself may be (one reeve below
@@ -24,7 +28,7 @@ struct ChildEnvironment {
         "NOTIFY_SOCKET", "CREDENTIALS_DIRECTORY", "RUNTIME_DIRECTORY", "STATE_DIRECTORY",
         "SWIFT_BACKTRACE", journalStreamName,
         "REEVE_ROLE", runIdentifierName, runPathName, "REEVE_SCHEDULER", "REEVE_ATTEMPT",
-        "REEVE_SCHEDULED_AT",
+        "REEVE_SCHEDULED_AT", commandName, aboutName,
     ]
     private static let withheldPrefixes = ["WATCHDOG_", "LISTEN_"]
     /// Goes on only with the stream that it describes.
@@ -64,20 +68,43 @@ struct ChildEnvironment {
         for scheduler: SchedulerSpecification, run: RunID, attempt: Int,
         scheduledAt: WallTime? = nil, mainPID: PID? = nil
     ) throws(SystemFailure) -> EnvironmentBlock {
-        let program = scheduler.program
-        var block = program.clearEnvironment ? EnvironmentBlock() : inherited
-        if let journalStream, scheduler.log.destination == .inherit, !program.clearEnvironment {
-            try block.set(ChildEnvironment.journalStreamName, journalStream)
-        }
-        if let user = program.launch.user { try set(user, in: &block) }
-        try block.set(program.environment)
-        try name(run, in: &block)
-        try block.set("REEVE_SCHEDULER", scheduler.name.text)
+        let isJournal = scheduler.log.destination == .inherit
+        var block = try block(for: scheduler, id: run, passesJournal: isJournal)
         try block.set("REEVE_ATTEMPT", "\(attempt)")
         if let scheduledAt {
             try block.set("REEVE_SCHEDULED_AT", scheduledAt.description)
         }
         if let mainPID { try block.set("MAINPID", "\(mainPID)") }
+        return block
+    }
+
+    /// The environment of a command that is no run: that of its scheduler's runs, or reeve's own, with an id
+    /// of its own. The id of the run that it is about is not among its own: its processes are not that run's.
+    func block(
+        for command: AuxiliaryCommand, _ id: CommandID, _ scheduler: SchedulerSpecification?,
+        mainPID: PID?
+    ) throws(SystemFailure) -> EnvironmentBlock {
+        var block = try block(for: scheduler, id: id.run, passesJournal: false)
+        try block.set(ChildEnvironment.commandName, command.purpose.rawValue)
+        if let run = command.run { try block.set(ChildEnvironment.aboutName, run.description) }
+        if let mainPID { try block.set("MAINPID", "\(mainPID)") }
+        return block
+    }
+
+    private func block(
+        for scheduler: SchedulerSpecification?, id: RunID, passesJournal: Bool
+    ) throws(SystemFailure) -> EnvironmentBlock {
+        let clears = scheduler?.program.clearEnvironment == true
+        var block = clears ? EnvironmentBlock() : inherited
+        if let journalStream, passesJournal, !clears {
+            try block.set(ChildEnvironment.journalStreamName, journalStream)
+        }
+        if let scheduler {
+            if let user = scheduler.program.launch.user { try set(user, in: &block) }
+            try block.set(scheduler.program.environment)
+            try block.set("REEVE_SCHEDULER", scheduler.name.text)
+        }
+        try name(id, in: &block)
         return block
     }
 

@@ -54,6 +54,8 @@ final class Processes {
         var events: [Event] = []
         /// The runs whose leaders were reaped.
         var ended: [RunID] = []
+        /// Commands whose first process was reaped, with its end, or another of their processes.
+        var commands: [(id: CommandID, status: ExitStatus?)] = []
         /// Reeve's own processes that have ended.
         var helpers: [(pid: PID, status: ExitStatus)] = []
         /// There may be more; reap again in the next turn.
@@ -131,12 +133,22 @@ final class Processes {
         adoptStrangers(.always)
         // A run that was forgotten in between is nobody's business any more.
         for (run, status) in held.leaders where table[run.id] === run {
-            reaping.ended.append(run.id)
-            reaping.events.append(.exited(run.id, status, leftovers: alive(run)))
+            switch run.kind {
+            case .program:
+                reaping.ended.append(run.id)
+                reaping.events.append(.exited(run.id, status, leftovers: alive(run)))
+            case .command(let id):
+                reaping.commands.append((id, status))
+            }
         }
         var seen: Set<RunID> = Set(held.leaders.map(\.run.id))
         for run in held.diminished where seen.insert(run.id).inserted && table[run.id] === run {
-            reaping.events.append(.surveyed(run.id, alive: alive(run), reached: nil))
+            switch run.kind {
+            case .program:
+                reaping.events.append(.surveyed(run.id, alive: alive(run), reached: nil))
+            case .command(let id):
+                reaping.commands.append((id, nil))
+            }
         }
     }
 

@@ -11,19 +11,21 @@ extension Processes {
         _ id: RunID, of scheduler: SchedulerID, _ specification: SchedulerSpecification,
         execution: ExecutionContext? = nil, streams: borrowing ChildStreams
     ) throws(SpawnFailure) -> ProcessIdentity? {
-        let block = try block(for: specification, run: id, execution, mainPID: nil)
-        let arguments = specification.program.arguments
-        guard specification.program.launch.isNeeded else {
-            let leader = try start(arguments, specification, block, streams: streams)
-            table.add(Run(id: id, scheduler: scheduler, leader: leader))
-            return leader
+        let block = try environmentBlock { () throws(SystemFailure) in
+            try environment.block(
+                for: specification, run: id, attempt: execution?.attempt ?? 1,
+                scheduledAt: execution?.scheduledAt, mainPID: nil)
         }
-        try launch(arguments, specification, run: id, block, streams: streams) { process in
-            let run = Run(id: id, scheduler: scheduler, leader: process)
+        var answer: ProcessIdentity?
+        try start(specification.program.arguments, specification, run: id, block, streams: streams)
+        {
+            process, isLaunching in
+            let run = Run(id: id, .program(scheduler), leader: process)
             table.add(run)
+            answer = isLaunching ? nil : process
             return .leader(run)
         }
-        return nil
+        return answer
     }
 
     /// Starts the stop command beside a run, in a session of its own that belongs to the run.
@@ -31,16 +33,37 @@ extension Processes {
         _ command: [String], for run: Run, _ specification: SchedulerSpecification,
         execution: ExecutionContext? = nil, streams: borrowing ChildStreams
     ) throws(SpawnFailure) {
-        let block = try block(
-            for: specification, run: run.id, execution, mainPID: run.leader.pid)
-        guard specification.program.launch.isNeeded else {
-            let process = try start(command, specification, block, streams: streams)
-            return table.addStopCommand(process, to: run)
+        let block = try environmentBlock { () throws(SystemFailure) in
+            try environment.block(
+                for: specification, run: run.id, attempt: execution?.attempt ?? 1,
+                scheduledAt: execution?.scheduledAt, mainPID: run.leader.pid)
         }
-        try launch(command, specification, run: run.id, block, streams: streams) { process in
+        try start(command, specification, run: run.id, block, streams: streams) { process, _ in
             table.addStopCommand(process, to: run)
             return .stopCommand(run)
         }
+    }
+
+    /// Starts a command that is no run, in a session of its own. `mainPID`: the leader of the run that it is
+    /// about. Throws a sentence that says what was missing; where a launcher stands before the command, what
+    /// it finds missing is in `launchFailure` when it has ended.
+    func spawnCommand(
+        _ id: CommandID, _ command: AuxiliaryCommand, _ specification: SchedulerSpecification?,
+        mainPID: PID?, streams: borrowing ChildStreams
+    ) throws(SpawnFailure) -> Run {
+        let block = try environmentBlock { () throws(SystemFailure) in
+            try environment.block(for: command, id, specification, mainPID: mainPID)
+        }
+        var made: Run?
+        try start(command.arguments, specification, run: id.run, block, streams: streams) {
+            process, _ in
+            let run = Run(id: id.run, .command(id), leader: process)
+            table.add(run)
+            made = run
+            return .command(run)
+        }
+        guard let made else { throw SpawnFailure(errno: 0, words: "it was not started") }
+        return made
     }
 
     /// Starts this binary in another role, with reeve's own environment. It has to end by itself or be
@@ -61,27 +84,30 @@ extension Processes {
         return process
     }
 
-    private func block(
-        for specification: SchedulerSpecification, run: RunID, _ execution: ExecutionContext?,
-        mainPID: PID?
+    private func environmentBlock(
+        _ body: () throws(SystemFailure) -> EnvironmentBlock
     ) throws(SpawnFailure) -> EnvironmentBlock {
         do {
-            return try environment.block(
-                for: specification, run: run, attempt: execution?.attempt ?? 1,
-                scheduledAt: execution?.scheduledAt, mainPID: mainPID)
+            return try body()
         } catch {
             throw SpawnFailure(errno: error.errno?.code ?? 0, words: error.words)
         }
     }
 
+    /// Starts a program, or the launcher that is to become it; `take` gives the process a place in the table.
     private func start(
-        _ arguments: [String], _ specification: SchedulerSpecification, _ block: EnvironmentBlock,
-        streams: borrowing ChildStreams
-    ) throws(SpawnFailure) -> ProcessIdentity {
+        _ arguments: [String], _ specification: SchedulerSpecification?, run: RunID,
+        _ block: EnvironmentBlock, streams: borrowing ChildStreams,
+        take: (ProcessIdentity, _ isLaunching: Bool) -> Launches.Purpose
+    ) throws(SpawnFailure) {
         let request = try SpawnRequest(
             arguments: arguments, environment: block,
-            workingDirectory: specification.program.workingDirectory)
-        return try spawner.spawn(request, streams: streams).identity
+            workingDirectory: specification?.program.workingDirectory)
+        guard let specification, specification.program.launch.isNeeded else {
+            _ = take(try spawner.spawn(request, streams: streams).identity, false)
+            return
+        }
+        try launch(arguments, specification, run: run, block, streams: streams) { take($0, true) }
     }
 
     // MARK: Through a launcher
@@ -92,10 +118,6 @@ extension Processes {
         _ block: EnvironmentBlock, streams: borrowing ChildStreams,
         take: (ProcessIdentity) -> Launches.Purpose
     ) throws(SpawnFailure) {
-        // Says what a spawn would: no program, a NUL in an argument.
-        _ = try SpawnRequest(
-            arguments: arguments, environment: block,
-            workingDirectory: specification.program.workingDirectory)
         var settings = specification.program.launch
         for index in settings.secrets.indices {
             settings.secrets[index].path = try path(of: settings.secrets[index])
@@ -135,7 +157,10 @@ extension Processes {
     private func abort(_ process: ProcessIdentity, _ purpose: Launches.Purpose) {
         // ESRCH cannot be: it has not been reaped.
         try? Signals.send(.kill, toUnreaped: process.pid)
-        if case .leader(let run) = purpose { table.forget(run.id) }
+        switch purpose {
+        case .leader(let run), .command(let run): table.forget(run.id)
+        case .stopCommand: break
+        }
     }
 
     /// Exactly the variable CREDENTIALS_DIRECTORY is replaced, at the begin of the path.

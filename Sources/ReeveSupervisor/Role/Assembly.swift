@@ -152,6 +152,7 @@ private struct Parts {
         let view = CoreView(of: core, processes, ledger)
         let executor = Executor(
             processes: processes, output: output, control: control, manager: manager,
+            commands: Commands(epoll: epoll, processes: processes, output: output),
             ledger: ledger, core: core, view: view, at: start)
         return try EventLoop(
             epoll: epoll, signals: signals, core: core, executor: executor, view: view,
