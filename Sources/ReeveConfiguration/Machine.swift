@@ -21,6 +21,15 @@ package struct Machine: Sendable {
         mounts = Mounts(mountinfo)
     }
 
+    /// The home of a user, or "/" where that is no directory of this machine; nil where there is no such user.
+    func home(of user: String) -> String? {
+        guard let home = accounts.user(user, group: nil)?.home else { return nil }
+        var status = stat()
+        let isDirectory =
+            unsafe stat(home, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+        return isDirectory ? home : "/"
+    }
+
     /// This one. What cannot be read is empty.
     package static func current() -> Machine {
         func text(_ path: String) -> String {
