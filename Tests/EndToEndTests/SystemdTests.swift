@@ -365,7 +365,7 @@ import Testing
             kind = "task"
             """,
             """
-            home=/home/rv runtime=/run/user/4242
+            home=/srv/rv runtime=/run/user/4242
             echo "rv:x:4242:4242::$home:/bin/sh" >>/etc/passwd
             echo "rv:x:4242:" >>/etc/group
             mkdir -p $home/.config/reeve $home/.config/systemd/user $runtime
@@ -383,6 +383,10 @@ import Testing
             }
             user systemd-analyze --user verify $home/.config/systemd/user/reeve.service \
                 || fail "the unit is not in order"
+            user reeve unit --user $home/.config/reeve/reeve.toml >$home/.config/systemd/user/own.service \
+                || fail "reeve unit --user"
+            user systemd-analyze --user verify $home/.config/systemd/user/own.service \
+                || fail "what reeve unit --user prints is not in order"
             systemd-run -q --unit=manager -p User=4242 -p Type=notify -p Delegate=yes -E HOME=$home \
                 -E XDG_RUNTIME_DIR=$runtime /lib/systemd/systemd --user --unit=basic.target \
                 || fail "no manager of a user: $(journalctl -u manager --no-pager -n 20)"
@@ -408,5 +412,78 @@ import Testing
             ctl enable reeve 2>/dev/null || fail "enable"
             [ -L $home/.config/systemd/user/default.target.wants/reeve.service ] || fail "wanted by"
             """)
+    }
+
+    @Test func `in the sandbox of its drop-in reeve does all that it does`() async throws {
+        try await boot(
+            """
+            [schedulers.web]
+            command = "id -u >/run/web/id; (setsid sleep 1246 &); exec sleep 1245"
+            user = "nobody"
+            limits = { nofile = "100:200" }
+            nice = 5
+            env-file = "/etc/reeve/web.env"
+            ready = "spawn"
+            memory-threshold = "500MB"
+            health-check-interval = "1s"
+            [schedulers.job]
+            interval = "1s"
+            command = ["/bin/true"]
+            """,
+            """
+            cp -r $units/reeve.service.d /etc/systemd/system/
+            rm /etc/systemd/system/reeve.service.d/kill-process.conf
+            mkdir -p /run/web
+            chown nobody /run/web
+            echo A=1 >/etc/reeve/web.env
+            chmod 600 /etc/reeve/web.env
+            dropin ReadWritePaths=/run/web WatchdogSec=3s
+            systemctl start reeve || fail "start"
+            eventually 10 test -s /run/web/id
+            [ "$(cat /run/web/id)" = 65534 ] || fail "ran as $(cat /run/web/id)"
+            healthy() { reeve status | grep -q '^healthy: 2 schedulers'; }
+            eventually 10 healthy
+            eventually 10 said 'job: the execution of .* succeeded'
+            said refused && fail "something was refused"
+            reeve restart web || fail "restart"
+            one() { [ "$(pgrep -cx -f 'sleep 1246')" = 1 ]; }
+            eventually 5 one
+            echo A=2 >>/etc/reeve/web.env
+            sed -i s/1245/1247/ /etc/reeve/reeve.toml
+            systemctl reload reeve || fail "reload"
+            pgrep -f 'sleep 1247' >/dev/null || fail "not in force"
+            eventually 5 reeve status web --json | grep -q memoryBytes || fail "memory"
+            sleep 4
+            shows NRestarts 0 || fail "the watchdog starved"
+            systemd-analyze security --no-pager reeve | tail -n 1
+            systemctl stop reeve || fail "stop"
+            shows Result success || fail "ended by $(show Result)"
+            pgrep -f 'sleep 124[567]' && fail "a sleep is left"
+            true
+            """)
+    }
+
+    @Test func `each point that systemd's analysis finds open is explained`() async throws {
+        guard FileManager.default.isExecutableFile(atPath: "/usr/bin/systemd-analyze") else {
+            return
+        }
+        let place = try Place()
+        defer { place.remove() }
+        // Alone: beside its drop-ins it would be judged with them.
+        let unit = try String(contentsOfFile: Tree.root + "/units/reeve.service", encoding: .utf8)
+        try place.write("reeve.service", unit)
+        let analysis = try Guarded(
+            [
+                "systemd-analyze", "security", "--offline=true", "--no-pager",
+                place.file("reeve.service"),
+            ], directory: place.directory, name: "analysis")
+        _ = try await analysis.ended(within: 60)
+        let open = analysis.output.split(separator: "\n").filter { $0.contains("✗") }
+            .compactMap { line in line.split(separator: " ").dropFirst().first.map(String.init) }
+        #expect(open.count > 50, "\(analysis.output)\n\(analysis.errors)")
+        let article =
+            "\(Tree.root)/Sources/ReeveConfiguration/Documentation.docc/SystemdSecurity.md"
+        let text = try String(contentsOfFile: article, encoding: .utf8).replacing("\\|", with: "|")
+        for name in open { #expect(text.contains("`\(name)`"), "\(name)") }
     }
 }
