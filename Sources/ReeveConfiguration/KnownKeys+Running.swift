@@ -65,11 +65,9 @@ extension KnownKeys {
             "When it counts as ready: as soon as it runs, or after this time up",
             kinds: runningKinds,
             instead: "a scheduled one is ready by having a next occurrence"),
-        later(
+        key(
             "start-timeout", .ready, .duration(Span.positive), "\"60s\"",
-            "Longest wait for a sign of readiness; has a meaning with \"notify\" and "
-                + "\"probe\" only",
-            kinds: runningKinds, instead: "`timeout` limits a run of a scheduled one"),
+            "Longest wait for its program to begin, where a launcher stands before it"),
         later(
             "watchdog", .ready, .duration(Span.interval), "none",
             "How often it must give a sign of life", kinds: runningKinds,

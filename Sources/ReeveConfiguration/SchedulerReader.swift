@@ -24,13 +24,18 @@ struct SchedulerReader: Sendable {
     let defaults: TableSettings
     let preset: TableSettings
     let profile: Profile
+    let machine: Machine
+    /// reeve's own PATH.
+    let path: String?
 
     private var label: String { "[schedulers.\(printable(tomlKey(name)))]" }
 
     init(
         name: String, nameSpan: SourceSpan, defaults: TableSettings, preset: TableSettings,
-        profile: Profile
+        profile: Profile, machine: Machine, path: String?
     ) {
+        self.machine = machine
+        self.path = path
         self.name = name
         self.nameSpan = nameSpan
         self.defaults = defaults
@@ -153,7 +158,10 @@ struct SchedulerReader: Sendable {
         effective.assign("description", to: &result.description)
         effective.assign("working-directory", to: &result.program.workingDirectory)
         effective.assign("clear-environment", to: &result.program.clearEnvironment)
-        result.program.environment = variables(effective)
+        let launch = LaunchReader(effective: effective, machine: machine, path: path)
+        result.program.environment = launch.variables("environment")
+        result.program.launch = launch.read(result.program, &findings)
+        effective.assign("start-timeout", to: &result.readiness.startTimeout)
         effective.assign("timeout", to: &result.timeout)
         if case .exitCodes(let codes)? = effective.value("success-exit-codes") {
             result.successExitCodes = codes
@@ -254,17 +262,6 @@ struct SchedulerReader: Sendable {
         }
     }
 
-    /// Those of `[defaults]` that are not its own, then its own.
-    private func variables(_ effective: EffectiveSettings) -> [EnvironmentVariable] {
-        var own: [EnvironmentVariable] = []
-        if case .variables(let variables)? = effective.own["environment"]?.value { own = variables }
-        guard case .variables(let inherited)? = effective.defaults["environment"]?.value else {
-            return own
-        }
-        let names = Set(own.map(\.name))
-        return inherited.filter { !names.contains($0.name) } + own
-    }
-
     private func dependencies(_ effective: EffectiveSettings) -> [DependencySetting] {
         guard case (let setting, let origin)? = effective.setting("dependencies"),
             case .dependencies(let dependencies) = setting.value
@@ -335,10 +332,11 @@ struct SchedulerReader: Sendable {
             }
             var entry = Explanation.Entry(
                 table: table, key: key.name, value: setting.node.toml, origin: origin)
-            if key.name == "environment", let own = effective.own["environment"],
-                let inherited = effective.defaults["environment"]
+            if key.name == "environment" || key.name == "secrets",
+                let own = effective.own[key.name], let inherited = effective.defaults[key.name]
             {
-                let all = variables(effective)
+                let all = LaunchReader(effective: effective, machine: machine, path: path)
+                    .variables(key.name)
                     .map { "\(tomlKey($0.name)) = \(tomlString($0.value))" }
                 entry.value = all.isEmpty ? "{}" : "{ " + all.joined(separator: ", ") + " }"
                 entry.origin = .merged(line: own.line, defaultsLine: inherited.line)

@@ -10,7 +10,7 @@ package import ReeveCore
 /// Carries a whole specification from `reeve run` to the supervisor role.
 package enum Handover {
     /// Goes up with every change of what is written.
-    package static let version = 2
+    package static let version = 3
 
     /// The specification as JSON.
     package static func encode(_ specification: Specification) -> [UInt8] {
@@ -232,6 +232,7 @@ extension Program {
         }
         buffer.endArray()
         buffer.field("clearEnvironment", clearEnvironment)
+        launch.write(to: &buffer)
         buffer.endObject()
     }
 
@@ -246,6 +247,7 @@ extension Program {
             EnvironmentVariable(name: try variable.text("name"), value: try variable.text("value"))
         }
         clearEnvironment = try value.truth("clearEnvironment")
+        launch = try value.object("launch", LaunchSettings.init(reading:))
     }
 }
 
@@ -322,6 +324,7 @@ extension Readiness {
             buffer.field("rule", "uptime")
             buffer.field("uptime", span)
         }
+        buffer.field("startTimeout", startTimeout)
         buffer.endObject()
     }
 
@@ -334,6 +337,7 @@ extension Readiness {
             throw JSONFault(
                 kind: .invalid, words: "\"rule\" cannot be \"\(word.shortened(toBytes: 80))\"")
         }
+        startTimeout = try value.duration("startTimeout")
     }
 }
 

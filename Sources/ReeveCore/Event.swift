@@ -9,6 +9,9 @@ package enum Event: Equatable, Sendable {
     /// A spawn succeeded: the leader of this run.
     case spawned(RunID, ProcessIdentity)
     case spawnFailed(RunID, SpawnFailure)
+    /// The answer to a spawn that was abandoned in time: its program never began, and nothing of it is
+    /// left.
+    case spawnAbandoned(RunID)
     /// The leader was reaped. `leftovers` are the run's members that were alive right after it.
     case exited(RunID, ExitStatus, leftovers: [ProcessDescription])
     /// Which members of a run are alive: the answer to `signal(to: others or everyone)`, `kill` and `survey`;
@@ -47,7 +50,7 @@ package enum Event: Equatable, Sendable {
     package var priority: Int {
         switch self {
         case .began: 0
-        case .spawned, .spawnFailed: 1
+        case .spawned, .spawnFailed, .spawnAbandoned: 1
         case .exited, .surveyed, .signalFailed, .stopCommandFailed, .swept: 2
         case .shutdownRequested, .requested, .requestWithdrawn, .reloadRequested,
             .configurationLoaded, .configurationRejected, .commandEnded:

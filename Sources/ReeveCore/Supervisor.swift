@@ -98,6 +98,8 @@ package struct Supervisor: Sendable {
             }
         case .spawnFailed(let run, let failure):
             withScheduler(of: run, "spawnFailed", &turn) { $0.spawnFailed(failure, &$1) }
+        case .spawnAbandoned(let run):
+            withScheduler(of: run, "spawnAbandoned", &turn) { $0.spawnAbandoned(&$1) }
         case .exited(let run, let status, let leftovers):
             withScheduler(of: run, "exited", &turn) {
                 $0.exited(status, leftovers: leftovers, &$1)
@@ -202,7 +204,7 @@ package struct Supervisor: Sendable {
                 scheduler.sampled(reading, autoRecovery: autoRecovery, &turn)
                 return .settled
             }
-        case .began, .spawned, .spawnFailed, .exited, .commandEnded, .requested,
+        case .began, .spawned, .spawnFailed, .spawnAbandoned, .exited, .commandEnded, .requested,
             .requestWithdrawn, .reloadRequested, .configurationLoaded, .configurationRejected,
             .shutdownRequested, .swept, .timePassed:
             break

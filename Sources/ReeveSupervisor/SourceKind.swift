@@ -25,4 +25,6 @@ package enum SourceKind: UInt8, Sendable, CaseIterable {
     case ledger = 10
     /// The read end of an auxiliary command's output.
     case command = 11
+    /// The pipe of a launcher that has not become its program.
+    case launch = 20
 }

@@ -110,7 +110,7 @@ import Testing
         }
         #expect(
             error?.description
-                == "the hand-over cannot be read: it is of version 9, this reeve reads version 2")
+                == "the hand-over cannot be read: it is of version 9, this reeve reads version 3")
     }
 
     /// Takes the members of an encoded hand-over away, one after the other: none may be optional.
@@ -214,6 +214,25 @@ private func changedSchedule() -> ScheduleSettings {
     return schedule
 }
 
+private func changedLaunch() -> LaunchSettings {
+    var launch = LaunchSettings()
+    launch.user = UserAccount(
+        name: "web", number: 1_001, group: 1_002, groups: [1_002, 4], home: "/srv/web",
+        shell: "/bin/bash")
+    launch.group = GroupAccount(name: "www", number: 33)
+    launch.umask = 0o27
+    launch.limits = [
+        ResourceLimit(.nofile, soft: 1, hard: nil), ResourceLimit(.core, soft: 0, hard: .max - 1),
+    ]
+    launch.nice = -3
+    launch.oomScoreAdjustment = 200
+    launch.environmentFiles = [EnvironmentFile(path: "/etc/default/web", mayBeMissing: true)]
+    launch.secrets = [Secret(name: "TOKEN", path: "$CREDENTIALS_DIRECTORY/token")]
+    launch.isForced = true
+    launch.slowPlace = "/srv (nfs4)"
+    return launch
+}
+
 private func changedScheduler() throws -> SchedulerSpecification {
     var program = Program(arguments: ["/usr/bin/web", "--port", "80 80"])
     program.workingDirectory = "/srv"
@@ -221,6 +240,7 @@ private func changedScheduler() throws -> SchedulerSpecification {
         EnvironmentVariable(name: "B", value: "2"), EnvironmentVariable(name: "A", value: "1"),
     ]
     program.clearEnvironment = true
+    program.launch = changedLaunch()
     var scheduler = SchedulerSpecification(name: try name("web"), kind: .task, program: program)
     scheduler.enabled = false
     scheduler.description = "the \"front\" end"
@@ -241,6 +261,7 @@ private func changedScheduler() throws -> SchedulerSpecification {
     scheduler.order.dependencies = [edge]
     scheduler.order.dependencyTimeout = .seconds(58)
     scheduler.readiness.rule = .uptime(.milliseconds(1_234))
+    scheduler.readiness.startTimeout = .seconds(61)
     scheduler.healthCheckInterval = .seconds(15)
     scheduler.errorThreshold = 6
     scheduler.memory.threshold = Bytes(50_000_000)

@@ -85,7 +85,8 @@ struct World {
             case .runCommand(let id, let command): commands.append((id, command))
             case .endCommand(let id):
                 following += end(id, .ended(.killed(.kill), output: ""))
-            case .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget, .reply,
+            case .abandonSpawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample,
+                .forget, .reply,
                 .keep, .loadConfiguration, .adoptSettings, .record, .tellManager, .exit:
                 break
             }

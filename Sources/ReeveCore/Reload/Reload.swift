@@ -248,6 +248,7 @@ extension Supervisor {
         _ turn: inout Turn
     ) -> Bool {
         let wasEnabled = schedulers[id.index].configured.enabled
+        let wasTask = schedulers[id.index].configured.kind == .task
         schedulers[id.index].record(
             .configurationChanged(keys: change.keys, restarts: change.needsRestart),
             run: schedulers[id.index].lifecycle.run?.id, in: &turn)
@@ -271,6 +272,10 @@ extension Supervisor {
             return true
         }
         guard change.needsRestart, schedulers[id.index].desired == .up else { return false }
+        // A task that is done has done what it was for: other settings are no reason to do it again.
+        if wasTask && new.kind == .task, schedulers[id.index].lifecycle == .completed {
+            return false
+        }
         restart(id, change.keys, &turn)
         return true
     }

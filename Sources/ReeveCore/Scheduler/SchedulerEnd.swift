@@ -16,6 +16,17 @@ extension Scheduler {
         return runEnded(run, verdict, nil, &turn)
     }
 
+    /// The program never began, because it was to be stopped before: the stop is over, and nothing failed.
+    mutating func spawnAbandoned(_ turn: inout Turn) -> RestartOutcome {
+        guard case .stopping(let stop) = lifecycle, stop.step == .awaitingSpawn else {
+            let words = "its start was given up, which nobody asked for"
+            return spawnFailed(SpawnFailure(errno: 0, words: words), &turn)
+        }
+        turn.effects.append(.forget(stop.run.id))
+        lastEnd = turn.now.monotonic
+        return finished(stop, &turn)
+    }
+
     /// The leader was reaped.
     mutating func exited(
         _ status: ExitStatus, leftovers: [ProcessDescription], _ turn: inout Turn

@@ -45,7 +45,10 @@ extension Scheduler {
         let how = isKill ? "SIGKILL at once" : stopWords
         record(.stopping(reason: reason, how: how, timeout: killAt - now), run: run.id, in: &turn)
         if let onStart = run.onStart { turn.end(onStart) }
-        guard run.leader != nil else { return enter(.stopping(stop)) }
+        guard run.leader != nil else {
+            if run.isSpawnAsked { turn.effects.append(.abandonSpawn(run.id)) }
+            return enter(.stopping(stop))
+        }
         if isKill {
             kill(&stop, &turn)
         } else {

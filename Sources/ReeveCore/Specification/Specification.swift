@@ -136,6 +136,8 @@ package struct Program: Equatable, Sendable {
     package var environment: [EnvironmentVariable] = []
     /// The child gets `environment` and reeve's own variables only.
     package var clearEnvironment = false
+    /// What has to be done between the spawn and the program.
+    package var launch = LaunchSettings()
 
     package init(arguments: [String]) {
         self.arguments = arguments
@@ -226,6 +228,8 @@ package struct Readiness: Equatable, Sendable {
 
     /// How readiness is recognised.
     package var rule = Rule.uptime(.seconds(1))
+    /// Longest wait for the launcher to execute the program.
+    package var startTimeout = Duration.seconds(60)
 
     package init() {}
 }

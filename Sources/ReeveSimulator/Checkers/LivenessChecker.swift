@@ -125,7 +125,7 @@ struct LivenessChecker: Checker {
         _ scheduler: SchedulerID, in kernel: Kernel, _ view: View
     ) -> Bool {
         let last = kernel.lastRun(of: scheduler)
-        if let last, last.isUp { return true }
+        if let last, last.isUp || last.isLaunching { return true }
         let hasSurvivors = kernel.openRuns.contains {
             $0.scheduler == scheduler && $0.survivedAt != nil && !kernel.breathing(of: $0).isEmpty
         }

@@ -25,9 +25,10 @@ struct RecoveryChecker: Checker {
                 })
             else { return nil }
             return judge(action, SchedulerID(index), kernel)
-        case .ledger, .spawn, .signal, .kill, .survey, .runStopCommand, .sample, .forget, .sweep,
-            .runCommand, .endCommand, .reply, .keep, .loadConfiguration, .adoptSettings,
-            .tellManager, .exit:
+        case .ledger, .spawn, .abandonSpawn, .signal, .kill, .survey, .runStopCommand, .sample,
+            .forget, .sweep,
+            .reply, .keep, .loadConfiguration, .adoptSettings, .tellManager, .exit, .runCommand,
+            .endCommand:
             return nil
         }
     }

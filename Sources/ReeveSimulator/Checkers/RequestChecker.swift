@@ -43,7 +43,8 @@ struct RequestChecker: Checker {
             }
             asked[position].state = .withdrawn
             waiting.removeAll { $0 == position }
-        case .began, .spawned, .spawnFailed, .exited, .surveyed, .signalFailed, .stopCommandFailed,
+        case .began, .spawned, .spawnFailed, .spawnAbandoned, .exited, .surveyed, .signalFailed,
+            .stopCommandFailed,
             .sampled, .commandEnded, .reloadRequested, .configurationLoaded, .configurationRejected,
             .shutdownRequested, .swept, .timePassed:
             break

@@ -50,7 +50,8 @@ struct RestartChecker: Checker {
             memories[index].failuresMost += 1
         case .exited(let run, _, leftovers: _): ended(run, in: kernel)
         case .shutdownRequested: isShuttingDown = true
-        case .began, .spawned, .surveyed, .signalFailed, .stopCommandFailed, .sampled, .requested,
+        case .began, .spawned, .spawnAbandoned, .surveyed, .signalFailed, .stopCommandFailed,
+            .sampled, .requested,
             .requestWithdrawn, .reloadRequested, .configurationLoaded, .configurationRejected,
             .commandEnded, .swept, .timePassed:
             break
@@ -106,7 +107,7 @@ struct RestartChecker: Checker {
                 let index = kernel.specification.schedulers.firstIndex(where: { $0.name == name })
             else { return nil }
             return promise(after, of: SchedulerID(index), in: kernel)
-        case .spawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget,
+        case .spawn, .abandonSpawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget,
             .sweep,
             .reply, .keep, .ledger, .tellManager, .exit, .loadConfiguration,
             .adoptSettings, .runCommand, .endCommand:

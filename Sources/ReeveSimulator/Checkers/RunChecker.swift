@@ -32,6 +32,7 @@ struct RunChecker: Checker {
     mutating func asked(_ effect: Effect, because cause: Event, in kernel: Kernel) -> String? {
         switch effect {
         case .spawn(let run, let scheduler): return spawn(run, of: scheduler, in: kernel)
+        case .abandonSpawn(let run): return abandon(run, in: kernel)
         case .forget(let run): return forget(run, in: kernel)
         case .signal(let run, _, let target):
             return act(on: run, "signal", in: kernel)
@@ -53,6 +54,12 @@ struct RunChecker: Checker {
             .adoptSettings, .runCommand, .endCommand:
             return nil
         }
+    }
+
+    private func abandon(_ run: RunID, in kernel: Kernel) -> String? {
+        guard let truth = kernel.run(run) else { return "a spawn is abandoned that never was" }
+        return truth.toldAt == nil
+            ? nil : "\(kernel.label(run)): its spawn is abandoned, and was answered"
     }
 
     private func act(on run: RunID, _ verb: String, in kernel: Kernel) -> String? {
@@ -112,6 +119,12 @@ struct RunChecker: Checker {
     mutating func answered(
         _ event: Event, with effects: [Effect], in kernel: Kernel
     ) -> String? {
+        for case .record(let record) in effects {
+            guard case .stopping = record.fact, let run = record.run,
+                kernel.run(run)?.toldAt == nil, !effects.contains(.abandonSpawn(run))
+            else { continue }
+            return "\(kernel.label(run)) is to be ended, and its spawn is not abandoned"
+        }
         for effect in effects {
             guard case .forget(let run) = effect, let truth = kernel.run(run) else { continue }
             // Who forces a start over survivors leaves behind whatever there is.

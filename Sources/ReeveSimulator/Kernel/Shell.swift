@@ -57,6 +57,7 @@ final class Shell {
     func execute(_ effect: Effect) {
         switch effect {
         case .spawn(let run, let scheduler): spawn(run, scheduler)
+        case .abandonSpawn(let run): abandonSpawn(run)
         case .signal(let run, let signal, to: let target):
             noteStop(run)
             send(signal, to: run, target)
@@ -125,6 +126,22 @@ final class Shell {
         } else if let failure = script.failure {
             answer(.spawnFailed(run, failure), about: run)
         }
+    }
+
+    private func abandonSpawn(_ run: RunID) {
+        guard let index = kernel.index(of: run), kernel.runs[index].isLaunching else { return }
+        kernel.runs[index].abandonedAt = kernel.now
+        answer(.spawnAbandoned(run), about: run)
+    }
+
+    /// Takes note of launchers that have become their programs; to be called after the kernel moved.
+    private func noticeLaunches() {
+        for index in kernel.launched {
+            let run = kernel.runs[index]
+            guard let leader = run.leader else { continue }
+            answer(.spawned(run.id, kernel.processes[leader].identity), about: run.id)
+        }
+        kernel.launched.removeAll(keepingCapacity: true)
     }
 
     private func send(_ signal: Signal, to run: RunID, _ target: SignalTarget) {
@@ -222,6 +239,7 @@ final class Shell {
 
     /// Takes note of deaths that reeve can see; to be called after the kernel moved.
     func noticeDeaths() {
+        noticeLaunches()
         for process in kernel.unreaped {
             let index = kernel.processes[process].run
             let died = kernel.processes[process].endedAt ?? kernel.now
@@ -283,7 +301,8 @@ final class Shell {
     /// Whether the event names a run that the core has let go: the shell then keeps it to itself.
     func isStale(_ event: Event) -> Bool {
         switch event {
-        case .spawned(let run, _), .spawnFailed(let run, _), .exited(let run, _, _),
+        case .spawned(let run, _), .spawnFailed(let run, _), .spawnAbandoned(let run),
+            .exited(let run, _, _),
             .surveyed(let run, _, _), .signalFailed(let run, _, _), .stopCommandFailed(let run, _),
             .sampled(let run, _):
             kernel.run(run)?.forgottenAt != nil
@@ -296,7 +315,7 @@ final class Shell {
     /// Takes down what the core is about to be told, as fact.
     func note(_ event: Event) {
         switch event {
-        case .spawned(let run, _), .spawnFailed(let run, _):
+        case .spawned(let run, _), .spawnFailed(let run, _), .spawnAbandoned(let run):
             guard let index = kernel.index(of: run) else { return }
             kernel.runs[index].toldAt = kernel.now
         case .exited(let run, let status, let leftovers):

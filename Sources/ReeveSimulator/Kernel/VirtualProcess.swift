@@ -56,6 +56,8 @@ struct RunScript: Equatable, Sendable {
 
     /// The spawn fails; nothing else of the script happens.
     var failure: SpawnFailure?
+    /// A launcher stands before the program and takes this long.
+    var launching: Duration?
     /// nil lives until it is ended.
     var lifetime: Duration?
     var status = ExitStatus.exited(code: 0)
@@ -117,7 +119,11 @@ package struct RunTruth {
     var members: [Int] = []
     /// When the core was told of the spawn or its failure.
     var toldAt: Instant?
-    var failedToSpawn: Bool { script.failure != nil }
+    var failedToSpawn: Bool { script.failure != nil || abandonedAt != nil }
+    /// When its spawn was given up, before its program had begun.
+    var abandonedAt: Instant?
+    /// Whether its launcher is at work.
+    var isLaunching: Bool { leader == nil && !failedToSpawn }
     /// When the core was told of the leader's end, and of which.
     var reapedAt: Instant?
     var status: ExitStatus?

@@ -8,6 +8,8 @@ struct Temperament: Equatable, Sendable {
     var successCodes: [Int32]
     /// Runs that cannot be started: the program is missing, or the process limit is reached.
     var failsToSpawn = 0
+    /// Runs that a launcher starts, which takes its time.
+    var launches = 0
     /// Daemons that end by themselves; tasks that fail.
     var fails = 0
     /// Tasks that never end.
@@ -52,6 +54,7 @@ struct Temperament: Equatable, Sendable {
         blocksForever = random.pick(0, 50)
         foreign = random.pick(0, 0, 0, 0, 10)
         stopCommandFails = random.pick(0, 60)
+        launches = random.pick(0, 0, 50, 100)
     }
 
     func script(_ random: inout Randomness) -> RunScript {
@@ -61,6 +64,11 @@ struct Temperament: Equatable, Sendable {
                 SpawnFailure(errno: 2, words: "/bin/s: no such file or directory (ENOENT)"),
                 SpawnFailure(errno: 11, words: "/bin/s: the process limit is reached (EAGAIN)"))
             return script
+        }
+        if random.chance(launches) {
+            script.launching = random.pick(
+                random.span(.zero, .milliseconds(20)), random.span(.zero, .seconds(1)),
+                random.span(.zero, .seconds(59)))
         }
         ending(of: &script, &random)
         script.reaction = reaction(&random)

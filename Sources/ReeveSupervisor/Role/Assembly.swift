@@ -98,7 +98,8 @@ private struct Parts {
         processes = Processes(
             origin: state.origin, own: Host.pid, proc: proc,
             spawner: try ProcessSpawner(childOpenFiles: childOpenFiles, processes: proc),
-            environment: ChildEnvironment(own: .current(), names: variables.map(\.name)))
+            environment: ChildEnvironment(own: .current(), names: variables.map(\.name)),
+            launches: Launches(epoll: epoll))
         ledger = Parts.ledger(in: state.path, epoll, output, at: start)
         core = CoreCell(
             Supervisor(
