@@ -22,8 +22,10 @@ enum SettingValue: Equatable, Sendable {
     case readiness(Readiness.Rule)
     case healthCheck(HealthCheckSettings)
     case instant(WallTime)
-    /// Valid, and of no use to this version.
-    case unused
+    /// The elements of a list.
+    case list([SettingValue])
+    /// The fields of a table, by name.
+    case table([String: SettingValue])
 }
 
 /// One element of `dependencies`.

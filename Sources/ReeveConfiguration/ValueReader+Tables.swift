@@ -148,11 +148,8 @@ extension ValueReader {
             mismatch(node, shape, &findings, example: example)
             return nil
         }
-        var isWhole = true
-        for part in elements where read(part, as: element, into: &findings) == nil {
-            isWhole = false
-        }
-        return isWhole ? .unused : nil
+        let values = elements.compactMap { read($0, as: element, into: &findings) }
+        return values.count == elements.count ? .list(values) : nil
     }
 
     func either(

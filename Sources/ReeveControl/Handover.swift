@@ -187,6 +187,7 @@ extension SchedulerSpecification {
         buffer.field("healthCheckInterval", healthCheckInterval)
         buffer.field("errorThreshold", errorThreshold)
         memory.write(to: &buffer)
+        recovery.write(to: &buffer)
         stop.write(to: &buffer)
         log.write(to: &buffer)
         buffer.field("timeout", optional: timeout)
@@ -216,6 +217,7 @@ extension SchedulerSpecification {
         healthCheckInterval = try value.duration("healthCheckInterval")
         errorThreshold = try value.wholeNumber("errorThreshold", as: Int.self)
         memory = try value.object("memory", MemorySettings.init(reading:))
+        recovery = try value.object("recovery", RecoverySettings.init(reading:))
         stop = try value.object("stop", StopSettings.init(reading:))
         log = try value.object("log", LogSettings.init(reading:))
         timeout = try value.optionalDuration("timeout")
@@ -238,6 +240,7 @@ extension Program {
         }
         buffer.endArray()
         buffer.field("clearEnvironment", clearEnvironment)
+        launch.write(to: &buffer)
         buffer.endObject()
     }
 
@@ -252,6 +255,7 @@ extension Program {
             EnvironmentVariable(name: try variable.text("name"), value: try variable.text("value"))
         }
         clearEnvironment = try value.truth("clearEnvironment")
+        launch = try value.object("launch", LaunchSettings.init(reading:))
     }
 }
 

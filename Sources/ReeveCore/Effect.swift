@@ -9,6 +9,9 @@ package enum Effect: Equatable, Sendable {
     case ledger(LedgerEntry)
     /// Start the scheduler's program as this run. Answered by `spawned` or `spawnFailed`.
     case spawn(RunID, SchedulerID)
+    /// The run is to be ended and its spawn has not been answered: if its program has not begun, it must
+    /// not. Answered by `spawnAbandoned`, unless `spawned` or `spawnFailed` is on its way.
+    case abandonSpawn(RunID)
     /// Send a signal and then SIGCONT, so that a stopped process can take it. To `everyone` and to
     /// `others` it is answered by `surveyed`; a failure to signal the leader by `signalFailed`.
     case signal(RunID, Signal, to: SignalTarget)

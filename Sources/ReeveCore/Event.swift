@@ -9,6 +9,9 @@ package enum Event: Equatable, Sendable {
     /// A spawn succeeded: the leader of this run.
     case spawned(RunID, ProcessIdentity)
     case spawnFailed(RunID, SpawnFailure)
+    /// The answer to a spawn that was abandoned in time: its program never began, and nothing of it is
+    /// left.
+    case spawnAbandoned(RunID)
     /// The leader was reaped. `leftovers` are the run's members that were alive right after it.
     case exited(RunID, ExitStatus, leftovers: [ProcessDescription])
     /// Which members of a run are alive: the answer to `signal(to: others or everyone)`, `kill` and `survey`;
@@ -51,7 +54,7 @@ package enum Event: Equatable, Sendable {
     package var priority: Int {
         switch self {
         case .began: 0
-        case .spawned, .spawnFailed, .notified: 1
+        case .spawned, .spawnFailed, .spawnAbandoned, .notified: 1
         case .exited, .surveyed, .signalFailed, .stopCommandFailed, .swept: 2
         case .shutdownRequested, .requested, .requestWithdrawn, .reloadRequested,
             .configurationLoaded, .configurationRejected, .commandEnded, .probed:
@@ -100,6 +103,8 @@ package enum Request: Equatable, Sendable {
     case restart(SchedulerID, force: Bool)
     /// Forgets failures, the restart window and the count of restarts; leaves `exhausted`.
     case reset(SchedulerID)
+    /// Climb the ladder of recovery: free memory, forget failures, see to its dependencies, restart.
+    case recover(SchedulerID)
     /// To the leader of the current run.
     case signal(SchedulerID, Signal)
     case startAll
@@ -132,11 +137,16 @@ package struct Reply: Equatable, Sendable {
         package var result: Result
         /// A sentence for the operator: "web: started, pid 4711".
         package var words: String
+        /// What a recovery did, in its order; empty for every other request.
+        package var actions: [RecoveryAction]
 
-        package init(scheduler: SchedulerID, result: Result, words: String) {
+        package init(
+            scheduler: SchedulerID, result: Result, words: String, actions: [RecoveryAction] = []
+        ) {
             self.scheduler = scheduler
             self.result = result
             self.words = words
+            self.actions = actions
         }
     }
 

@@ -51,6 +51,8 @@ package enum Limits {
     package static let timeoutExtensionMax = Duration.minutes(30)
     /// The longest watchdog period that a program may ask for.
     package static let watchdogPeriodMax = Duration.minutes(1_440)
+    /// From a cleanup until what it freed is measured, and the longest wait for that measurement.
+    package static let cleanupSettleTime = Duration.seconds(10)
     /// A change between the two clocks from which on the wall clock was set.
     package static let clockStep = Duration.milliseconds(500)
 }

@@ -80,6 +80,7 @@ package enum Fact: Equatable, Sendable {
     case stopped(after: Duration, killed: Int)
     case survived([ProcessDescription])
     case staysStopped
+    case staysPaused
 
     // Memory and health
     /// `failures` in a row; `action`: what follows, and if nothing, why.
@@ -92,5 +93,11 @@ package enum Fact: Equatable, Sendable {
     case memoryAbove(Bytes, limit: Bytes, samples: Int, action: String)
     case memoryRecovered(Bytes, limit: Bytes)
     case memoryUnreadable(String)
+    case cleanupBegan(String)
+    /// A command around a run did not succeed.
+    case hookFailed(AuxiliaryCommand.Purpose, words: String)
+    /// An action of a recovery, done.
+    indirect case recovering(RecoveryAction)
+    case recoveryFailed(RecoveryTrigger, reason: String)
     case healthChanged(from: Health, to: Health, reason: String)
 }

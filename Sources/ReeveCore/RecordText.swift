@@ -10,8 +10,14 @@ extension Record {
             .completed,
             .failuresReset, .waiting, .dependencyBack, .stopping, .stopped, .signalled,
             .memoryRecovered, .reloadBegan, .configurationChanged, .removed, .orphansAdopted,
-            .staysStopped, .retryScheduled, .paused, .resumed, .checkPassed, .notified:
+            .staysStopped, .staysPaused, .retryScheduled, .paused, .resumed, .cleanupBegan,
+            .checkPassed, .notified:
             return .info
+        case .recovering(let action):
+            switch action.result {
+            case .helped, .done, .skipped: return .info
+            case .failed, .refused: return .warning
+            }
         case .timedOut:
             // The warning is the line of its end, which says after which timeout and how it came.
             return .info
@@ -31,7 +37,8 @@ extension Record {
             return timedOut ? .warning : .debug
         case .shutdownForced, .spawnFailed, .overRestartLimit,
             .dependencyTimedOut, .dependencyLost, .killed, .signalFailed, .stopCommandFailed,
-            .memoryAbove, .memoryUnreadable, .checkFailed, .startTimedOut, .watchdogMissed:
+            .memoryAbove, .memoryUnreadable, .recoveryFailed, .hookFailed, .checkFailed,
+            .startTimedOut, .watchdogMissed:
             return .warning
         case .shutdownEnded(_, _, let alive):
             return alive.isEmpty ? .info : .error
@@ -102,9 +109,14 @@ extension Record {
         case .startTimedOut: "start-timed-out"
         case .watchdogMissed: "watchdog-missed"
         case .notified: "notified"
+        case .staysPaused: "stays-paused"
         case .memoryAbove: "memory-above"
         case .memoryRecovered: "memory-recovered"
         case .memoryUnreadable: "memory-unreadable"
+        case .cleanupBegan: "cleanup-began"
+        case .recovering: "recovering"
+        case .hookFailed: "hook-failed"
+        case .recoveryFailed: "recovery-failed"
         case .healthChanged: "health-changed"
         }
     }
@@ -196,11 +208,18 @@ extension Record {
         case .watchdogMissed(let words):
             "gave no sign of life (\(words)): it is stopped, and has failed"
         case .notified(let words): "says that \(words)"
+        case .staysPaused:
+            "stays paused, as an operator wanted before reeve was started; `reeve resume` resumes it"
         case .memoryAbove(let bytes, let limit, let samples, let action):
             "uses \(bytes), above \(limit) in \(counted(samples, "sample")) in a row: \(action)"
         case .memoryRecovered(let bytes, let limit): "uses \(bytes) again, below \(limit)"
         case .memoryUnreadable(let why):
             "its memory cannot be read (\(why)): the memory rule is inactive until it can"
+        case .cleanupBegan(let words): "memory cleanup: \(words)"
+        case .recovering(let action): action.words
+        case .hookFailed(let purpose, let words): "its \(purpose.rawValue) command \(words)"
+        case .recoveryFailed(let trigger, let reason):
+            "could not be recovered (\(trigger.words)): \(reason)"
         case .healthChanged(let old, let new, let reason):
             "\(old.rawValue) -> \(new.rawValue): \(reason)"
         }

@@ -105,10 +105,24 @@ package final class ProcessSpawner {
     package func spawn(
         _ request: SpawnRequest, streams: borrowing ChildStreams
     ) throws(SpawnFailure) -> SpawnedProcess {
+        try spawn(request, streams: streams, extras: nil)
+    }
+
+    /// The same, and the child gets duplicates of two more descriptors, as its 3 and 4.
+    package func spawn(
+        _ request: SpawnRequest, streams: borrowing ChildStreams,
+        handing third: borrowing FileDescriptor, _ fourth: borrowing FileDescriptor
+    ) throws(SpawnFailure) -> SpawnedProcess {
+        try spawn(request, streams: streams, extras: (third.number, fourth.number))
+    }
+
+    private func spawn(
+        _ request: SpawnRequest, streams: borrowing ChildStreams, extras: (Int32, Int32)?
+    ) throws(SpawnFailure) -> SpawnedProcess {
         let program = try ProgramSearch(request).program()
         var pid: Int32 = 0
         let before = Clock.sinceBoot()
-        let result = start(program, request, streams, &pid)
+        let result = start(program, request, streams, extras, &pid)
         guard result == 0 else {
             let diagnosis = SpawnDiagnosis(
                 program: program, directory: request.workingDirectory, errno: Errno(-result))
@@ -149,7 +163,7 @@ package final class ProcessSpawner {
 
     private func start(
         _ program: String, _ request: SpawnRequest, _ streams: borrowing ChildStreams,
-        _ pid: inout Int32
+        _ extras: (Int32, Int32)?, _ pid: inout Int32
     ) -> Int32 {
         let input = number(of: streams.stdin, inherited: 0)
         let output = number(of: streams.stdout, inherited: 1)
@@ -166,6 +180,8 @@ package final class ProcessSpawner {
                         unsafe spawn.streams = (input, output, error)
                         unsafe spawn.has_nofile = openFiles == nil ? 0 : 1
                         unsafe spawn.nofile = openFiles ?? 0
+                        unsafe spawn.has_extras = extras == nil ? 0 : 1
+                        unsafe spawn.extras = extras ?? (-1, -1)
                         return unsafe reeve_spawn(&spawn, &pid)
                     }
                 }
@@ -183,7 +199,7 @@ package final class ProcessSpawner {
     }
 }
 
-private func withOptionalCString<Result>(
+func withOptionalCString<Result>(
     _ text: String?, _ body: (UnsafePointer<CChar>?) -> Result
 ) -> Result {
     guard let text else { return body(nil) }

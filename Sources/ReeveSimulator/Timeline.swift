@@ -99,6 +99,7 @@ package struct Timeline {
         case .began: "began"
         case .spawned(let run, let identity): "spawned \(label(run)), pid \(identity.pid)"
         case .spawnFailed(let run, let failure): "spawnFailed \(label(run)): \(failure)"
+        case .spawnAbandoned(let run): "spawnAbandoned \(label(run))"
         case .exited(let run, let status, let leftovers):
             "exited \(label(run)): \(status)"
                 + (leftovers.isEmpty ? "" : ", leftovers \(text(leftovers))")
@@ -131,6 +132,7 @@ package struct Timeline {
         case .restart(let scheduler, let force):
             "restart \(name(scheduler))" + (force ? " --force" : "")
         case .reset(let scheduler): "reset \(name(scheduler))"
+        case .recover(let scheduler): "recover \(name(scheduler))"
         case .signal(let scheduler, let signal): "signal \(name(scheduler)) \(signal)"
         case .runNow(let scheduler, let force):
             "runNow \(name(scheduler))" + (force ? " --force" : "")
@@ -146,6 +148,7 @@ package struct Timeline {
         switch effect {
         case .ledger(let entry): "ledger \(entry.scheduler) \(entry.occurrence): \(entry.event)"
         case .spawn(let run, let scheduler): "spawn \(label(run)) of \(name(scheduler))"
+        case .abandonSpawn(let run): "abandonSpawn \(label(run))"
         case .signal(let run, let signal, let target): "signal \(label(run)) \(signal) to \(target)"
         case .passSignal(let run, let signal): "passSignal \(label(run)) \(signal)"
         case .kill(let run): "kill \(label(run))"

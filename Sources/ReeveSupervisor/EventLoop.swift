@@ -168,6 +168,7 @@ final class EventLoop {
         case .listener, .client:
             inbox.append(contentsOf: executor.control.ready(token, events, at: now, view: view))
         case .ledger: executor.ledger?.ready(at: now)
+        case .launch: inbox.append(contentsOf: executor.launchReady(token))
         case .command: executor.commands.ready(token)
         case .probe:
             if let event = executor.prober.ready(token) { inbox.append(event) }

@@ -29,4 +29,6 @@ package enum SourceKind: UInt8, Sendable, CaseIterable {
     case probe = 12
     /// A run's notify socket.
     case notify = 13
+    /// The pipe of a launcher that has not become its program.
+    case launch = 20
 }

@@ -99,7 +99,7 @@ import Testing
         var effects = probe(&world, false)
         #expect(
             effects.facts.contains(
-                .checkFailed(words: "refused", failures: 1, action: "it is restarted")))
+                .checkFailed(words: "refused", failures: 1, action: "it is recovered")))
         effects += world.pass(.milliseconds(200))
         #expect(world.run(of: "web") != first && world.lifecycle("web") == .running)
         #expect(world.status("web").restartCount == 1)

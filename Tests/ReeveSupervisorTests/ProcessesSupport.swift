@@ -26,7 +26,8 @@ final class Nursery {
         processes = Processes(
             origin: Nursery.origin, own: Host.pid, proc: proc,
             spawner: try ProcessSpawner(processes: proc),
-            environment: ChildEnvironment(own: .current(), names: variables.map(\.name)))
+            environment: ChildEnvironment(own: .current(), names: variables.map(\.name)),
+            launches: Launches(epoll: try Epoll()))
     }
 
     /// Spawns `sh -c SCRIPT` as a new run of scheduler 0.

@@ -63,15 +63,15 @@ extension Supervisor {
         guard case .command(let command)? = commands.remove(id) else {
             return defect("the outcome of command \(id), which nobody waits for", &turn)
         }
-        switch command.purpose {
-        case .healthCheck:
-            guard let scheduler = command.scheduler else { return }
-            checked(
-                scheduler, id, outcome.checkOutcome(within: command.timeout), &turn)
-        case .cleanup, .onStart, .onStop, .alert:
-            // Whoever asked for it has no use for the outcome.
-            break
+        guard let scheduler = command.scheduler else { return }
+        if command.purpose == .healthCheck {
+            return checked(scheduler, id, outcome.checkOutcome(within: command.timeout), &turn)
         }
+        let next = schedulers[scheduler.index].handle(command: id) {
+            $0.commandEnded(id, command.purpose, outcome, &turn)
+        }
+        touch(scheduler)
+        carryOut(next, scheduler, &turn)
     }
 
     mutating func probed(_ id: CommandID, _ outcome: ProbeOutcome, _ turn: inout Turn) {

@@ -33,6 +33,8 @@ extension Scheduler {
 
     /// The run is up, or has become ready, or the settings are others: checks begin.
     mutating func beginChecks(at now: Instant) {
+        // One check is about all executions of a scheduler.
+        if hasRunBeside, check.due != nil || check.pending != nil { return }
         guard isChecked else { return check.begin(due: nil) }
         check.begin(
             due: isProbedForReadiness ? now + Limits.firstProbeDelay : nextCheck(after: now))
@@ -40,6 +42,7 @@ extension Scheduler {
 
     /// The run is up no longer: what is being asked is of no use any more.
     mutating func endChecks(_ turn: inout Turn) {
+        guard !hasRunBeside else { return }
         if let pending = check.pending, !pending.isStale { turn.end(pending.id) }
         check.end()
     }
@@ -81,6 +84,7 @@ extension Scheduler {
         guard let asked = check.pending, asked.id == id else { return }
         check.pending = nil
         guard isChecked, let settings = specification.healthCheck, let run = lifecycle.run else {
+            if hasRunBeside { check.due = nextCheck(after: turn.now.monotonic) }
             return
         }
         let now = turn.now.monotonic
@@ -103,12 +107,12 @@ extension Scheduler {
         case .passed where wasFailed:
             record(.checkPassed(words: outcome.words), run: run.id, in: &turn)
         case .failed:
-            if schedule == nil { consecutiveFailures += 1 }
             healthCheckTurnedFailed(outcome.words, autoRecovery: autoRecovery, &turn)
+            if schedule == nil { countFailure(&turn) }
         case .passed, nil:
             // It fails on: a recovery that was put off may be due.
             if wasFailed, check.state == .failed {
-                healthCheckFailsOn(outcome.words, autoRecovery: autoRecovery, &turn)
+                healthCheckFailsOn(autoRecovery: autoRecovery, &turn)
             }
         }
     }

@@ -29,6 +29,7 @@ extension Scheduler {
             guard case .running = lifecycle else { return }
             missSign("it says itself that it is stuck (WATCHDOG=trigger)", &turn)
         case .watchdogPeriod(let period):
+            guard specification.notify.watchdog != nil else { return }
             signs.watchdogPeriod = min(period, Limits.watchdogPeriodMax)
             signs.lastSeen = now
         case .stopping:

@@ -13,12 +13,14 @@ extension Stop {
         case .leaderAsked(let othersAt): min(othersAt ?? killAt, killAt)
         case .allAsked(let nextSurvey): min(nextSurvey, killAt)
         case .killed(let nextSurvey): min(nextSurvey, endAt)
+        // A command that was ended is answered.
+        case .onStop(_, let isEnded): isEnded ? .distantFuture : killAt
         }
     }
 
     var isLeaderGone: Bool { leaderStatus != nil }
 
-    var isForMemory: Bool { cause == .memoryThreshold || cause == .memoryHardLimit }
+    var isForMemory: Bool { cause == .recovery(.memory) || cause == .memoryHardLimit }
 
     /// What makes the end a failure that counts with it; nil for every other cause.
     var failure: (occasion: String, words: String)? {
@@ -28,7 +30,7 @@ extension Stop {
         case .watchdog(let why):
             ("when it gave no sign of life", "gave no sign of life: \(why)")
         case .byOperator, .shutdown, .replaced, .reconfigured, .dependencyLost, .dependencyBack,
-            .memoryThreshold, .memoryHardLimit, .checkFailed, .leftovers:
+            .recovery, .memoryHardLimit, .leftovers:
             nil
         }
     }
@@ -56,7 +58,11 @@ extension Scheduler {
             killLimit: killLimit, endAt: killAt + forceTimeout)
         let how = isKill ? "SIGKILL at once" : stopWords
         record(.stopping(reason: reason, how: how, timeout: killAt - now), run: run.id, in: &turn)
-        guard run.leader != nil else { return enter(.stopping(stop)) }
+        if let onStart = run.onStart { turn.end(onStart) }
+        guard run.leader != nil else {
+            if run.isSpawnAsked { turn.effects.append(.abandonSpawn(run.id)) }
+            return enter(.stopping(stop))
+        }
         if isKill {
             kill(&stop, &turn)
         } else {
@@ -176,7 +182,7 @@ extension Scheduler {
         let failure = stop.failure
         let isFailure = failure != nil
         let timeout = stop.cause == .timeout ? timeoutWords : ""
-        let isForCheck = stop.cause == .checkFailed
+        let isForCheck = stop.cause == .recovery(.healthCheck)
         let otherwise = isForCheck ? "when its health check had failed" : "when it was stopped"
         let occasion = failure.map { $0.occasion + timeout } ?? otherwise
         let meaning: String
@@ -195,7 +201,7 @@ extension Scheduler {
             startedAt: stop.run.startedAt.wall, duration: ran,
             succeeded: !isFailure && !stop.isForMemory && !isForCheck
                 && (isSuccess(status) || isOrderly(stop, status)))
-        if isFailure && schedule == nil { consecutiveFailures += 1 }
+        if isFailure && schedule == nil { countFailure(&turn) }
         record(
             .exited(status, ran: ran, isFailure: isFailure, meaning: verdict.meaning),
             run: stop.run.id, in: &turn)
@@ -262,9 +268,14 @@ extension Scheduler {
     mutating func continueStop(_ turn: inout Turn) {
         guard case .stopping(var stop) = lifecycle else { return }
         let now = turn.now.monotonic
+        if case .onStop(let command, isEnded: false) = stop.step, stop.killAt <= now {
+            turn.end(command)
+            stop.step = .onStop(command, isEnded: true)
+            return enter(.stopping(stop))
+        }
         if stop.isKilled && stop.endAt <= now { return survive(stop, &turn) }
         switch stop.step {
-        case .awaitingSpawn:
+        case .awaitingSpawn, .onStop:
             return
         case .leaderAsked, .allAsked:
             if stop.killAt <= now {
@@ -292,10 +303,11 @@ extension Scheduler {
         if stop.killAt <= turn.now.monotonic {
             switch stop.step {
             case .leaderAsked, .allAsked: kill(&stop, &turn)
-            case .awaitingSpawn, .killed: break
+            case .awaitingSpawn, .killed, .onStop: break
             }
         }
         enter(.stopping(stop))
+        if case .onStop = stop.step { continueStop(&turn) }
     }
 
     /// The stop command failed: the signal instead, unless the sequence is past that.
@@ -311,14 +323,25 @@ extension Scheduler {
 
     /// Nothing of the run is alive.
     mutating func finished(_ stop: Stop, _ turn: inout Turn) -> RestartOutcome {
-        if stop.leaderStatus != nil || stop.run.leader != nil {
-            turn.effects.append(.forget(stop.run.id))
-        }
         let now = turn.now.monotonic
         let took = now - stop.began
         record(.stopped(after: took, killed: stop.killed.count), run: stop.run.id, in: &turn)
         lastStop = (now, stopAnswer(stop, took))
+        killedBeside =
+            lanes.contains(where: \.lifecycle.isLive)
+            ? Array((killedBeside + stop.killed).prefix(Limits.killedRememberedMax)) : []
         stoppedFirst = []
+        var stop = stop
+        let goesOn = beginOnStop(&stop, &turn)
+        turn.end(stop.run)
+        guard goesOn else { return concluded(stop, &turn) }
+        enter(.stopping(stop))
+        return .settled
+    }
+
+    /// A stop is over, and what was to be done after the run is done: what it was for goes on.
+    mutating func concluded(_ stop: Stop, _ turn: inout Turn) -> RestartOutcome {
+        let now = turn.now.monotonic
         if schedule != nil { return finishedExecution(stop, &turn) }
         switch stop.cause {
         case .shutdown:
@@ -340,14 +363,11 @@ extension Scheduler {
             enter(.waitingForDependencies(.init(until: until, lost: name)))
             startReason = "\(name) is back"
             return .startNow
-        case .memoryThreshold:
+        case .recovery(let trigger):
             lastRecoveryRestart = now
-            return stoppedForRecovery("its memory", &turn)
+            return stoppedToRecover(trigger, immediately: true, &turn)
         case .memoryHardLimit:
-            return stoppedForRecovery("its memory", immediately: false, &turn)
-        case .checkFailed:
-            lastRecoveryRestart = now
-            return stoppedForRecovery("its health check", countsFailure: false, &turn)
+            return stoppedToRecover(.memory, immediately: false, &turn)
         case .timeout, .notReady, .watchdog:
             let timeout = stop.cause == .timeout ? timeoutWords : ""
             let meaning = (stop.failure?.words ?? "failed") + timeout
@@ -358,7 +378,8 @@ extension Scheduler {
     }
 
     private func stopAnswer(_ stop: Stop, _ took: Duration) -> String {
-        let killed = stop.killed.isEmpty ? "" : "; killed \(listed(stop.killed))"
+        let all = killedBeside + stop.killed
+        let killed = all.isEmpty ? "" : "; killed \(listed(all))"
         let first = stoppedFirst.isEmpty ? "" : "; stopped before it: \(listed(stoppedFirst))"
         return "stopped after \(took), nothing of it is left\(killed)\(first)"
     }
@@ -366,14 +387,16 @@ extension Scheduler {
     /// " of 5s"; empty where there is none.
     private var timeoutWords: String { specification.timeout.map { " of \($0)" } ?? "" }
 
-    /// A restart heals, unless the operator wants none: then the run has failed.
-    private mutating func stoppedForRecovery(
-        _ what: String, immediately: Bool = true, countsFailure: Bool = true, _ turn: inout Turn
+    /// A restart heals what leaks, unless the operator wants none: then the run has failed.
+    private mutating func stoppedToRecover(
+        _ trigger: RecoveryTrigger, immediately: Bool, _ turn: inout Turn
     ) -> RestartOutcome {
         let mayRestart = specification.restart.mode != .never
-        let verdict = Verdict(
-            kind: mayRestart ? .ended : .failure, meaning: "was stopped for \(what)")
-        if !mayRestart && countsFailure { consecutiveFailures += 1 }
+        let meaning =
+            trigger == .memory
+            ? "was stopped for its memory" : "was stopped to recover it (\(trigger.words))"
+        let verdict = Verdict(kind: mayRestart ? .ended : .failure, meaning: meaning)
+        if !mayRestart { countFailure(&turn) }
         return follow(verdict, forced: mayRestart, immediately: immediately, &turn)
     }
 

@@ -60,7 +60,8 @@ struct StopChecker: Checker {
                 return survive(run, in: kernel)
             }
             return nil
-        case .passSignal, .survey, .sample, .forget, .sweep, .reply, .keep, .ledger, .tellManager,
+        case .abandonSpawn, .passSignal, .survey, .sample, .forget, .sweep, .reply, .keep, .ledger,
+            .tellManager,
             .exit, .loadConfiguration,
             .adoptSettings, .runCommand, .endCommand,
             .probe:

@@ -69,7 +69,8 @@ struct WordChecker: Checker {
                     false
                 }
             }
-        case .began, .surveyed, .signalFailed, .stopCommandFailed, .sampled, .requested,
+        case .began, .spawnAbandoned, .surveyed, .signalFailed, .stopCommandFailed, .sampled,
+            .requested,
             .requestWithdrawn, .reloadRequested, .configurationLoaded, .configurationRejected,
             .commandEnded, .probed, .notified, .shutdownRequested, .swept, .timePassed:
             return nil

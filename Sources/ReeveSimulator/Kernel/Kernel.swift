@@ -12,6 +12,8 @@ package final class Kernel {
         case fork(run: Int, Fork)
         case told(Int)
         case says(run: Int, [Notification])
+        /// The launcher of a run executes the program.
+        case launched(run: Int)
     }
     private struct Due {
         let at: Instant
@@ -47,10 +49,14 @@ package final class Kernel {
     var commandIndices: [CommandID: Int] = [:]
     /// Those that were not answered.
     var openCommands: [Int] = []
+    /// Schedulers of which a start began with the command before it.
+    var begun: Set<SchedulerID> = []
     /// What runs said and the shell has not taken.
     var said: [(run: Int, notifications: [Notification])] = []
     /// Everything that happened in the kernel, for the timeline; emptied by whoever reads it.
     var happened: [KernelFact] = []
+    /// Runs whose program was executed by a launcher, for the shell.
+    var launched: [Int] = []
 
     init(specification: Specification, now: Instant) {
         self.specification = specification
@@ -166,6 +172,10 @@ package final class Kernel {
             guard let leader = runs[run].leader, processes[leader].isAlive else { return }
             said.append((run, notifications))
             if notifications == [.watchdog] { scheduleSign(ofRun: run) }
+        case .launched(let run):
+            guard runs[run].isLaunching else { return }
+            begin(run)
+            launched.append(run)
         }
     }
 
@@ -191,6 +201,17 @@ package final class Kernel {
         open.append(index)
         runsByScheduler[scheduler.index].append(index)
         guard script.failure == nil else { return nil }
+        if let launching = script.launching {
+            schedule(.launched(run: index), at: now + launching)
+            return nil
+        }
+        return begin(index)
+    }
+
+    /// The program of a run begins.
+    @discardableResult
+    private func begin(_ index: Int) -> ProcessIdentity? {
+        let script = runs[index].script
         let leader = start(
             in: index, isLeader: true, parent: nil, reaction: script.reaction,
             isForeign: script.isForeign, blocked: script.blocked)

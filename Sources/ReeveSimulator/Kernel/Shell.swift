@@ -57,12 +57,12 @@ final class Shell {
     func execute(_ effect: Effect) {
         switch effect {
         case .spawn(let run, let scheduler): spawn(run, scheduler)
+        case .abandonSpawn(let run): abandonSpawn(run)
         case .signal(let run, let signal, to: let target):
             noteStop(run)
             send(signal, to: run, target)
         case .passSignal(let run, let signal):
-            if let index = kernel.index(of: run) { kernel.runs[index].passedSignal = signal }
-            send(signal, to: run, .leader)
+            pass(signal, to: run)
         case .kill(let run):
             noteStop(run)
             kill(run)
@@ -97,6 +97,19 @@ final class Shell {
         }
     }
 
+    /// A program that has a cleanup signal handles it, whoever sends it.
+    private func pass(_ signal: Signal, to run: RunID) {
+        guard let index = kernel.index(of: run) else { return }
+        let scheduler = kernel.runs[index].scheduler
+        let isCleanup = kernel.specification(of: scheduler).recovery.cleanup == .signal(signal)
+        if isCleanup { kernel.runs[index].cleanupAskedAt = kernel.now }
+        guard isCleanup, !kernel.runs[index].script.isForeign else {
+            kernel.runs[index].passedSignal = signal
+            return send(signal, to: run, .leader)
+        }
+        if kernel.runs[index].script.reactsToCleanup { kernel.runs[index].cleanedAt = kernel.now }
+    }
+
     private func noteStop(_ run: RunID) {
         guard let index = kernel.index(of: run) else { return }
         guard kernel.runs[index].stopBeganAt == nil else { return }
@@ -115,6 +128,22 @@ final class Shell {
         } else if let failure = script.failure {
             answer(.spawnFailed(run, failure), about: run)
         }
+    }
+
+    private func abandonSpawn(_ run: RunID) {
+        guard let index = kernel.index(of: run), kernel.runs[index].isLaunching else { return }
+        kernel.runs[index].abandonedAt = kernel.now
+        answer(.spawnAbandoned(run), about: run)
+    }
+
+    /// Takes note of launchers that have become their programs; to be called after the kernel moved.
+    private func noticeLaunches() {
+        for index in kernel.launched {
+            let run = kernel.runs[index]
+            guard let leader = run.leader else { continue }
+            answer(.spawned(run.id, kernel.processes[leader].identity), about: run.id)
+        }
+        kernel.launched.removeAll(keepingCapacity: true)
     }
 
     private func send(_ signal: Signal, to run: RunID, _ target: SignalTarget) {
@@ -176,7 +205,8 @@ final class Shell {
         case .unreadable:
             answer(.sampled(run, .unreadable("/proc: permission denied (EACCES)")), about: run)
         case .grows(let from, let perSecond):
-            let age = max(0, (kernel.now - truth.askedAt).nanoseconds / 1_000_000)
+            let since = truth.cleanedAt ?? truth.askedAt
+            let age = max(0, (kernel.now - since).nanoseconds / 1_000_000)
             let total = Bytes(from.count + perSecond.count / 1_000 * age)
             answer(.sampled(run, .resident(total)), about: run)
         }
@@ -216,6 +246,7 @@ final class Shell {
             answer(.notified(run, notifications), about: run)
         }
         kernel.said.removeAll(keepingCapacity: true)
+        noticeLaunches()
         for process in kernel.unreaped {
             let index = kernel.processes[process].run
             let died = kernel.processes[process].endedAt ?? kernel.now
@@ -277,9 +308,9 @@ final class Shell {
     /// Whether the event names a run that the core has let go: the shell then keeps it to itself.
     func isStale(_ event: Event) -> Bool {
         switch event {
-        case .spawned(let run, _), .spawnFailed(let run, _), .exited(let run, _, _),
-            .notified(let run, _), .surveyed(let run, _, _), .signalFailed(let run, _, _),
-            .stopCommandFailed(let run, _),
+        case .spawned(let run, _), .spawnFailed(let run, _), .spawnAbandoned(let run),
+            .exited(let run, _, _), .notified(let run, _), .surveyed(let run, _, _),
+            .signalFailed(let run, _, _), .stopCommandFailed(let run, _),
             .sampled(let run, _):
             kernel.run(run)?.forgottenAt != nil
         case .began, .requested, .requestWithdrawn, .reloadRequested, .configurationLoaded,
@@ -308,7 +339,7 @@ final class Shell {
     /// Takes down what the core is about to be told, as fact.
     func note(_ event: Event) {
         switch event {
-        case .spawned(let run, _), .spawnFailed(let run, _):
+        case .spawned(let run, _), .spawnFailed(let run, _), .spawnAbandoned(let run):
             guard let index = kernel.index(of: run) else { return }
             kernel.runs[index].toldAt = kernel.now
         case .exited(let run, let status, let leftovers):

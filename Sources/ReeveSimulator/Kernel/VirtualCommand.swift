@@ -47,8 +47,8 @@ struct CommandTruth {
     var endAskedAt: Instant?
     /// How it goes, as things stand.
     var outcome: CommandOutcome
-    /// Its outcome is on its way to the core.
-    var isDelivered = false
+    /// Its outcome is on the way to the core.
+    var isOver = false
     /// When the core was told of it.
     var answeredAt: Instant?
 
@@ -67,6 +67,9 @@ extension Kernel {
         commandIndices[command.id] = commands.count
         commands.append(command)
         openCommands.append(commands.count - 1)
+        if command.purpose == .onStart, let scheduler = command.scheduler {
+            begun.insert(scheduler)
+        }
         return commands.count - 1
     }
 
@@ -112,6 +115,18 @@ extension Kernel {
     private func wantsSocket(_ scheduler: SchedulerID) -> Bool {
         specification(of: scheduler).wantsNotifySocket
     }
+
+    /// Whether a start of it has ever begun.
+    func hasBegun(_ scheduler: SchedulerID) -> Bool {
+        runCount(of: scheduler) > 0 || begun.contains(scheduler)
+    }
+
+    /// Whether a command around a run of it is not over.
+    func runsHook(_ scheduler: SchedulerID) -> Bool {
+        openCommands.map { commands[$0] }.contains {
+            $0.scheduler == scheduler && ($0.purpose == .onStart || $0.purpose == .onStop)
+        }
+    }
 }
 
 extension Shell {
@@ -127,6 +142,7 @@ extension Shell {
             CommandTruth(
                 id: id, purpose: command.purpose, isProbe: false, scheduler: command.scheduler,
                 run: command.run, askedAt: kernel.now, outcome: outcome), after: after)
+        noteCleanup(command, script)
     }
 
     func probe(_ id: CommandID, _ probe: Probe) {
@@ -142,6 +158,16 @@ extension Shell {
     private func start(_ command: CommandTruth, after: Duration) {
         guard kernel.index(of: command.id) == nil else { return }
         post(.command(kernel.add(command)), ready: kernel.now + after + delay())
+    }
+
+    /// A cleanup command that succeeds reaches the program that it is about.
+    private func noteCleanup(_ command: AuxiliaryCommand, _ script: CommandScript) {
+        guard command.purpose == .cleanup, let run = command.run,
+            let index = kernel.index(of: run)
+        else { return }
+        kernel.runs[index].cleanupAskedAt = kernel.now
+        guard case .ends(_, .exited(code: 0)) = script else { return }
+        if kernel.runs[index].script.reactsToCleanup { kernel.runs[index].cleanedAt = kernel.now }
     }
 
     /// How a health check of this run goes. After the end of faults all pass.
@@ -172,15 +198,15 @@ extension Shell {
         guard let index = kernel.index(of: id), kernel.commands[index].endAskedAt == nil
         else { return }
         kernel.commands[index].endAskedAt = kernel.now
-        guard !kernel.commands[index].isDelivered else { return }
+        guard !kernel.commands[index].isOver else { return }
         kernel.commands[index].outcome = .ended(.signalled(.kill, coreDumped: false), output: "")
         post(.command(index), ready: kernel.now + delay())
     }
 
     /// The outcome of a command that is over; nil where it was told already.
     func outcome(ofCommand index: Int) -> Event? {
-        guard !kernel.commands[index].isDelivered else { return nil }
-        kernel.commands[index].isDelivered = true
+        guard !kernel.commands[index].isOver else { return nil }
+        kernel.commands[index].isOver = true
         let command = kernel.commands[index]
         guard command.isProbe else { return .commandEnded(command.id, command.outcome) }
         return .probed(
@@ -189,11 +215,28 @@ extension Shell {
     }
 }
 
+extension Effect {
+    /// Whose start begins with this: with the command before it, where there is one.
+    func starts(in kernel: Kernel) -> SchedulerID? {
+        if case .runCommand(_, let command) = self, command.purpose == .onStart {
+            return command.scheduler
+        }
+        guard case .spawn(_, let scheduler) = self,
+            kernel.specification.schedulers.indices.contains(scheduler.index)
+        else { return nil }
+        return kernel.specification(of: scheduler).recovery.onStart == nil ? scheduler : nil
+    }
+}
+
 extension Scenario {
-    /// How the command of this number goes.
+    /// How the command of this number goes. What is run before a start never fails here: the checkers
+    /// know starts by their runs.
     func commandScript(_ command: AuxiliaryCommand, ordinal: Int) -> CommandScript {
         var random = Randomness(seed: seed, stream: 6, part: UInt64(ordinal))
-        if random.chance(3) { return .notStarted }
+        if command.purpose == .onStart {
+            return .ends(after: random.span(.zero, .milliseconds(200)), .exited(code: 0))
+        }
+        if random.chance(5) { return .notStarted }
         if random.chance(10) { return .hangs }
         let status = random.pick(
             ExitStatus.exited(code: 0), .exited(code: 0), .exited(code: 1),

@@ -163,6 +163,9 @@ final class Commands {
         guard !command.isTimedOut, let status = command.status else {
             return .commandEnded(command.id, .timedOut(output: text))
         }
+        if let failure = command.run.launchFailure {
+            return .commandEnded(command.id, .notStarted(words: failure.words))
+        }
         return .commandEnded(command.id, .ended(status, output: text))
     }
 

@@ -77,6 +77,7 @@ final class Executor {
         due = earlier(due, manager.nextDeadline)
         if !processes.strangers.isEmpty { due = earlier(due, strangersDue) }
         due = earlier(due, ledger?.nextDeadline)
+        due = earlier(due, processes.launches.nextDeadline)
         due = earlier(due, reader.nextDeadline)
         due = earlier(due, commands.nextDeadline)
         due = earlier(due, prober.nextDeadline)
@@ -120,6 +121,7 @@ final class Executor {
     /// Reaps. Returns what that gave, and whether there may be more.
     func reap(at now: Moment) -> (events: [Event], isBounded: Bool) {
         let reaping = processes.reap(at: now)
+        sayWhatWasRefused()
         var said: [Event] = []
         for run in reaping.ended {
             output.drain(run, at: now)
@@ -145,13 +147,34 @@ final class Executor {
         }
         if isDue(reader.nextDeadline, at: now) { reader.timePassed() }
         var events: [Event] = []
+        if isDue(processes.launches.nextDeadline, at: now) {
+            events = processes.launches.timePassed(at: now.monotonic)
+        }
         if isDue(commands.nextDeadline, at: now) {
-            events = commands.timePassed(at: now).map(asProbe)
+            events += commands.timePassed(at: now).map(asProbe)
         }
         if isDue(notify.nextDeadline, at: now) { notify.timePassed(at: now) }
         if isDue(prober.nextDeadline, at: now) { events += prober.timePassed(at: now) }
         if isDue(control.nextDeadline, at: now) { events += control.timePassed(at: now) }
         return events
+    }
+
+    /// A launcher told something.
+    func launchReady(_ token: Token) -> [Event] {
+        defer { sayWhatWasRefused() }
+        return processes.launches.ready(token)
+    }
+
+    private func sayWhatWasRefused() {
+        for (run, words) in processes.launches.takeNotes() {
+            var name: SchedulerName?
+            if case .program(let scheduler) = run.kind {
+                name = core.supervisor.specification(of: scheduler)?.name
+            }
+            record(
+                Record(
+                    at: now.wall, scheduler: name, run: run.id, fact: .notice(.warning, words)))
+        }
     }
 
     /// The end: what is still to be said is said, of lost output to those who follow the events too,
@@ -184,6 +207,7 @@ final class Executor {
     private func perform(_ effect: Effect) {
         switch effect {
         case .spawn(let run, let scheduler): start(.run(run, scheduler))
+        case .abandonSpawn(let run): abandonSpawn(run)
         case .signal(let run, let signal, to: .leader): signalLeader(run, signal)
         case .signal(let run, let signal, to: .others):
             signalMembers(run, signal, sparingLeader: true)
@@ -240,11 +264,21 @@ final class Executor {
             let identity = try processes.spawn(
                 run, of: scheduler, specification,
                 execution: core.supervisor.execution(of: run), notify: socket, streams: streams)
-            outcomes.append(.spawned(run, identity))
+            // A launcher answers for itself.
+            if let identity { outcomes.append(.spawned(run, identity)) }
         } catch {
             // The core forgets the run in answer to this, which closes its streams.
             outcomes.append(.spawnFailed(run, error))
         }
+    }
+
+    private func abandonSpawn(_ run: RunID) {
+        let waiting = spawns.firstIndex { pending in
+            if case .run(run, _) = pending { true } else { false }
+        }
+        guard let waiting else { return outcomes += processes.launches.abandon(run) }
+        spawns.remove(at: waiting)
+        outcomes.append(.spawnAbandoned(run))
     }
 
     private func runCommand(_ id: CommandID, _ command: AuxiliaryCommand) {

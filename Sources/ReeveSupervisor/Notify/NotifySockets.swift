@@ -34,6 +34,8 @@ final class NotifySockets {
         let socket: FileDescriptor
         /// nil: it is abstract.
         let path: String?
+        /// The run's user, where it is another than reeve's.
+        let user: UInt32?
         var secondBegan = Instant.zero
         var count = 0
         /// It is not read before this.
@@ -42,13 +44,14 @@ final class NotifySockets {
 
         init(
             run: RunID, name: SchedulerName, token: Token, socket: consuming FileDescriptor,
-            path: String?
+            path: String?, user: UInt32?
         ) {
             self.run = run
             self.name = name
             self.token = token
             self.socket = socket
             self.path = path
+            self.user = user
         }
     }
 
@@ -105,7 +108,8 @@ final class NotifySockets {
             source: SourceKind.notify.rawValue, slot: UInt32(truncatingIfNeeded: slot),
             generation: generations[slot])
         let entry = Entry(
-            run: run, name: specification.name, token: token, socket: socket, path: path)
+            run: run, name: specification.name, token: token, socket: socket, path: path,
+            user: specification.program.launch.user?.number)
         do throws(Errno) {
             try epoll.add(entry.socket, token: token, interest: .readable)
         } catch {
@@ -121,6 +125,8 @@ final class NotifySockets {
     /// nil: it is to be abstract.
     private func path(of run: RunID, _ specification: SchedulerSpecification) -> String? {
         guard specification.notify.socket != .abstract, let directory else { return nil }
+        // The runtime directory is reeve's own: another user does not reach what is in it.
+        if let user = specification.program.launch.user?.number, user != ownUser { return nil }
         let path = "\(directory)/\(run)"
         return path.utf8.count <= UnixSocket.pathMax ? path : nil
     }
@@ -226,7 +232,7 @@ final class NotifySockets {
     private func take(
         _ message: consuming NotifySocket.Message, _ entry: Entry
     ) -> [Notification] {
-        guard let user = message.user, user == 0 || user == ownUser else {
+        guard let user = message.user, user == 0 || user == ownUser || user == entry.user else {
             let who = message.user.map { "user \($0)" } ?? "somebody unknown"
             complain(.sender, entry, "a notify message from \(who) is refused")
             return []

@@ -11,6 +11,11 @@ struct ChildEnvironment {
     /// The run ids of all reeves above, outermost first, separated by slashes.
     static let runPathName = "REEVE_RUN_PATH"
 
+    /// What each run gets from reeve, whatever else says so.
+    static let own: Set<String> = [
+        runIdentifierName, runPathName, "REEVE_SCHEDULER", "REEVE_ATTEMPT", "REEVE_SCHEDULED_AT",
+        "REEVE_ROLE", "MAINPID", commandName, aboutName,
+    ]
     /// What an auxiliary command is for.
     private static let commandName = "REEVE_COMMAND"
     /// The run that an auxiliary command is about.
@@ -32,6 +37,10 @@ struct ChildEnvironment {
     private let inherited: EnvironmentBlock
     private let journalStream: String?
     private let outerPath: String
+    /// Where a service manager put credentials for reeve.
+    let credentialsDirectory: String?
+    /// Where the libraries of this binary are, if it was told.
+    private let libraryPath: String?
 
     /// `own` is reeve's own environment, with the names of all its variables.
     init(own: EnvironmentBlock, names: [String]) {
@@ -44,6 +53,8 @@ struct ChildEnvironment {
         }
         self.inherited = inherited
         journalStream = own.value(of: ChildEnvironment.journalStreamName)
+        credentialsDirectory = own.value(of: "CREDENTIALS_DIRECTORY")
+        libraryPath = own.value(of: "LD_LIBRARY_PATH")
         let path = own.value(of: ChildEnvironment.runPathName) ?? ""
         outerPath = path.isEmpty ? "" : path + "/"
     }
@@ -104,12 +115,43 @@ struct ChildEnvironment {
             try block.set(ChildEnvironment.journalStreamName, journalStream)
         }
         if let scheduler {
+            if let user = scheduler.program.launch.user { try set(user, in: &block) }
             try block.set(scheduler.program.environment)
             try block.set("REEVE_SCHEDULER", scheduler.name.text)
         }
-        let id = id.description
+        try name(id, in: &block)
+        return block
+    }
+
+    /// What a login sets. Of an account without an entry no name is known, and reeve's own is another's.
+    private func set(
+        _ user: UserAccount, in block: inout EnvironmentBlock
+    ) throws(SystemFailure) {
+        try block.set("HOME", user.home)
+        try block.set("SHELL", user.shell)
+        for variable in ["USER", "LOGNAME"] {
+            if let name = user.name {
+                try block.set(variable, name)
+            } else {
+                block.remove(variable)
+            }
+        }
+    }
+
+    private func name(_ run: RunID, in block: inout EnvironmentBlock) throws(SystemFailure) {
+        let id = run.description
         try block.set(ChildEnvironment.runIdentifierName, id)
         try block.set(ChildEnvironment.runPathName, outerPath + id)
+    }
+
+    /// What a launcher itself gets: its role and the run that it is a process of, and nothing that was
+    /// meant for the program.
+    func launcherBlock(for run: RunID) throws(SystemFailure) -> EnvironmentBlock {
+        var block = EnvironmentBlock()
+        try block.set("REEVE_ROLE", LauncherRole.role)
+        try block.set("SWIFT_BACKTRACE", "enable=no")
+        if let libraryPath { try block.set("LD_LIBRARY_PATH", libraryPath) }
+        try name(run, in: &block)
         return block
     }
 }

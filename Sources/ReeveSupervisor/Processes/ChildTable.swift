@@ -32,6 +32,8 @@ final class Run {
     var sessions: [PID]
     /// Members other than the two above, as the last scan saw them: pid and start time.
     var members: [PID: UInt64] = [:]
+    /// Why its launcher did not become the command that it was to be.
+    var launchFailure: SpawnFailure?
     /// Members that refused a signal with EPERM.
     var notPermitted: Set<ProcessIdentity> = []
 

@@ -103,7 +103,8 @@ private struct Parts {
         processes = Processes(
             origin: state.origin, own: Host.pid, proc: proc,
             spawner: try ProcessSpawner(childOpenFiles: childOpenFiles, processes: proc),
-            environment: ChildEnvironment(own: .current(), names: variables.map(\.name)))
+            environment: ChildEnvironment(own: .current(), names: variables.map(\.name)),
+            launches: Launches(epoll: epoll))
         ledger = Parts.ledger(in: state.path, epoll, output, at: start)
         core = CoreCell(
             Supervisor(
@@ -190,6 +191,7 @@ extension CoreView {
             sampleMemory: { scheduler in
                 processes.table.run(of: scheduler).flatMap { processes.sample($0) }
             },
+            sampleRun: { run in processes.table[run].flatMap { processes.sample($0) } },
             orphans: { processes.orphans() },
             entries: { scheduler, count in
                 guard let ledger, let name = core.supervisor.specification(of: scheduler)?.name
