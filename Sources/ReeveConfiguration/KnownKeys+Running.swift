@@ -118,14 +118,18 @@ extension KnownKeys {
     ]
 
     static let recovery: [KnownKey] = [
-        later(
+        key(
             "cleanup", .recovery,
             .table(
                 [.init("signal", .signal), .init("exec", .command)], oneOf: ["signal", "exec"]),
             "none", "What frees memory without a restart: a signal or a command"),
-        later("on-start", .recovery, .command, "none", "Run before it starts"),
-        later("on-stop", .recovery, .command, "none", "Run after its last process is gone"),
-        later(
+        key(
+            "on-start", .recovery, .command, "none",
+            "Run before each start of its program; where it fails, the start has failed"),
+        key(
+            "on-stop", .recovery, .command, "none",
+            "Run after each run, when its last process is gone"),
+        key(
             "hook-timeout", .recovery, .duration(Span.positive), "\"10s\"",
             "Longest run of cleanup, on-start and on-stop"),
     ]

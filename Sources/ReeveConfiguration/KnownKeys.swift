@@ -195,11 +195,11 @@ extension KnownKeys {
             "Fixed delay by host and name, less than this", kinds: .scheduled,
             instead: withSchedule),
         key(
-            "overlap", .when, .choice(["skip", "queue", "replace"], later: ["allow"]), "\"skip\"",
+            "overlap", .when, .choice(["skip", "queue", "replace", "allow"]), "\"skip\"",
             "What happens to an occurrence while the run before goes on", kinds: .scheduled,
             instead: withSchedule),
-        later(
-            "max-parallel", .when, .integer(1...1_000), "none",
+        key(
+            "max-parallel", .when, .integer(1...1_000), "10",
             "The most runs at a time with overlap = \"allow\"", kinds: .scheduled,
             instead: withSchedule),
         key(

@@ -238,8 +238,16 @@ struct SchedulerReader: Sendable {
     private func assignRecovery(
         _ effective: EffectiveSettings, to recovery: inout RecoverySettings
     ) {
+        if case .command(let arguments)? = effective.value("on-start") {
+            recovery.onStart = arguments
+        }
+        if case .command(let arguments)? = effective.value("on-stop") {
+            recovery.onStop = arguments
+        }
+        effective.assign("hook-timeout", to: &recovery.hookTimeout)
         guard case .table(let fields)? = effective.value("cleanup") else { return }
         if case .signal(let signal)? = fields["signal"] { recovery.cleanup = .signal(signal) }
+        if case .command(let arguments)? = fields["exec"] { recovery.cleanup = .command(arguments) }
     }
 
     private func assignStop(_ effective: EffectiveSettings, to stop: inout StopSettings) {

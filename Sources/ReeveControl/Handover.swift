@@ -74,7 +74,7 @@ extension [UInt8] {
         field(key, span?.nanoseconds)
     }
 
-    fileprivate mutating func field(_ key: StaticString, list: [String]) {
+    mutating func field(_ key: StaticString, list: [String]) {
         beginArray(key)
         for text in list { element(text) }
         endArray()
@@ -96,7 +96,7 @@ extension JSONValue {
         try optional(key) { (size) throws(JSONFault) in Bytes(try size.requireWholeNumber()) }
     }
 
-    fileprivate func texts(_ key: StaticString) throws(JSONFault) -> [String] {
+    func texts(_ key: StaticString) throws(JSONFault) -> [String] {
         try list(key) { (text) throws(JSONFault) in try text.requireText() }
     }
 

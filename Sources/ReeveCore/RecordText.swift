@@ -10,7 +10,7 @@ extension Record {
             .completed,
             .failuresReset, .waiting, .dependencyBack, .stopping, .stopped, .signalled,
             .memoryRecovered, .reloadBegan, .configurationChanged, .removed, .orphansAdopted,
-            .staysStopped, .retryScheduled, .paused, .resumed, .cleanupBegan:
+            .staysStopped, .staysPaused, .retryScheduled, .paused, .resumed, .cleanupBegan:
             return .info
         case .recovering(let action):
             switch action.result {
@@ -36,7 +36,7 @@ extension Record {
             return timedOut ? .warning : .debug
         case .shutdownForced, .spawnFailed, .overRestartLimit,
             .dependencyTimedOut, .dependencyLost, .killed, .signalFailed, .stopCommandFailed,
-            .memoryAbove, .memoryUnreadable, .recoveryFailed:
+            .memoryAbove, .memoryUnreadable, .recoveryFailed, .hookFailed:
             return .warning
         case .shutdownEnded(_, _, let alive):
             return alive.isEmpty ? .info : .error
@@ -102,11 +102,13 @@ extension Record {
         case .stopped: "stopped"
         case .survived: "survived"
         case .staysStopped: "stays-stopped"
+        case .staysPaused: "stays-paused"
         case .memoryAbove: "memory-above"
         case .memoryRecovered: "memory-recovered"
         case .memoryUnreadable: "memory-unreadable"
         case .cleanupBegan: "cleanup-began"
         case .recovering: "recovering"
+        case .hookFailed: "hook-failed"
         case .recoveryFailed: "recovery-failed"
         case .healthChanged: "health-changed"
         }
@@ -191,6 +193,8 @@ extension Record {
             "could not be ended: \(listed(processes)); it is not started again while they live"
         case .staysStopped:
             "stays stopped, as an operator wanted before reeve was started; `reeve start` starts it"
+        case .staysPaused:
+            "stays paused, as an operator wanted before reeve was started; `reeve resume` resumes it"
         case .memoryAbove(let bytes, let limit, let samples, let action):
             "uses \(bytes), above \(limit) in \(counted(samples, "sample")) in a row: \(action)"
         case .memoryRecovered(let bytes, let limit): "uses \(bytes) again, below \(limit)"
@@ -198,6 +202,7 @@ extension Record {
             "its memory cannot be read (\(why)): the memory rule is inactive until it can"
         case .cleanupBegan(let words): "memory cleanup: \(words)"
         case .recovering(let action): action.words
+        case .hookFailed(let purpose, let words): "its \(purpose.rawValue) command \(words)"
         case .recoveryFailed(let trigger, let reason):
             "could not be recovered (\(trigger.words)): \(reason)"
         case .healthChanged(let old, let new, let reason):

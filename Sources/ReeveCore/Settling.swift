@@ -85,6 +85,7 @@ extension Supervisor {
     }
 
     private mutating func review(_ id: SchedulerID, _ turn: inout Turn) {
+        schedulers[id.index].arrangeLanes()
         if shutdown == nil {
             reactToDependencies(id, &turn)
             beginPendingStop(id, &turn)
@@ -263,7 +264,7 @@ extension Supervisor {
             .leftovers:
             reason = "asked by the operator"
         }
-        schedulers[id.index].beginStop(cause, reason: reason, &turn)
+        schedulers[id.index].beginStops(cause, reason: reason, &turn)
     }
 
     /// Everything that an operator's stop takes down with it, by `stop` edges, nearest first.

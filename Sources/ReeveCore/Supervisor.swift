@@ -37,6 +37,8 @@ package struct Supervisor: Sendable {
     var reload: Reload?
     /// How many schedulers have processes that reeve answers for.
     var liveCount = 0
+    /// What is kept for schedulers that were not configured at the start. Looked up, never iterated.
+    var otherWishes: [String: Wish] = [:]
     let startedAt: Moment
     var defects = 0
 
@@ -67,7 +69,12 @@ package struct Supervisor: Sendable {
         for scheduler in schedulers { idsByName[scheduler.specification.name.text] = scheduler.id }
         self.idsByName = idsByName
         for (name, wish) in wishes {
-            if let id = idsByName[name.text] { schedulers[id.index].wish = wish }
+            guard let id = idsByName[name.text] else {
+                otherWishes[name.text] = wish
+                continue
+            }
+            schedulers[id.index].wish = wish
+            if wish.isPaused { schedulers[id.index].schedule?.pause() }
         }
         views = schedulers.map { SchedulerView(of: $0) }
         deadlines = DeadlineQueue(count: schedulers.count)
@@ -112,6 +119,7 @@ package struct Supervisor: Sendable {
         commands.add(from: &turn)
         sequence = turn.sequence
         for case .forget(let run) in turn.effects { idsByRun[run] = nil }
+        for run in turn.dropped { idsByRun[run] = nil }
         return turn.effects
     }
 
@@ -169,9 +177,10 @@ package struct Supervisor: Sendable {
             if let event { defect("\(event) for run \(run), which is over", &turn) }
             return
         }
-        let outcome = body(&schedulers[id.index], &turn)
+        let outcome = schedulers[id.index].handle(run) { body(&$0, &turn) }
         touch(id)
         carryOut(outcome, id, &turn)
+        if schedulers[id.index].schedule?.queue.isEmpty == false { takeNext(id, &turn) }
     }
 
     /// An answer to an effect. The run may have ended since it was asked, which is no defect.
@@ -252,6 +261,7 @@ package struct Supervisor: Sendable {
             {
                 wantStart(id, &turn)
             }
+            timePassedInLanes(id, &turn)
             if schedulers[id.index].schedule != nil { occurrencesDue(id, &turn) }
             touch(id)
         }
@@ -261,14 +271,6 @@ package struct Supervisor: Sendable {
 }
 
 extension Scheduler {
-    /// Whether an event of this run is for the present state.
-    func isConcerned(with run: RunID) -> Bool {
-        if case .stopped(.survivors(let stop, nextSurvey: _)) = lifecycle {
-            return stop.run.id == run
-        }
-        return lifecycle.run?.id == run
-    }
-
     /// Waits for dependencies, and patience has not run out.
     var isWaitingInTime: Bool {
         if case .waitingForDependencies(let wait) = lifecycle { return wait.until != nil }

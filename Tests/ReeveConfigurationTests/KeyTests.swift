@@ -383,13 +383,9 @@ import Testing
             "cleanup = {}",
             [
                 Found(
-                    "3:1+7 error",
-                    "`cleanup` is not in this version of reeve yet",
-                    help: "leave it out"),
-                Found(
                     "3:11+2 error",
                     "`cleanup` needs exactly one of `signal`, `exec`",
-                    help: #"write it as `cleanup = { signal = "TERM" }`"#),
+                    help: #"write it as `cleanup = { signal = "TERM" }`"#)
             ]),
         Case(
             #"""

@@ -447,13 +447,14 @@ import Testing
         Case(
             #"""
             cron = "@daily"
-            overlap = "allow"
+            overlap = "queue"
+            max-parallel = 3
             """#,
             [
                 Found(
-                    "4:11+7 error",
-                    #"`overlap = "allow"` is not in this version of reeve yet"#,
-                    help: #"use one of "skip", "queue", "replace""#)
+                    "5:16+1 warning",
+                    #"max-parallel has no effect while overlap is "queue""#,
+                    help: #"set overlap = "allow""#)
             ]),
         Case(
             #"ready = "notify""#,

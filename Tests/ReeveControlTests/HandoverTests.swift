@@ -45,6 +45,7 @@ import Testing
             try survives { $0.restart.whenExhausted = word }
         }
         for word in MemorySettings.Action.allCases { try survives { $0.memory.action = word } }
+        try survives { $0.recovery.cleanup = .command(["/bin/free", "-a"]) }
         for word in StopSettings.Scope.allCases { try survives { $0.stop.scope = word } }
         for word in StopSettings.Leftovers.allCases { try survives { $0.stop.leftovers = word } }
         for word in LogSettings.Destination.allCases { try survives { $0.log.destination = word } }
@@ -197,7 +198,8 @@ private func changedSchedule() -> ScheduleSettings {
     schedule.hash = .max - 1
     schedule.jitter = .seconds(3)
     schedule.spread = .seconds(4)
-    schedule.overlap = .replace
+    schedule.overlap = .allow
+    schedule.maxParallel = 3
     schedule.misfire = .runAll
     schedule.misfireDeadline = .seconds(5)
     schedule.runOnStart = true
@@ -267,6 +269,9 @@ private func changedScheduler() throws -> SchedulerSpecification {
     scheduler.memory.hardLimit = Bytes(60_000_000)
     scheduler.memory.action = .alert
     scheduler.recovery.cleanup = .signal(.user2)
+    scheduler.recovery.onStart = ["/bin/prepare", "it"]
+    scheduler.recovery.onStop = ["/bin/tidy"]
+    scheduler.recovery.hookTimeout = .seconds(7)
     scheduler.stop.signal = .quit
     scheduler.stop.timeout = .seconds(12)
     scheduler.stop.scope = .leader

@@ -59,9 +59,9 @@ import Testing
                     .exited(
                         .killed(.terminate), ran: .milliseconds(1_300), isFailure: false,
                         meaning: "ended by SIGTERM when it was stopped")),
-                .forget(run),
                 world.record(
                     "web", run: run, .stopped(after: .milliseconds(300), killed: 0)),
+                .forget(run),
             ])
         #expect(ended.replies(to: 1).map(\.succeeded) == [true])
         let status = world.status("web")

@@ -145,13 +145,17 @@ struct World {
         return send(.timePassed)
     }
 
-    /// Another supervisor takes over, with the ledger of this one, after a while without any.
+    /// Another supervisor takes over, with the ledger and the wishes of this one, after a while without
+    /// any.
     mutating func replaceSupervisor(after span: Duration, seed: UInt64 = 2, boot: String = "") {
         let settings = supervisor.settings
         let schedulers = supervisor.schedulers.map(\.specification)
+        let wishes = supervisor.schedulers.compactMap { scheduler in
+            scheduler.wish.map { (name: scheduler.specification.name, wish: $0) }
+        }
         jump(to: now.monotonic + span)
         supervisor = Supervisor(
-            Specification(supervisor: settings, schedulers: schedulers),
+            Specification(supervisor: settings, schedulers: schedulers), wishes: wishes,
             history: LedgerHistory(entries: ledger, boot: boot), origin: World.origin, seed: seed,
             at: now)
         send(.began)

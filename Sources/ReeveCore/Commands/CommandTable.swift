@@ -57,10 +57,11 @@ extension Supervisor {
         guard let command = commands.remove(id) else {
             return defect("the outcome of command \(id), which nobody waits for", &turn)
         }
-        switch command.purpose {
-        case .healthCheck, .cleanup, .onStart, .onStop, .alert:
-            // Whoever asked for it has no use for the outcome.
-            break
+        guard let scheduler = command.scheduler else { return }
+        let next = schedulers[scheduler.index].handle(command: id) {
+            $0.commandEnded(id, command.purpose, outcome, &turn)
         }
+        touch(scheduler)
+        carryOut(next, scheduler, &turn)
     }
 }

@@ -3,9 +3,27 @@
 // The steps of a recovery that need to see more than one scheduler, and the request for one.
 
 extension Supervisor {
-    /// Takes one action after another until one has to be waited for.
+    /// Goes on with a recovery, in the place of the execution that it is about.
     mutating func advanceRecovery(_ id: SchedulerID, _ turn: inout Turn) {
+        guard let recovery = schedulers[id.index].recovery else { return }
+        let lane = schedulers[id.index].lanes.firstIndex { lane in
+            recovery.run != nil && lane.lifecycle.run?.id == recovery.run
+        }
+        guard let lane else { return takeActions(id, &turn) }
+        let pending = schedulers[id.index].pendingStop
+        schedulers[id.index].exchangeLane(lane)
+        takeActions(id, &turn)
+        schedulers[id.index].exchangeLane(lane)
+        schedulers[id.index].pendingStop = pending
+        schedulers[id.index].arrangeLanes()
+    }
+
+    /// Takes one action after another until one has to be waited for.
+    private mutating func takeActions(_ id: SchedulerID, _ turn: inout Turn) {
         dropOvertakenRecovery(id, &turn)
+        if schedulers[id.index].recovery?.trigger == .errors, !settings.autoRecovery {
+            schedulers[id.index].endRecovery(.notNeeded, &turn)
+        }
         while let recovery = schedulers[id.index].recovery {
             switch recovery.step {
             case .due(.memoryCleanup): schedulers[id.index].takeMemoryCleanup(&turn)
@@ -19,7 +37,7 @@ extension Supervisor {
                     .dependencyCheck, .done,
                     "they are met again after \(turn.now.monotonic - recovery.began)", &turn)
                 schedulers[id.index].recovery?.step = .due(.restart)
-            case .settling, .measuring, .restarting:
+            case .cleaning, .settling, .measuring, .restarting:
                 return
             }
         }
@@ -28,7 +46,8 @@ extension Supervisor {
     /// A recovery is about one run. What else ends that run, or brings another, ends the recovery.
     private mutating func dropOvertakenRecovery(_ id: SchedulerID, _ turn: inout Turn) {
         let scheduler = schedulers[id.index]
-        guard let recovery = scheduler.recovery else { return }
+        // After errors it is about no run, and nothing in it waits for one.
+        guard let recovery = scheduler.recovery, recovery.trigger != .errors else { return }
         let isSameRun = scheduler.lifecycle.run?.id == recovery.run
         switch recovery.step {
         case .restarting: endIfRestarted(id, recovery, &turn)
@@ -36,7 +55,7 @@ extension Supervisor {
             // What was waited for has come, and its start with it.
             schedulers[id.index].noteRecovery(.dependencyCheck, .helped, "they are met", &turn)
             schedulers[id.index].endRecovery(.helped, &turn)
-        case .due, .settling, .measuring, .waiting:
+        case .due, .cleaning, .settling, .measuring, .waiting:
             guard scheduler.isStopping || !isSameRun else { return }
             schedulers[id.index].endRecovery(.failed("its run ended meanwhile"), &turn)
         }

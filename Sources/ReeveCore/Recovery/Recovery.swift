@@ -10,6 +10,8 @@ struct Recovery: Equatable, Sendable {
     enum Step: Equatable, Sendable {
         /// This action's turn has come. Next: any other step, or the end.
         case due(RecoveryAction.Kind)
+        /// The cleanup command runs. Next: `settling`, `due`.
+        case cleaning(CommandID)
         /// The cleanup was asked for; what it freed shows after a while. Next: `measuring`.
         case settling(until: Instant)
         /// A sample was asked for; it is given up at `until`. Next: `due`.
@@ -35,7 +37,7 @@ struct Recovery: Equatable, Sendable {
     var deadline: Instant? {
         switch step {
         case .settling(let until), .measuring(let until), .waiting(_, let until): until
-        case .due, .restarting: nil
+        case .due, .cleaning, .restarting: nil
         }
     }
 }
@@ -67,6 +69,7 @@ extension Recovery {
         let words =
             switch step {
             case .due(let kind): "\(kind.words) comes next"
+            case .cleaning: "its cleanup command runs"
             case .settling: "waits for what the cleanup frees"
             case .measuring: "measures what the cleanup freed"
             case .waiting(let names, _): "waits for \(listed(names))"
@@ -96,7 +99,13 @@ extension Scheduler {
         recoveries += 1
         recovery = Recovery(
             number: recoveries, trigger: trigger, began: turn.now.monotonic,
-            run: lifecycle.run?.id, step: .due(.memoryCleanup))
+            run: trigger == .errors ? nil : lifecycle.run?.id, step: .due(.memoryCleanup))
+    }
+
+    /// A failure in a row more. At `error-threshold` it is unhealthy, and what can be seen to is.
+    mutating func countFailure(_ turn: inout Turn) {
+        consecutiveFailures += 1
+        if consecutiveFailures == specification.errorThreshold { beginRecovery(.errors, &turn) }
     }
 
     /// Writes an action down; it is said unless there was nothing for it to do.
@@ -138,6 +147,7 @@ extension Scheduler {
         guard let cleanup = specification.recovery.cleanup else {
             return noteRecovery(.memoryCleanup, .skipped, "no `cleanup` is configured", &turn)
         }
+        if recovery.trigger == .errors { return cleanUpAfterErrors(cleanup, &turn) }
         guard let run = lifecycle.run, let leader = run.leader, !isStopping else {
             return noteRecovery(.memoryCleanup, .skipped, "nothing of it runs", &turn)
         }
@@ -149,9 +159,9 @@ extension Scheduler {
         switch recovery.trigger {
         case .memory where !mayCleanUp:
             return noteRecovery(.memoryCleanup, .skipped, "it did not help before", &turn)
-        case .healthCheck, .watchdog, .errors:
+        case .healthCheck, .watchdog:
             return noteRecovery(.memoryCleanup, .skipped, "memory is not what is wrong", &turn)
-        case .memory, .operator: break
+        case .memory, .operator, .errors: break
         }
         updateRun { $0.isCleanupTried = true }
         self.recovery?.before = run.memory.last
@@ -162,12 +172,48 @@ extension Scheduler {
             let words =
                 "\(signal) to pid \(leader.pid); measured again in \(Limits.cleanupSettleTime)"
             record(.cleanupBegan(words), run: run.id, in: &turn)
+        case .command(let arguments): runCleanup(arguments, about: run.id, &turn)
+        }
+    }
+
+    /// Nothing of a scheduled one that failed runs any more; a command can still clear away what it left.
+    private mutating func cleanUpAfterErrors(
+        _ cleanup: RecoverySettings.Cleanup, _ turn: inout Turn
+    ) {
+        guard schedule != nil, case .command(let arguments) = cleanup else { return }
+        runCleanup(arguments, about: nil, &turn)
+    }
+
+    private mutating func runCleanup(
+        _ arguments: [String], about run: RunID?, _ turn: inout Turn
+    ) {
+        let command = turn.run(
+            AuxiliaryCommand(
+                .cleanup, for: id, about: run, arguments: arguments,
+                timeout: specification.recovery.hookTimeout, output: .logged))
+        recovery?.step = .cleaning(command)
+        record(.cleanupBegan("its cleanup command runs"), run: run, in: &turn)
+    }
+
+    mutating func cleanupCommandEnded(
+        _ id: CommandID, _ outcome: CommandOutcome, _ turn: inout Turn
+    ) {
+        guard let recovery, recovery.step == .cleaning(id) else { return }
+        if let failure = outcome.failure {
+            let words = "its cleanup command \(failure)"
+            cleanupEnded(before: recovery.before?.description, after: nil, .failed, words, &turn)
+        } else if recovery.trigger == .errors {
+            cleanupEnded(before: nil, after: nil, .done, "its cleanup command succeeded", &turn)
+        } else {
+            let until = turn.now.monotonic + Limits.cleanupSettleTime
+            self.recovery?.step = .settling(until: until)
         }
     }
 
     /// The sample after a cleanup has come.
     mutating func measuredAfterCleanup(_ reading: MemoryReading, _ turn: inout Turn) {
-        guard let recovery, case .measuring = recovery.step else { return }
+        guard let recovery, case .measuring = recovery.step, recovery.run == lifecycle.run?.id
+        else { return }
         let before = recovery.before?.description
         switch reading {
         case .unreadable(let why):
@@ -219,9 +265,8 @@ extension Scheduler {
         guard let recovery, let deadline = recovery.deadline, deadline <= now else { return }
         switch recovery.step {
         case .settling:
-            guard let run = lifecycle.run else { return }
             self.recovery?.step = .measuring(until: now + Limits.cleanupSettleTime)
-            turn.effects.append(.sample(run.id))
+            if let run = recovery.run { turn.effects.append(.sample(run)) }
         case .measuring:
             cleanupEnded(
                 before: recovery.before?.description, after: nil, .failed,
@@ -231,7 +276,7 @@ extension Scheduler {
             noteRecovery(.dependencyCheck, .failed, words, &turn)
             endRecovery(
                 .failed("a restart would not help while \(listed(names)) is not met"), &turn)
-        case .due, .restarting:
+        case .due, .cleaning, .restarting:
             break
         }
     }

@@ -45,7 +45,7 @@ extension Scheduler {
                 outcome, occurrence: execution.occurrence, count: 1, reason: reason),
             run: execution.run, in: &turn)
         switch outcome {
-        case .failed, .timedOut, .lost: consecutiveFailures += 1
+        case .failed, .timedOut, .lost: countFailure(&turn)
         case .succeeded: resetFailures(reason: "it succeeded", &turn)
         case .skippedOverlap, .skippedDependency, .missed, .coalesced, .cancelled, .paused: break
         }
@@ -157,17 +157,13 @@ extension Scheduler {
             settle(execution, .cancelled, reason: reason, &turn)
         }
         schedule?.queue = []
-        switch lifecycle {
-        case .backingOff(let backOff) where !backOff.isSpacing:
-            conclude(.failed, reason: "\(backOff.reason); no further attempt: \(reason)", &turn)
-        case .backingOff, .waitingForDependencies: conclude(.cancelled, reason: reason, &turn)
-        case .stopped, .waitingForPhase, .idle, .starting, .running, .stopping, .exhausted,
-            .completed:
-            break
-        }
+        withdrawAttempts(reason: reason, &turn)
         accountForPause(&turn)
         schedule?.disable()
     }
+
+    /// Its schedule was paused by an operator before it was taken up.
+    var isKeptPaused: Bool { wish?.isPaused == true && schedule?.isPaused == true }
 
     /// Gives the occurrences of a pause, or of a stop, their outcome.
     mutating func accountForPause(through wall: WallTime? = nil, _ turn: inout Turn) {

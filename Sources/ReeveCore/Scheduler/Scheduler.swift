@@ -15,6 +15,8 @@ struct Scheduler: Sendable {
     var desired = Desired.down
     /// Where its schedule stands; exactly where its kind is `scheduled`.
     var schedule: ScheduleState?
+    /// Executions beside the current one (`overlap = "allow"`); none while nothing is current.
+    var lanes: [Lane] = []
     /// The zones of the configuration in force.
     var zones: [ZoneFile]
     /// What is kept in the state directory for it.
@@ -50,6 +52,8 @@ struct Scheduler: Sendable {
     var lastStop: (at: Instant, words: String)?
     /// Dependents that an operator's stop had to stop first.
     var stoppedFirst: [SchedulerName] = []
+    /// What SIGKILL was needed for in stops of other executions, while the last of them is waited for.
+    var killedBeside: [ProcessDescription] = []
     /// When the last run ended.
     var lastEnd: Instant?
     /// The last end as a shell would report it: an exit code, 128 and the signal, 126 or 127 for a
@@ -102,6 +106,13 @@ struct Scheduler: Sendable {
         }
     }
 
+    /// Puts what a lane holds into the place of the current execution, and that into the lane.
+    mutating func exchange(_ lane: inout Lane) {
+        swap(&lifecycle, &lane.lifecycle)
+        swap(&startReason, &lane.startReason)
+        schedule?.exchangeCurrent(&lane)
+    }
+
     /// Changes the run in place, in whichever state holds it.
     mutating func updateRun(_ change: (inout Run) -> Void) {
         switch lifecycle {
@@ -132,13 +143,16 @@ struct Scheduler: Sendable {
 
     /// When `timePassed` is due for this scheduler; nil while nothing of it waits for time.
     var nextDeadline: Instant? {
-        earliest(lifecycleDeadline, schedule?.next?.deadline, recovery?.deadline)
+        let own = earliest(deadline(of: lifecycle), schedule?.next?.deadline, recovery?.deadline)
+        return lanes.isEmpty ? own : earliest(own, lanes.compactMap(deadline(of:)).min())
     }
+
+    private func deadline(of lane: Lane) -> Instant? { deadline(of: lane.lifecycle) }
 
     /// When `timePassed` is due by the wall clock.
     var nextWallDeadline: WallTime? { schedule?.next?.due }
 
-    private var lifecycleDeadline: Instant? {
+    private func deadline(of lifecycle: Lifecycle) -> Instant? {
         switch lifecycle {
         case .waitingForDependencies(let wait): wait.until
         case .starting(let run): earliest(readyDeadline(run), runDeadline(run), run.nextSample)
@@ -204,9 +218,8 @@ struct Scheduler: Sendable {
         }
         recoveryWasRefused = false
         adoptReplacement()
-        enter(.starting(run))
         writeStart(of: run.id, &turn)
-        turn.effects.append(.spawn(run.id, id))
+        beginRun(run, &turn)
     }
 
     mutating func spawned(_ leader: ProcessIdentity, _ turn: inout Turn) {

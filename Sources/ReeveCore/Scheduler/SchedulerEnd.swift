@@ -7,14 +7,13 @@ extension Scheduler {
     mutating func spawnFailed(_ failure: SpawnFailure, _ turn: inout Turn) -> RestartOutcome {
         guard let run = lifecycle.run else { return .settled }
         record(.spawnFailed(failure), run: run.id, in: &turn)
-        turn.effects.append(.forget(run.id))
         let verdict = specification.verdict(
             on: .spawnFailed(failure), wasReady: false, operatorSignal: nil)
         note(verdict, of: run, status: nil, &turn)
         // ENOENT is what a shell reports as 127, every other reason as 126.
         lastCode = failure.errno == 2 ? 127 : 126
         if case .stopping(let stop) = lifecycle { return finished(stop, &turn) }
-        return follow(verdict, &turn)
+        return runEnded(run, verdict, nil, &turn)
     }
 
     /// The program never began, because it was to be stopped before: the stop is over, and nothing failed.
@@ -23,7 +22,6 @@ extension Scheduler {
             let words = "its start was given up, which nobody asked for"
             return spawnFailed(SpawnFailure(errno: 0, words: words), &turn)
         }
-        turn.effects.append(.forget(stop.run.id))
         lastEnd = turn.now.monotonic
         return finished(stop, &turn)
     }
@@ -67,14 +65,12 @@ extension Scheduler {
             .exited(status, ran: ran, isFailure: verdict.isFailure, meaning: verdict.meaning),
             run: run.id, in: &turn)
         if leftovers.isEmpty {
-            turn.effects.append(.forget(run.id))
-            return follow(verdict, &turn)
+            return runEnded(run, verdict, status, &turn)
         }
         let keep = specification.stop.leftovers == .keep
         record(.leftBehind(leftovers, kept: keep), run: run.id, in: &turn)
         if keep {
-            turn.effects.append(.forget(run.id))
-            return follow(verdict, &turn)
+            return runEnded(run, verdict, status, &turn)
         }
         beginStopOfLeftovers(run, verdict, status, leftovers, &turn)
         return .settled
@@ -95,7 +91,7 @@ extension Scheduler {
         // An execution counts once, after its last attempt.
         guard schedule == nil else { return }
         if verdict.isFailure {
-            consecutiveFailures += 1
+            countFailure(&turn)
         } else if specification.kind == .task && verdict.kind == .success {
             resetFailures(reason: "it succeeded", &turn)
         }

@@ -13,6 +13,8 @@ extension Stop {
         case .leaderAsked(let othersAt): min(othersAt ?? killAt, killAt)
         case .allAsked(let nextSurvey): min(nextSurvey, killAt)
         case .killed(let nextSurvey): min(nextSurvey, endAt)
+        // A command that was ended is answered.
+        case .onStop(_, let isEnded): isEnded ? .distantFuture : killAt
         }
     }
 
@@ -42,8 +44,9 @@ extension Scheduler {
             killLimit: killLimit, endAt: killAt + forceTimeout)
         let how = isKill ? "SIGKILL at once" : stopWords
         record(.stopping(reason: reason, how: how, timeout: killAt - now), run: run.id, in: &turn)
+        if let onStart = run.onStart { turn.end(onStart) }
         guard run.leader != nil else {
-            turn.effects.append(.abandonSpawn(run.id))
+            if run.isSpawnAsked { turn.effects.append(.abandonSpawn(run.id)) }
             return enter(.stopping(stop))
         }
         if isKill {
@@ -180,7 +183,7 @@ extension Scheduler {
             startedAt: stop.run.startedAt.wall, duration: ran,
             succeeded: !isTimeout && !stop.isForMemory
                 && (isSuccess(status) || isOrderly(stop, status)))
-        if isTimeout && schedule == nil { consecutiveFailures += 1 }
+        if isTimeout && schedule == nil { countFailure(&turn) }
         record(
             .exited(status, ran: ran, isFailure: isTimeout, meaning: verdict.meaning),
             run: stop.run.id, in: &turn)
@@ -247,9 +250,14 @@ extension Scheduler {
     mutating func continueStop(_ turn: inout Turn) {
         guard case .stopping(var stop) = lifecycle else { return }
         let now = turn.now.monotonic
+        if case .onStop(let command, isEnded: false) = stop.step, stop.killAt <= now {
+            turn.end(command)
+            stop.step = .onStop(command, isEnded: true)
+            return enter(.stopping(stop))
+        }
         if stop.isKilled && stop.endAt <= now { return survive(stop, &turn) }
         switch stop.step {
-        case .awaitingSpawn:
+        case .awaitingSpawn, .onStop:
             return
         case .leaderAsked, .allAsked:
             if stop.killAt <= now {
@@ -277,10 +285,11 @@ extension Scheduler {
         if stop.killAt <= turn.now.monotonic {
             switch stop.step {
             case .leaderAsked, .allAsked: kill(&stop, &turn)
-            case .awaitingSpawn, .killed: break
+            case .awaitingSpawn, .killed, .onStop: break
             }
         }
         enter(.stopping(stop))
+        if case .onStop = stop.step { continueStop(&turn) }
     }
 
     /// The stop command failed: the signal instead, unless the sequence is past that.
@@ -296,14 +305,25 @@ extension Scheduler {
 
     /// Nothing of the run is alive.
     mutating func finished(_ stop: Stop, _ turn: inout Turn) -> RestartOutcome {
-        if stop.leaderStatus != nil || stop.run.leader != nil {
-            turn.effects.append(.forget(stop.run.id))
-        }
         let now = turn.now.monotonic
         let took = now - stop.began
         record(.stopped(after: took, killed: stop.killed.count), run: stop.run.id, in: &turn)
         lastStop = (now, stopAnswer(stop, took))
+        killedBeside =
+            lanes.contains(where: \.lifecycle.isLive)
+            ? Array((killedBeside + stop.killed).prefix(Limits.killedRememberedMax)) : []
         stoppedFirst = []
+        var stop = stop
+        let goesOn = beginOnStop(&stop, &turn)
+        turn.end(stop.run)
+        guard goesOn else { return concluded(stop, &turn) }
+        enter(.stopping(stop))
+        return .settled
+    }
+
+    /// A stop is over, and what was to be done after the run is done: what it was for goes on.
+    mutating func concluded(_ stop: Stop, _ turn: inout Turn) -> RestartOutcome {
+        let now = turn.now.monotonic
         if schedule != nil { return finishedExecution(stop, &turn) }
         switch stop.cause {
         case .shutdown:
@@ -339,7 +359,8 @@ extension Scheduler {
     }
 
     private func stopAnswer(_ stop: Stop, _ took: Duration) -> String {
-        let killed = stop.killed.isEmpty ? "" : "; killed \(listed(stop.killed))"
+        let all = killedBeside + stop.killed
+        let killed = all.isEmpty ? "" : "; killed \(listed(all))"
         let first = stoppedFirst.isEmpty ? "" : "; stopped before it: \(listed(stoppedFirst))"
         return "stopped after \(took), nothing of it is left\(killed)\(first)"
     }
@@ -356,7 +377,7 @@ extension Scheduler {
             trigger == .memory
             ? "was stopped for its memory" : "was stopped to recover it (\(trigger.words))"
         let verdict = Verdict(kind: mayRestart ? .ended : .failure, meaning: meaning)
-        if !mayRestart { consecutiveFailures += 1 }
+        if !mayRestart { countFailure(&turn) }
         return follow(verdict, forced: mayRestart, immediately: immediately, &turn)
     }
 

@@ -120,6 +120,10 @@ extension Supervisor {
             if mayBeParked(schedulers[index].lifecycle) {
                 schedulers[index].enter(.stopped(.shutdown))
             }
+            // What is to come before its program need not be waited for.
+            if schedulers[index].lifecycle.run?.onStart != nil {
+                schedulers[index].beginStop(.shutdown, reason: "reeve shuts down", &turn)
+            }
             touch(SchedulerID(index))
         }
         drain(&turn)
@@ -158,10 +162,10 @@ extension Supervisor {
         else { return }
         let now = turn.now.monotonic
         for drain in drains where drain.until <= now {
-            schedulers[drain.id.index].beginStop(
+            schedulers[drain.id.index].beginStops(
                 .shutdown, reason: "reeve shuts down, and its drain-timeout is over",
                 killAt: gracefulEnd, &turn)
-            schedulers[drain.id.index].hasten(killAt: gracefulEnd, endAt: end, &turn)
+            schedulers[drain.id.index].hastenAll(killAt: gracefulEnd, endAt: end, &turn)
             touch(drain.id)
         }
         shutdown?.drains.removeAll { $0.until <= now }
@@ -197,9 +201,9 @@ extension Supervisor {
         shutdown.beginLevel(level, end: levelEnd)
         self.shutdown = shutdown
         for id in level {
-            schedulers[id.index].beginStop(
+            schedulers[id.index].beginStops(
                 .shutdown, reason: "reeve shuts down", killAt: levelEnd, &turn)
-            schedulers[id.index].hasten(killAt: levelEnd, endAt: shutdown.end, &turn)
+            schedulers[id.index].hastenAll(killAt: levelEnd, endAt: shutdown.end, &turn)
             touch(id)
         }
     }
@@ -271,8 +275,8 @@ extension Supervisor {
         shutdown.stage = .draining
         self.shutdown = shutdown
         for index in schedulers.indices where schedulers[index].lifecycle.isLive {
-            schedulers[index].beginStop(.shutdown, reason: reason, killAt: now, &turn)
-            schedulers[index].hasten(killAt: now, endAt: shutdown.end, &turn)
+            schedulers[index].beginStops(.shutdown, reason: reason, killAt: now, &turn)
+            schedulers[index].hastenAll(killAt: now, endAt: shutdown.end, &turn)
             touch(SchedulerID(index))
         }
     }

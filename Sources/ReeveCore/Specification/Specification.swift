@@ -263,10 +263,17 @@ package struct RecoverySettings: Equatable, Sendable {
     package enum Cleanup: Equatable, Sendable {
         /// To the leader.
         case signal(Signal)
+        /// Program and arguments.
+        case command([String])
     }
 
     /// nil: nothing but a restart frees memory.
     package var cleanup: Cleanup?
+    /// Run before each start of its program, and after each run's last process is gone; program and arguments.
+    package var onStart: [String]?
+    package var onStop: [String]?
+    /// Longest run of each of these commands.
+    package var hookTimeout = Duration.seconds(10)
 
     package init() {}
 

@@ -151,7 +151,7 @@ struct LivenessChecker: Checker {
         return graph.edges[scheduler.index].contains { edge in
             let isLost =
                 !checker.holds(edge, in: kernel) || !wanted[edge.target.index]
-                || (edge.onFailure != .ignore || kernel.runCount(of: edge.target) == 0)
+                || (edge.onFailure != .ignore || !kernel.hasBegun(scheduler))
                     && lacksDependency(edge.target, in: kernel)
             return isLost
         }

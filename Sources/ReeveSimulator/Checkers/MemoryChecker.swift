@@ -46,7 +46,9 @@ struct MemoryChecker: Checker {
         }
         // A cleanup comes first, and has its time.
         if let asked = truth.cleanupAskedAt,
-            kernel.now - asked < Limits.cleanupSettleTime * 2 + scenario.delivery.slack
+            kernel.now - asked < Limits.cleanupSettleTime * 2
+                + kernel.specification(of: truth.scheduler).recovery.hookTimeout
+                + scenario.delivery.slack
         {
             return nil
         }

@@ -27,8 +27,8 @@ struct RecoveryChecker: Checker {
             return judge(action, SchedulerID(index), kernel)
         case .ledger, .spawn, .abandonSpawn, .signal, .kill, .survey, .runStopCommand, .sample,
             .forget, .sweep,
-            .reply, .keep, .loadConfiguration, .adoptSettings, .tellManager, .exit, .runCommand,
-            .endCommand:
+            .runCommand, .endCommand, .reply, .keep, .loadConfiguration, .adoptSettings,
+            .tellManager, .exit:
             return nil
         }
     }
@@ -86,7 +86,8 @@ struct RecoveryChecker: Checker {
             // The cleanup and its measurement, the dependencies, then a stop and a start.
             let longest =
                 Limits.cleanupSettleTime * 3 + specification.order.dependencyTimeout
-                + specification.stop.timeout + scenario.specification.supervisor.forceTimeout
+                + specification.recovery.hookTimeout * 3 + specification.stop.timeout
+                + scenario.specification.supervisor.forceTimeout
                 + specification.readiness.longest + scenario.delivery.slack * 4
             if kernel.now - seen.at > longest {
                 return "\(status.name) is being recovered for \(kernel.now - seen.at)"

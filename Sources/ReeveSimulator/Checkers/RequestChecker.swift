@@ -26,7 +26,7 @@ struct RequestChecker: Checker {
         // Stops one after the other, then starts one after the other that wait for each other.
         longest = scenario.specification.schedulers.reduce(Duration.minutes(2)) {
             $0 + $1.stop.timeout + settings.forceTimeout + $1.order.dependencyTimeout
-                + settings.phaseTimeout + $1.restart.delayMax * 3
+                + settings.phaseTimeout + $1.restart.delayMax * 3 + $1.recovery.hookTimeout * 2
         }
     }
 

@@ -89,8 +89,7 @@ struct RestartChecker: Checker {
     }
 
     mutating func asked(_ effect: Effect, because cause: Event, in kernel: Kernel) -> String? {
-        switch effect {
-        case .spawn(_, let scheduler):
+        if let scheduler = effect.starts(in: kernel) {
             guard memories.indices.contains(scheduler.index) else { return nil }
             defer {
                 memories[scheduler.index].spawnedAt = kernel.now
@@ -99,6 +98,8 @@ struct RestartChecker: Checker {
                 memories[scheduler.index].promised = nil
             }
             return spawn(scheduler, in: kernel)
+        }
+        switch effect {
         case .record(let record):
             if case .shutdownBegan = record.fact { isShuttingDown = true }
             guard case .restartScheduled(let after, reason: _) = record.fact,
@@ -106,7 +107,8 @@ struct RestartChecker: Checker {
                 let index = kernel.specification.schedulers.firstIndex(where: { $0.name == name })
             else { return nil }
             return promise(after, of: SchedulerID(index), in: kernel)
-        case .abandonSpawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget,
+        case .spawn, .abandonSpawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample,
+            .forget,
             .sweep,
             .reply, .keep, .ledger, .tellManager, .exit, .loadConfiguration,
             .adoptSettings, .runCommand, .endCommand:

@@ -6,7 +6,8 @@ internal import ReeveCore
 /// what is left was named; no effect names a run that is not there to be named.
 struct RunChecker: Checker {
     let name = "runs"
-    private var lastRun: RunID?
+    /// By scheduler: a command before its start may let another's run overtake it.
+    private var lastRuns: [SchedulerID: RunID] = [:]
     /// The same by scheduler, until an operator forces a start over them.
     private var survivorsLast: [SchedulerID: [(run: RunID, processes: [ProcessDescription])]] = [:]
     /// Whether the operator forced the last start, by scheduler.
@@ -80,8 +81,10 @@ struct RunChecker: Checker {
             return "a scheduler is started that does not exist: \(scheduler.index)"
         }
         if kernel.run(run) != nil { return "\(kernel.label(run)): its id is used twice" }
-        if let last = lastRun, run <= last { return "the id of a new run is not above the last" }
-        lastRun = run
+        if let last = lastRuns[scheduler], run <= last {
+            return "the id of a new run is not above the last"
+        }
+        lastRuns[scheduler] = run
         let specification = kernel.specification(of: scheduler)
         if !specification.enabled, wanted[scheduler] == nil {
             return "\(specification.name) is disabled and is started unasked"
@@ -117,8 +120,9 @@ struct RunChecker: Checker {
         _ event: Event, with effects: [Effect], in kernel: Kernel
     ) -> String? {
         for case .record(let record) in effects {
-            guard case .stopping = record.fact, let run = record.run,
-                kernel.run(run)?.toldAt == nil, !effects.contains(.abandonSpawn(run))
+            // A run whose on-start command is at work has no spawn to abandon.
+            guard case .stopping = record.fact, let run = record.run, let truth = kernel.run(run),
+                truth.toldAt == nil, !effects.contains(.abandonSpawn(run))
             else { continue }
             return "\(kernel.label(run)) is to be ended, and its spawn is not abandoned"
         }

@@ -324,8 +324,9 @@ final class Shell {
             kernel.runs[index].status = status
             kernel.runs[index].leftBehind = !leftovers.isEmpty
         case .configurationLoaded(let specification): kernel.configure(specification)
-        case .began, .surveyed, .signalFailed, .stopCommandFailed, .sampled, .commandEnded,
-            .requested,
+        case .commandEnded(let id, _):
+            if let index = kernel.index(of: id) { kernel.commands[index].answeredAt = kernel.now }
+        case .began, .surveyed, .signalFailed, .stopCommandFailed, .sampled, .requested,
             .requestWithdrawn, .reloadRequested, .configurationRejected, .shutdownRequested, .swept,
             .timePassed:
             return

@@ -49,8 +49,14 @@ enum SpecificationGenerator {
         result.stop = stop(&random)
         if random.chance(40) {
             result.memory = memory(&random)
-            if random.chance(50) { result.recovery.cleanup = .signal(.windowChange) }
+            if random.chance(50) {
+                result.recovery.cleanup = random.pick(
+                    .signal(.windowChange), .command(["/bin/cleanup"]))
+            }
         }
+        result.recovery.hookTimeout = random.pick(.seconds(10), .seconds(2))
+        if random.chance(15) { result.recovery.onStart = ["/bin/prepare"] }
+        if random.chance(15) { result.recovery.onStop = ["/bin/tidy"] }
         if kind == .task {
             result.timeout = random.chance(50) ? random.pick(.seconds(2), .seconds(20)) : nil
             if random.chance(20) { result.successExitCodes = [0, 3] }

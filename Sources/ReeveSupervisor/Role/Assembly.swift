@@ -173,6 +173,7 @@ extension CoreView {
             sampleMemory: { scheduler in
                 processes.table.run(of: scheduler).flatMap { processes.sample($0) }
             },
+            sampleRun: { run in processes.table[run].flatMap { processes.sample($0) } },
             orphans: { processes.orphans() },
             entries: { scheduler, count in
                 guard let ledger, let name = core.supervisor.specification(of: scheduler)?.name

@@ -232,13 +232,13 @@ func perform(_ operations: [ControlOperation], _ connection: ConnectionOptions) 
         try client.perform(operations) { _, answer in
             if let summary = answer.summary { lines += summary.printable + "\n" }
             for outcome in answer.outcomes {
-                var line = "\(outcome.name): \(outcome.message)"
-                for action in outcome.actions { line += "\n  \(action.words)" }
+                let line = "\(outcome.name): \(outcome.message)"
                 if outcome.result == .failed {
                     StandardError.say(line)
                 } else {
                     lines += line.printable + "\n"
                 }
+                for action in outcome.actions { lines += "  " + action.words.printable + "\n" }
             }
             guard let error = answer.error else { return }
             hasFailed = true
