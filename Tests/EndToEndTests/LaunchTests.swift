@@ -228,7 +228,7 @@ private let canChangeUser = unsafe geteuid() == 0 && getpwnam("nobody") != nil
     }
 
     @Test(.enabled(if: canChangeUser))
-    func `a stop command runs as the same user`() async throws {
+    func `stop commands and hooks run as the same user`() async throws {
         try await Reeve.supervising({ place in
             """
             [schedulers.polite]
@@ -236,6 +236,13 @@ private let canChangeUser = unsafe geteuid() == 0 && getpwnam("nobody") != nil
             user = "nobody"
             ready = "spawn"
             stop-command = "echo stopped by $(id -un) of $MAINPID; kill $MAINPID"
+            on-start = "echo begun by $(id -un)"
+            on-stop = "echo ended by $(id -un)"
+            [schedulers.hookless]
+            command = ["sleep", "1000"]
+            user = "nobody"
+            on-start = ["/nonexistent/hook"]
+            restart = "never"
             [schedulers.wrong]
             command = ["sleep", "1000"]
             launcher = true
@@ -249,6 +256,12 @@ private let canChangeUser = unsafe geteuid() == 0 && getpwnam("nobody") != nil
             try await eventually("its words") {
                 reeve.process.output.contains("stopped by nobody of \(one.pid ?? 0)")
             }
+            try await eventually("the words of its hooks") {
+                reeve.process.output.contains("begun by nobody")
+                    && reeve.process.output.contains("ended by nobody")
+            }
+            try await reeve.log(
+                says: "its on-start command could not be started: /nonexistent/hook: no such file")
             let other = try await reeve.command("stop", "wrong")
             #expect(other.code == 0)
             #expect(reeve.log.contains("/nonexistent/stop: no such file (ENOENT)"))
