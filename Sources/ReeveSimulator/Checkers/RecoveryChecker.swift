@@ -27,8 +27,8 @@ struct RecoveryChecker: Checker {
             return judge(action, SchedulerID(index), kernel)
         case .ledger, .spawn, .abandonSpawn, .signal, .kill, .survey, .runStopCommand, .sample,
             .forget, .sweep,
-            .runCommand, .endCommand, .reply, .keep, .loadConfiguration, .adoptSettings,
-            .tellManager, .exit:
+            .reply, .keep, .loadConfiguration, .adoptSettings, .tellManager, .exit, .runCommand,
+            .endCommand, .probe:
             return nil
         }
     }
@@ -102,6 +102,7 @@ extension Readiness {
         switch rule {
         case .spawn: .zero
         case .uptime(let uptime): uptime
+        case .notify, .probe: startTimeout + .seconds(30)
         }
     }
 }
