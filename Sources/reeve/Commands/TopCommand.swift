@@ -35,8 +35,12 @@ struct TopCommand: ParsableCommand {
                 message: "top draws on a terminal, and standard output is none; "
                     + "`reeve status` prints the same once")
         }
-        var session = try TopSession(connection: connection, interval: interval)
-        try session.run()
+        do {
+            var session = try TopSession.begin(connection, interval)
+            try session.run()
+        } catch let error as Errno {
+            throw Exit(code: 1, message: "top cannot use this terminal: \(error)")
+        }
     }
 
     private static func interval(_ text: String) throws -> Duration {
@@ -61,7 +65,7 @@ private struct TopSession: ~Copyable {
     private let interval: Duration
     private let output = Output()
     private let terminal: RawTerminal
-    private let input = FileDescriptor(owning: 0)
+    private let input: FileDescriptor
     private let signals: SignalDescriptor
     private let epoll: Epoll
     private var client: ControlClient?
@@ -71,20 +75,31 @@ private struct TopSession: ~Copyable {
     private var first = 0
     private var notice: String?
 
-    init(connection: ConnectionOptions, interval: Duration) throws {
+    private init(
+        _ connection: ConnectionOptions, _ interval: Duration, _ terminal: consuming RawTerminal,
+        _ input: consuming FileDescriptor, _ signals: consuming SignalDescriptor, _ epoll: Epoll
+    ) {
         self.connection = connection
         self.interval = interval
-        do throws(Errno) {
-            terminal = try RawTerminal()
-            signals = try SignalDescriptor([
-                .terminate, .interrupt, .hangup, .quit, .windowChange,
-            ])
-            epoll = try Epoll()
-            try epoll.add(input, token: TopSession.keys, interest: .readable)
-            try epoll.add(signals.descriptor, token: TopSession.signals, interest: .readable)
-        } catch {
-            throw Exit(code: 1, message: "top cannot use this terminal: \(error)")
-        }
+        self.terminal = terminal
+        self.input = input
+        self.signals = signals
+        self.epoll = epoll
+    }
+
+    /// Takes over the terminal until the session is dropped.
+    static func begin(
+        _ connection: ConnectionOptions, _ interval: Duration
+    ) throws(Errno) -> TopSession {
+        let terminal = try RawTerminal()
+        let input = FileDescriptor(owning: 0)
+        let signals = try SignalDescriptor([
+            .terminate, .interrupt, .hangup, .quit, .windowChange,
+        ])
+        let epoll = try Epoll()
+        try epoll.add(input, token: TopSession.keys, interest: .readable)
+        try epoll.add(signals.descriptor, token: TopSession.signals, interest: .readable)
+        return TopSession(connection, interval, terminal, input, signals, epoll)
     }
 
     mutating func run() throws {
