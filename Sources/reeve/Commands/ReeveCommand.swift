@@ -38,7 +38,8 @@ struct ReeveCommand: ParsableCommand {
             CommandGroup(
                 name: "Look",
                 subcommands: [
-                    StatusCommand.self, TopCommand.self, NextCommand.self, RunsCommand.self, WhyCommand.self,
+                    StatusCommand.self, TopCommand.self, NextCommand.self, RunsCommand.self,
+                    WhyCommand.self,
                     LogsCommand.self, EventsCommand.self,
                     HealthcheckCommand.self,
                 ]),
