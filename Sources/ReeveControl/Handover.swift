@@ -123,7 +123,7 @@ extension JSONValue {
 // MARK: - The supervisor's settings
 
 extension SupervisorSettings {
-    fileprivate func write(to buffer: inout [UInt8]) {
+    func write(to buffer: inout [UInt8]) {
         buffer.beginObject("supervisor")
         buffer.field("profile", profile.rawValue)
         buffer.field("profileReason", profileReason)
@@ -143,7 +143,7 @@ extension SupervisorSettings {
         buffer.endObject()
     }
 
-    fileprivate init(reading value: JSONValue) throws(JSONFault) {
+    init(reading value: JSONValue) throws(JSONFault) {
         self.init()
         profile = try value.word("profile", as: Profile.self)
         profileReason = try value.text("profileReason")
@@ -168,8 +168,8 @@ extension SupervisorSettings {
 // MARK: - A scheduler
 
 extension SchedulerSpecification {
-    fileprivate func write(to buffer: inout [UInt8]) {
-        buffer.beginObject()
+    func write(_ key: StaticString? = nil, to buffer: inout [UInt8]) {
+        buffer.beginObject(key)
         buffer.field("name", name.text)
         buffer.field("kind", kind.rawValue)
         buffer.field("enabled", enabled)
@@ -195,7 +195,7 @@ extension SchedulerSpecification {
         buffer.endObject()
     }
 
-    fileprivate init(reading value: JSONValue) throws(JSONFault) {
+    init(reading value: JSONValue) throws(JSONFault) {
         let name = try value.member("name").schedulerName()
         self.init(
             name: name, kind: try value.word("kind", as: Kind.self),

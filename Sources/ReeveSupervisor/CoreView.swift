@@ -17,6 +17,8 @@ package struct CoreView {
     private let memory: (SchedulerID) -> MemoryReading?
     private let strangers: () -> Orphans
     private let ledger: (SchedulerID, Int) -> [LedgerEntry]
+    private let inForce: () -> SupervisorSettings
+    private let standings: (SchedulerID) -> SchedulerStanding?
 
     /// Each closure answers the method of the same sense below.
     package init(
@@ -28,7 +30,9 @@ package struct CoreView {
         specification: @escaping (SchedulerID) -> SchedulerSpecification?,
         sampleMemory: @escaping (SchedulerID) -> MemoryReading?,
         orphans: @escaping () -> Orphans = { Orphans() },
-        entries: @escaping (SchedulerID, Int) -> [LedgerEntry] = { _, _ in [] }
+        entries: @escaping (SchedulerID, Int) -> [LedgerEntry] = { _, _ in [] },
+        supervisorSettings: @escaping () -> SupervisorSettings = { SupervisorSettings() },
+        standing: @escaping (SchedulerID) -> SchedulerStanding? = { _ in nil }
     ) {
         overall = status
         one = schedulerStatus
@@ -39,6 +43,8 @@ package struct CoreView {
         memory = sampleMemory
         strangers = orphans
         ledger = entries
+        inForce = supervisorSettings
+        standings = standing
     }
 
     /// The whole, as `reeve status` heads it.
@@ -59,6 +65,12 @@ package struct CoreView {
 
     /// What was configured; nil for an id out of range.
     package func specification(of id: SchedulerID) -> SchedulerSpecification? { settings(id) }
+
+    /// The settings of `[reeve]` that are in force.
+    package var supervisorSettings: SupervisorSettings { inForce() }
+
+    /// What a reload would meet; nil for one that is not configured, or out of range.
+    package func standing(of id: SchedulerID) -> SchedulerStanding? { standings(id) }
 
     /// The last entries of a scheduler in the ledger, oldest first: a read of at most 100 records.
     package func entries(of id: SchedulerID, last count: Int) -> [LedgerEntry] { ledger(id, count) }

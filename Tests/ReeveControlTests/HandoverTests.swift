@@ -168,7 +168,7 @@ extension String {
 }
 
 /// A specification in which no field has its default.
-private func everyFieldChanged() throws -> Specification {
+func everyFieldChanged() throws -> Specification {
     var settings = SupervisorSettings()
     settings.profile = .render
     settings.profileReason = "RENDER is set"

@@ -176,7 +176,8 @@ extension CoreView {
                 guard let ledger, let name = core.supervisor.specification(of: scheduler)?.name
                 else { return [] }
                 return ledger.entries(of: name, last: count)
-            })
+            }, supervisorSettings: { core.supervisor.supervisorSettings },
+            standing: { core.supervisor.standing(of: $0) })
     }
 }
 
