@@ -110,7 +110,7 @@ extension KnownKeys {
         later(
             "orphans", .reeve, .choice(["adopt", "stop"]), "\"adopt\"",
             "What happens to processes that outlived a killed supervisor"),
-        later("watch", .reeve, .boolean, "false", "Reload when the file changes"),
+        key("watch", .reeve, .boolean, "false", "Reload when the file changes"),
         later(
             "include", .reeve, .list(of: .path(.any)), "[]", "Further files to read, with wildcards"
         ),

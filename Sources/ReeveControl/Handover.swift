@@ -10,7 +10,7 @@ package import ReeveCore
 /// Carries a whole specification from `reeve run` to the supervisor role.
 package enum Handover {
     /// Goes up with every change of what is written.
-    package static let version = 2
+    package static let version = 3
 
     /// The specification as JSON.
     package static func encode(_ specification: Specification) -> [UInt8] {
@@ -139,7 +139,10 @@ extension SupervisorSettings {
         buffer.field("logFormat", logFormat.rawValue)
         buffer.field("logLevel", logLevel.rawValue)
         buffer.field("exitWith", exitWith?.text)
+        buffer.field("watch", watch)
         buffer.field("source", source)
+        buffer.field("sourceForm", sourceForm.rawValue)
+        buffer.field("sourceStamp", sourceStamp)
         buffer.endObject()
     }
 
@@ -161,7 +164,10 @@ extension SupervisorSettings {
         exitWith = try value.optional("exitWith") { (name) throws(JSONFault) in
             try name.schedulerName()
         }
+        watch = try value.truth("watch")
         source = try value.optionalText("source")
+        sourceForm = try value.word("sourceForm", as: SourceForm.self)
+        sourceStamp = try value.optionalText("sourceStamp")
     }
 }
 

@@ -23,4 +23,6 @@ package enum SourceKind: UInt8, Sendable, CaseIterable {
     case manager = 9
     /// The ledger's background synchronisation is over.
     case ledger = 10
+    /// Something happened to the configuration's file.
+    case configuration = 16
 }

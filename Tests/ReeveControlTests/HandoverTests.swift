@@ -109,7 +109,7 @@ import Testing
         }
         #expect(
             error?.description
-                == "the hand-over cannot be read: it is of version 9, this reeve reads version 2")
+                == "the hand-over cannot be read: it is of version 9, this reeve reads version 3")
     }
 
     /// Takes the members of an encoded hand-over away, one after the other: none may be optional.
@@ -184,7 +184,10 @@ func everyFieldChanged() throws -> Specification {
     settings.logFormat = .json
     settings.logLevel = .debug
     settings.exitWith = try name("web")
+    settings.watch = true
     settings.source = "/etc/reeve/reeve.toml"
+    settings.sourceForm = .systemCrontab
+    settings.sourceStamp = "1:2:3:4:5"
     return Specification(
         supervisor: settings, schedulers: [try changedScheduler()],
         zones: [ZoneFile(name: "Europe/Berlin", bytes: [0, 1, 0x7F, 0xFF])])

@@ -104,6 +104,22 @@ int reeve_signals_prepare(void);
 int reeve_signal_descriptor(uint64_t set);
 int reeve_signal_read(int fd, struct reeve_received_signal *signals, int count);
 
+/* Files that change: see Inotify.c. */
+int reeve_inotify_create(void);
+int reeve_inotify_add(int fd, const char *path, uint32_t mask);
+int reeve_inotify_remove(int fd, int watch);
+struct reeve_file_stamp {
+    uint64_t device;
+    uint64_t inode;
+    int64_t size;
+    int64_t modified; /* nanoseconds since 1970 */
+    int64_t changed;
+};
+/* Follows symbolic links. */
+int reeve_file_stamp(const char *path, struct reeve_file_stamp *stamp);
+/* -EINVAL where it is no symbolic link. */
+int64_t reeve_read_link(const char *path, char *buffer, size_t count);
+
 /* Processes. */
 struct reeve_exit {
     int32_t pid;

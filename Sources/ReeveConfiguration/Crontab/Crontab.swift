@@ -40,6 +40,18 @@ package struct Crontab: Sendable {
         /// The settings above it, in their order, each name once.
         package var environment: [EnvironmentVariable]
 
+        /// What is executed.
+        var arguments: [String] {
+            let shell = setting("SHELL").flatMap { $0.isEmpty ? nil : $0 } ?? "/bin/sh"
+            guard let input else { return [shell, "-c", command] }
+            // The shell's name, the command and its input are arguments, so that nothing has to be
+            // quoted.
+            return [
+                "/bin/sh", "-c", #"printf %s "$3" | "$1" -c "$2""#, "crontab", shell, command,
+                input,
+            ]
+        }
+
         /// The last setting of a name.
         package func setting(_ name: String) -> String? {
             environment.first { $0.name == name }?.value
@@ -62,14 +74,20 @@ package struct CrontabOutcome: Sendable {
 
 extension Crontab {
     /// Reads a file, at most 1 MiB. A file that cannot be read is an error in the outcome.
-    package static func load(path: String, form: Form, user: String?) -> CrontabOutcome {
+    ///
+    /// `names` are those that jobs have had, by the fingerprint of what they execute (`Program`): a job
+    /// keeps its name for as long as it executes the same, wherever in the file it stands.
+    package static func load(
+        path: String, form: Form, user: String?, names: [String: [String]] = [:]
+    ) -> CrontabOutcome {
         func failure(_ message: String, _ help: String?) -> CrontabOutcome {
             let diagnostic = Diagnostic(
                 severity: .error, file: path, location: nil, message: message, help: help)
             return CrontabOutcome(crontab: nil, diagnostics: [diagnostic])
         }
         switch readFile(path, bytesMax: ConfigurationLoader.bytesMax) {
-        case .bytes(let bytes): return read(bytes, path: path, form: form, user: user)
+        case .bytes(let bytes):
+            return read(bytes, path: path, form: form, user: user, names: names)
         case .tooLarge: return failure("the file is larger than 1 MiB, so it is not read", nil)
         case .failed(let message, let help): return failure(message, help)
         }
@@ -78,9 +96,9 @@ extension Crontab {
     /// Reads a text, any bytes at all. `path` is only a name for messages. `user` is the account that
     /// reeve runs as: a job of another one needs the key `user`.
     package static func read(
-        _ bytes: [UInt8], path: String, form: Form, user: String?
+        _ bytes: [UInt8], path: String, form: Form, user: String?, names: [String: [String]] = [:]
     ) -> CrontabOutcome {
         var reader = CrontabReader(path: path, bytes: bytes, form: form, user: user)
-        return reader.read()
+        return reader.read(names)
     }
 }

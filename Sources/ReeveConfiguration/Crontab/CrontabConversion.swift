@@ -102,7 +102,7 @@ extension Crontab {
 
     private func table(of job: Job, sharing shared: [String], home: String?) -> String {
         var text = "[schedulers.\(tomlKey(job.name))]\n"
-        text += "description = \(tomlString("line \(job.line) of the crontab"))\n"
+        text += "# line \(job.line)\n"
         text += "cron = \(tomlString(job.schedule))\n"
         text += "command = \(command(of: job))\n"
         if let user = job.user { text += "user = \(tomlString(user))\n" }
@@ -129,16 +129,10 @@ extension Crontab {
     }
 
     private func command(of job: Job) -> String {
-        let shell = job.setting("SHELL").flatMap { $0.isEmpty ? nil : $0 } ?? "/bin/sh"
-        guard let input = job.input else {
-            if shell == "/bin/sh" { return tomlString(job.command) }
-            return list([shell, "-c", job.command])
-        }
-        // The shell's name, the command and its input are arguments, so that nothing has to be quoted.
-        return list([
-            "/bin/sh", "-c", #"printf %s "$3" | "$1" -c "$2""#, "crontab", shell, job.command,
-            input,
-        ])
+        let arguments = job.arguments
+        // A string is what /bin/sh is given.
+        return arguments.count == 3 && arguments[0] == "/bin/sh"
+            ? tomlString(job.command) : list(arguments)
     }
 
     private func list(_ words: [String]) -> String {

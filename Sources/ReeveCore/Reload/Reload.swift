@@ -85,8 +85,8 @@ extension Supervisor {
         reload?.requests = next
     }
 
-    /// What was configured last, the schedulers in the order of the table.
-    var specificationInForce: Specification {
+    /// What was configured last, the schedulers in the order of the table; without the zones.
+    package var specificationInForce: Specification {
         Specification(
             supervisor: settings,
             schedulers: schedulers.filter { !$0.isRemoved }.map(\.configured))

@@ -148,6 +148,11 @@ extension SchedulerSpecification {
     }
 }
 
+extension Program {
+    /// What is executed, for telling programs apart: 16 hexadecimal digits.
+    package var fingerprint: String { ReeveCore.fingerprint(of: arguments) }
+}
+
 /// 16 hexadecimal digits; each text ends with a byte that no UTF-8 has.
 func fingerprint(of texts: [String]) -> String {
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325

@@ -101,8 +101,10 @@ extension SupervisorSettings {
         }
     }
 
-    /// Why a profile was chosen, and by which path the file was found, is no setting.
-    private static let circumstances: Set<String> = ["profile-reason", "source"]
+    /// Why a profile was chosen, and which file it was, is no setting.
+    private static let circumstances: Set<String> = [
+        "profile-reason", "source", "source-form", "source-stamp",
+    ]
 }
 
 extension SchedulerSpecification {

@@ -24,6 +24,13 @@ package struct Specification: Equatable, Sendable {
 
 /// The `[reeve]` table.
 package struct SupervisorSettings: Equatable, Sendable {
+    /// What kind of file it came from.
+    package enum SourceForm: String, Equatable, Sendable, CaseIterable {
+        case configuration
+        case crontab
+        /// With the user's name before each command.
+        case systemCrontab = "system-crontab"
+    }
     package enum LogFormat: String, Equatable, Sendable, CaseIterable { case text, json, journal }
     package enum LogLevel: String, Equatable, Sendable, CaseIterable, Comparable {
         case error, warning, info, debug
@@ -64,8 +71,14 @@ package struct SupervisorSettings: Equatable, Sendable {
     package var logLevel = LogLevel.info
     /// The scheduler whose final end ends reeve with its exit code.
     package var exitWith: SchedulerName?
-    /// The file it came from, for messages; nil where there was none.
+    /// Read the configuration again when its file changes.
+    package var watch = false
+    /// The file it came from, by which it is read again; nil where there was none.
     package var source: String?
+    /// What that file is.
+    package var sourceForm = SourceForm.configuration
+    /// In which state the file was read (`FileStamp`); nil where that is not known.
+    package var sourceStamp: String?
 
     package init() {}
 }

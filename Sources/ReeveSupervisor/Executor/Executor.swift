@@ -29,6 +29,9 @@ final class Executor {
     private let core: CoreCell
     private let view: CoreView
     private let reader = ConfigurationReader()
+    private let epoll: Epoll
+    /// nil: nothing is to be watched, or it cannot be.
+    private var watch: ConfigurationWatch?
     private var outcomes: [Event] = []
     private var spawns = Deque<PendingSpawn>()
     private var spawnsLeft = Executor.spawnsPerTurnMax
@@ -42,8 +45,9 @@ final class Executor {
 
     init(
         processes: Processes, output: OutputHub, control: ControlServer, manager: ManagerNotifier,
-        ledger: Ledger?, core: CoreCell, view: CoreView, at now: Moment
+        ledger: Ledger?, core: CoreCell, view: CoreView, epoll: Epoll, at now: Moment
     ) {
+        self.epoll = epoll
         self.processes = processes
         self.output = output
         self.control = control
@@ -52,6 +56,7 @@ final class Executor {
         self.core = core
         self.view = view
         self.now = now
+        watchConfiguration()
     }
 
     // MARK: The loop's side
@@ -67,6 +72,7 @@ final class Executor {
         if !processes.strangers.isEmpty { due = earlier(due, strangersDue) }
         due = earlier(due, ledger?.nextDeadline)
         due = earlier(due, reader.nextDeadline)
+        due = earlier(due, watch?.nextDeadline)
         return earlier(due, processes.nextDeadline)
     }
 
@@ -122,7 +128,11 @@ final class Executor {
             if isDue(ledger.nextDeadline, at: now) { ledger.timePassed(at: now) }
         }
         if isDue(reader.nextDeadline, at: now) { reader.timePassed() }
-        return isDue(control.nextDeadline, at: now) ? control.timePassed(at: now) : []
+        var events: [Event] = []
+        if let watch, isDue(watch.nextDeadline, at: now), let reason = watch.timePassed() {
+            events.append(.reloadRequested(reason: reason))
+        }
+        return events + (isDue(control.nextDeadline, at: now) ? control.timePassed(at: now) : [])
     }
 
     /// The end: what is still to be said is said, of lost output to those who follow the events too,
@@ -171,7 +181,9 @@ final class Executor {
         case .reply(let id, let reply): control.reply(id, reply, at: now, view: view)
         case .keep(let scheduler, let wish): keep(wish, of: scheduler)
         case .loadConfiguration: loadConfiguration()
-        case .adoptSettings(let settings): output.adopt(settings)
+        case .adoptSettings(let settings):
+            output.adopt(settings)
+            watchConfiguration()
         case .record(let record): self.record(record)
         case .tellManager(let message): manager.tell(message, at: now)
         case .exit(let code): exitCode = code
@@ -285,10 +297,40 @@ final class Executor {
     }
 
     private func loadConfiguration() {
-        let source = core.supervisor.supervisorSettings.source
-        if let words = reader.begin(source, processes, at: now.monotonic) {
+        let specification = core.supervisor.specificationInForce
+        if let words = reader.begin(specification, processes, at: now.monotonic) {
             outcomes.append(.configurationRejected(words: words))
         }
+    }
+
+    /// Watches the file, or no longer, as the settings say.
+    private func watchConfiguration() {
+        let settings = core.supervisor.supervisorSettings
+        guard settings.watch, let source = settings.source else {
+            watch = nil
+            return
+        }
+        guard watch == nil else {
+            watch?.wasRead(settings.sourceStamp)
+            return
+        }
+        do {
+            watch = try ConfigurationWatch(
+                source, stamp: settings.sourceStamp, epoll: epoll, at: now.monotonic
+            ) { [weak self] level, words in
+                guard let self else { return }
+                notice(level, words, at: now)
+            }
+        } catch {
+            notice(
+                .warning, "\(error.words); \(ConfigurationWatch.otherwise)", at: now)
+        }
+    }
+
+    /// Something happened to the configuration's file, or near it.
+    func configurationChanged(at now: Moment) {
+        guard let watch, !watch.ready(at: now.monotonic) else { return }
+        self.watch = nil
     }
 
     private func forget(_ id: RunID) {

@@ -188,7 +188,7 @@ package final class OutputHub {
             if let capture = captures[token] { _ = read(capture, at: now) }
         case .standardOut: stdout.flush(at: now)
         case .standardError: stderr.flush(at: now)
-        case .signals, .timer, .listener, .client, .process, .manager, .ledger, nil:
+        case .signals, .timer, .listener, .client, .process, .manager, .ledger, .configuration, nil:
             return
         }
         settle(at: now)

@@ -151,7 +151,7 @@ private struct Parts {
         let view = CoreView(of: core, processes, ledger)
         let executor = Executor(
             processes: processes, output: output, control: control, manager: manager,
-            ledger: ledger, core: core, view: view, at: start)
+            ledger: ledger, core: core, view: view, epoll: epoll, at: start)
         return try EventLoop(
             epoll: epoll, signals: signals, core: core, executor: executor, view: view,
             isHangupIgnored: isHangupIgnored)
