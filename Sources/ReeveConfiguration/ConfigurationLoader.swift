@@ -23,6 +23,13 @@ package struct LoadOutcome: Sendable {
         ])
     }
 
+    /// Adds a warning that has no place in the file.
+    package mutating func warn(_ file: String, of message: String, help: String?) {
+        diagnostics.append(
+            Diagnostic(
+                severity: .warning, file: file, location: nil, message: message, help: help))
+    }
+
     /// Those that keep reeve from running it.
     package var errors: [Diagnostic] { diagnostics.filter { $0.severity == .error } }
     /// Those that do not.

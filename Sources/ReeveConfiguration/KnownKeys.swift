@@ -121,6 +121,9 @@ extension KnownKeys {
             "log-level", .reeve, .choice(["info", "error", "warning", "debug"]), "\"info\"",
             "The least severe lines that reeve writes to its own log"),
         key(
+            "syslog", .reeve, .path(.absolute), "none",
+            "Where a socket for the log of programs that use syslog is opened: \"/dev/log\""),
+        key(
             "exit-with", .reeve, .scheduler, "none",
             "The scheduler whose final end ends reeve, with its exit code"),
     ]

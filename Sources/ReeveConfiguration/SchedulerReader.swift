@@ -154,6 +154,7 @@ struct SchedulerReader: Sendable {
         assignMemory(effective, to: &result.memory)
         assignStop(effective, to: &result.stop)
         effective.assign("log", to: &result.log.destination)
+        effective.assign("log-prefix", to: &result.log.prefix)
         var tail: Bytes? = result.log.tail
         effective.assign("log-tail", to: &tail)
         result.log.tail = tail ?? .zero

@@ -139,6 +139,7 @@ extension SupervisorSettings {
         buffer.field("logFormat", logFormat.rawValue)
         buffer.field("logLevel", logLevel.rawValue)
         buffer.field("exitWith", exitWith?.text)
+        buffer.field("syslog", syslog)
         buffer.field("watch", watch)
         buffer.field("source", source)
         buffer.field("sourceForm", sourceForm.rawValue)
@@ -164,6 +165,7 @@ extension SupervisorSettings {
         exitWith = try value.optional("exitWith") { (name) throws(JSONFault) in
             try name.schedulerName()
         }
+        syslog = try value.optionalText("syslog")
         watch = try value.truth("watch")
         source = try value.optionalText("source")
         sourceForm = try value.word("sourceForm", as: SourceForm.self)
@@ -393,6 +395,7 @@ extension LogSettings {
     fileprivate func write(to buffer: inout [UInt8]) {
         buffer.beginObject("log")
         buffer.field("destination", destination.rawValue)
+        buffer.field("prefix", prefix.rawValue)
         buffer.field("tail", tail.count)
         buffer.endObject()
     }
@@ -400,6 +403,7 @@ extension LogSettings {
     fileprivate init(reading value: JSONValue) throws(JSONFault) {
         self.init()
         destination = try value.word("destination", as: Destination.self)
+        prefix = try value.word("prefix", as: Prefix.self)
         tail = Bytes(try value.wholeNumber("tail"))
     }
 }

@@ -168,6 +168,7 @@ final class EventLoop {
         case .listener, .client:
             inbox.append(contentsOf: executor.control.ready(token, events, at: now, view: view))
         case .ledger: executor.ledger?.ready(at: now)
+        case .syslog: executor.syslog?.ready(at: now)
         case .configuration: executor.configurationChanged(at: now)
         case .timer:
             // The wall clock has come to an occurrence, or was set: the core compares the clocks.

@@ -25,4 +25,6 @@ package enum SourceKind: UInt8, Sendable, CaseIterable {
     case ledger = 10
     /// Something happened to the configuration's file.
     case configuration = 16
+    /// A message of syslog(3).
+    case syslog = 17
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import ReeveClient
 internal import ReeveConfiguration
 internal import ReeveCore
 internal import ReeveLinux
@@ -43,6 +44,12 @@ struct CrontabFile {
         var outcome = specification(of: crontab)
         outcome.diagnostics = read.diagnostics + outcome.diagnostics
         outcome.specification?.supervisor.sourceStamp = stamp
+        if !crontab.recipients.isEmpty {
+            let names = crontab.recipients.map(\.printable).joined(separator: ", ")
+            outcome.warn(
+                source.path, of: "MAILTO: nothing is mailed to \(names)",
+                help: "what jobs write goes to standard output, with the job and the run in front")
+        }
         return outcome
     }
 

@@ -184,6 +184,7 @@ func everyFieldChanged() throws -> Specification {
     settings.logFormat = .json
     settings.logLevel = .debug
     settings.exitWith = try name("web")
+    settings.syslog = "/dev/log"
     settings.watch = true
     settings.source = "/etc/reeve/reeve.toml"
     settings.sourceForm = .systemCrontab
@@ -254,6 +255,7 @@ private func changedScheduler() throws -> SchedulerSpecification {
     scheduler.stop.command = ["/bin/kill", "it"]
     scheduler.stop.leftovers = .keep
     scheduler.log.destination = .inherit
+    scheduler.log.prefix = .run
     scheduler.log.tail = Bytes(32_000)
     scheduler.timeout = .seconds(99)
     scheduler.successExitCodes = [1, 255]

@@ -207,6 +207,11 @@ int64_t reeve_socket_receive(int fd, void *buffer, size_t count);
 int reeve_socket_timeout(int fd, int64_t nanoseconds);
 int reeve_socket_shutdown_write(int fd);
 
+/* A socket for syslog(3): see Syslog.c. */
+int reeve_syslog_socket(void);
+/* The next message, or -EAGAIN; pid 0: not known. */
+int64_t reeve_syslog_receive(int fd, void *buffer, size_t count, int32_t *pid, int *is_cut);
+
 /* The host. */
 int64_t reeve_clock(int clock);
 int64_t reeve_random(void *buffer, size_t count);

@@ -60,6 +60,8 @@ package struct Crontab: Sendable {
 
     /// In the order of the file.
     package var jobs: [Job] = []
+    /// Whom cron would mail what jobs write (MAILTO), each once.
+    package var recipients: [String] { CrontabDifferences.recipients(of: jobs) }
     /// What behaves differently from Debian's cron; sentences without a full stop.
     package var differences: [String] = []
 }

@@ -8,11 +8,17 @@ struct CrontabDifferences {
     var hasNthWeekday = false
     var hasReboot = false
 
+    /// Whom cron would mail what jobs write.
+    static func recipients(of jobs: [Crontab.Job]) -> [String] {
+        Set(jobs.compactMap { $0.setting("MAILTO") }).filter { !$0.isEmpty }.sorted()
+    }
+
     /// Everything that holds for these jobs, each said once.
     func sentences(of jobs: [Crontab.Job]) -> [String] {
         guard !jobs.isEmpty else { return [] }
         var all = [
-            "output goes to reeve's standard output with the job's name in front, it is not mailed",
+            "output goes to reeve's standard output with the job's name and the run in front, it is not "
+                + "mailed",
             "jobs get reeve's environment and the settings above them; cron starts them with "
                 + "little more than HOME, LOGNAME, SHELL and PATH=/usr/bin:/bin",
             "a job that fails is logged and counted, and several failures in a row make it unhealthy",
@@ -25,8 +31,7 @@ struct CrontabDifferences {
                 "while a job still runs its next time is skipped, and that is logged; cron starts it a "
                     + "second time")
         }
-        let recipients = Set(jobs.compactMap { $0.setting("MAILTO") }).filter { !$0.isEmpty }
-            .sorted()
+        let recipients = CrontabDifferences.recipients(of: jobs)
         if !recipients.isEmpty {
             all.append(
                 "MAILTO: nothing is mailed to \(recipients.map(printable).joined(separator: ", "))")
@@ -76,6 +81,7 @@ extension Crontab {
             # cron does not make up for missed times.
             overlap = \(tomlString(Crontab.overlap))
             misfire = "skip"
+            log-prefix = "run"
 
             """
         let shared = sharedSettings(home: home)

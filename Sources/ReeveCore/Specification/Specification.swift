@@ -71,6 +71,8 @@ package struct SupervisorSettings: Equatable, Sendable {
     package var logLevel = LogLevel.info
     /// The scheduler whose final end ends reeve with its exit code.
     package var exitWith: SchedulerName?
+    /// Where a socket for syslog(3) is opened; nil: nowhere.
+    package var syslog: String?
     /// Read the configuration again when its file changes.
     package var watch = false
     /// The file it came from, by which it is read again; nil where there was none.
@@ -288,9 +290,13 @@ package struct LogSettings: Equatable, Sendable {
         case prefixed, inherit, journal, none
     }
 
+    /// What stands in front of a line: the scheduler's name, or name and run.
+    package enum Prefix: String, Equatable, Sendable, CaseIterable { case name, run }
+
     /// Through reeve with the name in front, to reeve's own output as it is, to the journal with fields
     /// of its own, or nowhere.
     package var destination = Destination.prefixed
+    package var prefix = Prefix.name
     /// Size of the tail kept for `reeve logs`; zero keeps none.
     package var tail = Bytes(16_000)
 

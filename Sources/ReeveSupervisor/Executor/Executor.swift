@@ -32,6 +32,8 @@ final class Executor {
     private let epoll: Epoll
     /// nil: nothing is to be watched, or it cannot be.
     private var watch: ConfigurationWatch?
+    /// nil: none is asked for, or it cannot be.
+    private(set) var syslog: SyslogReader?
     private var outcomes: [Event] = []
     private var spawns = Deque<PendingSpawn>()
     private var spawnsLeft = Executor.spawnsPerTurnMax
@@ -57,6 +59,7 @@ final class Executor {
         self.view = view
         self.now = now
         watchConfiguration()
+        openSyslog()
     }
 
     // MARK: The loop's side
@@ -73,6 +76,7 @@ final class Executor {
         due = earlier(due, ledger?.nextDeadline)
         due = earlier(due, reader.nextDeadline)
         due = earlier(due, watch?.nextDeadline)
+        due = earlier(due, syslog?.nextDeadline)
         return earlier(due, processes.nextDeadline)
     }
 
@@ -128,6 +132,7 @@ final class Executor {
             if isDue(ledger.nextDeadline, at: now) { ledger.timePassed(at: now) }
         }
         if isDue(reader.nextDeadline, at: now) { reader.timePassed() }
+        if let syslog, isDue(syslog.nextDeadline, at: now) { syslog.timePassed(at: now) }
         var events: [Event] = []
         if let watch, isDue(watch.nextDeadline, at: now), let reason = watch.timePassed() {
             events.append(.reloadRequested(reason: reason))
@@ -138,6 +143,11 @@ final class Executor {
     /// The end: what is still to be said is said, of lost output to those who follow the events too,
     /// and the socket closed.
     func finish(until deadline: Instant) {
+        if let syslog {
+            // The last words of what has just ended.
+            syslog.ready(at: Clock.now())
+            syslog.close()
+        }
         ledger?.finish(until: deadline, at: Clock.now())
         output.finish(until: deadline)
         control.close(at: Clock.now(), view: view)
@@ -184,6 +194,7 @@ final class Executor {
         case .adoptSettings(let settings):
             output.adopt(settings)
             watchConfiguration()
+            openSyslog()
         case .record(let record): self.record(record)
         case .tellManager(let message): manager.tell(message, at: now)
         case .exit(let code): exitCode = code
@@ -324,6 +335,23 @@ final class Executor {
         } catch {
             notice(
                 .warning, "\(error.words); \(ConfigurationWatch.otherwise)", at: now)
+        }
+    }
+
+    /// Opens the socket for syslog(3), or closes it, as the settings say.
+    private func openSyslog() {
+        let path = core.supervisor.supervisorSettings.syslog
+        guard path != syslog?.path else { return }
+        syslog?.close()
+        syslog = nil
+        guard let path else { return }
+        do {
+            syslog = try SyslogReader(path, epoll: epoll, output: output) { [processes] pid in
+                processes.run(of: pid).map { ($0.scheduler, $0.id) }
+            }
+        } catch {
+            notice(
+                .warning, "\(error.words); what programs log there does not reach reeve", at: now)
         }
     }
 
