@@ -74,7 +74,7 @@ extension [UInt8] {
         field(key, span?.nanoseconds)
     }
 
-    fileprivate mutating func field(_ key: StaticString, list: [String]) {
+    mutating func field(_ key: StaticString, list: [String]) {
         beginArray(key)
         for text in list { element(text) }
         endArray()
@@ -96,7 +96,7 @@ extension JSONValue {
         try optional(key) { (size) throws(JSONFault) in Bytes(try size.requireWholeNumber()) }
     }
 
-    fileprivate func texts(_ key: StaticString) throws(JSONFault) -> [String] {
+    func texts(_ key: StaticString) throws(JSONFault) -> [String] {
         try list(key) { (text) throws(JSONFault) in try text.requireText() }
     }
 
@@ -189,6 +189,7 @@ extension SchedulerSpecification {
         buffer.field("healthCheckInterval", healthCheckInterval)
         buffer.field("errorThreshold", errorThreshold)
         memory.write(to: &buffer)
+        recovery.write(to: &buffer)
         stop.write(to: &buffer)
         log.write(to: &buffer)
         buffer.field("timeout", optional: timeout)
@@ -216,6 +217,7 @@ extension SchedulerSpecification {
         healthCheckInterval = try value.duration("healthCheckInterval")
         errorThreshold = try value.wholeNumber("errorThreshold", as: Int.self)
         memory = try value.object("memory", MemorySettings.init(reading:))
+        recovery = try value.object("recovery", RecoverySettings.init(reading:))
         stop = try value.object("stop", StopSettings.init(reading:))
         log = try value.object("log", LogSettings.init(reading:))
         timeout = try value.optionalDuration("timeout")
@@ -238,6 +240,7 @@ extension Program {
         }
         buffer.endArray()
         buffer.field("clearEnvironment", clearEnvironment)
+        launch.write(to: &buffer)
         buffer.endObject()
     }
 
@@ -252,6 +255,7 @@ extension Program {
             EnvironmentVariable(name: try variable.text("name"), value: try variable.text("value"))
         }
         clearEnvironment = try value.truth("clearEnvironment")
+        launch = try value.object("launch", LaunchSettings.init(reading:))
     }
 }
 
@@ -328,6 +332,7 @@ extension Readiness {
             buffer.field("rule", "uptime")
             buffer.field("uptime", span)
         }
+        buffer.field("startTimeout", startTimeout)
         buffer.endObject()
     }
 
@@ -340,6 +345,7 @@ extension Readiness {
             throw JSONFault(
                 kind: .invalid, words: "\"rule\" cannot be \"\(word.shortened(toBytes: 80))\"")
         }
+        startTimeout = try value.duration("startTimeout")
     }
 }
 

@@ -40,6 +40,8 @@ package enum Limits {
     package static let misfireRunsMax = 100
     /// Stretches of wall time that are remembered when the clock goes back.
     package static let stretchesMax = 8
+    /// From a cleanup until what it freed is measured, and the longest wait for that measurement.
+    package static let cleanupSettleTime = Duration.seconds(10)
     /// A change between the two clocks from which on the wall clock was set.
     package static let clockStep = Duration.milliseconds(500)
 }

@@ -170,6 +170,8 @@ final class EventLoop {
         case .ledger: executor.ledger?.ready(at: now)
         case .syslog: executor.syslog?.ready(at: now)
         case .configuration: executor.configurationChanged(at: now)
+        case .launch: inbox.append(contentsOf: executor.launchReady(token))
+        case .command: executor.commands.ready(token)
         case .timer:
             // The wall clock has come to an occurrence, or was set: the core compares the clocks.
             wallTimer.acknowledge()

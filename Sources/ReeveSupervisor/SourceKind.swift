@@ -23,8 +23,12 @@ package enum SourceKind: UInt8, Sendable, CaseIterable {
     case manager = 9
     /// The ledger's background synchronisation is over.
     case ledger = 10
+    /// The read end of an auxiliary command's output.
+    case command = 11
     /// Something happened to the configuration's file.
     case configuration = 16
     /// A message of syslog(3).
     case syslog = 17
+    /// The pipe of a launcher that has not become its program.
+    case launch = 20
 }

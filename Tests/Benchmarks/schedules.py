@@ -82,7 +82,7 @@ def one_turn(name, reeve, stamp, work, options, turn):
     else:
         path = os.path.join(work, "crontab")
         with open(path, "w") as file:
-            file.write("MAILTO=\n" + f"* * * * * {job}\n" * options.jobs)
+            file.write("MAILTO=\"\"\n" + f"* * * * * {job}\n" * options.jobs)
         words = ["unshare", "--mount", "--propagation", "private", "sh", "-c", CRON, "sh", path]
     # Not in the last seconds of a minute: the first one shall be whole.
     while time.time() % 60 > 50:

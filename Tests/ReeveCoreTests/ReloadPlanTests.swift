@@ -111,7 +111,7 @@ import Testing
         #expect(
             steps == [
                 "gone stop", "old remove", "job adopt", "web restart", "db adopt", "off start",
-                "once start", "new start", "idle add",
+                "once adopt", "new start", "idle add",
             ])
         world.isObedient = false
         let before = world.run(of: "job")
@@ -122,7 +122,7 @@ import Testing
         #expect(
             signalled.compactMap { world.supervisor.scheduler(of: $0) }.sorted()
                 == [world.id("web"), SchedulerID(5)])
-        #expect(effects.spawned.sorted() == [world.id("off"), world.id("once"), world.id("new")])
+        #expect(effects.spawned.sorted() == [world.id("off"), world.id("new")])
         #expect(world.run(of: "job") == before && world.lifecycle("job") == .running)
     }
 

@@ -16,7 +16,11 @@ extension StatusText {
         block.add("reason", scheduler.reason.printable)
         if let settings = scheduler.settings { add(settings, to: &block) }
         block.add("kind", kind(scheduler))
-        block.add("process", process(scheduler))
+        if scheduler.runCount > 1 {
+            addRuns(of: scheduler, at: now, to: &block)
+        } else {
+            block.add("process", process(scheduler))
+        }
         block.add("memory", memory(scheduler))
         block.add("restarts", restarts(scheduler))
         if scheduler.kind == .scheduled {
@@ -39,6 +43,7 @@ extension StatusText {
                 "\(execution.success ? "succeeded" : "no success"), "
                     + "began \(execution.timestamp.rfc3339(fractionDigits: 0)), took \(took)")
         }
+        addRecoveries(of: scheduler, at: now, to: &block)
         addDependencies(of: scheduler, to: &block)
         addSurvivors(of: scheduler, to: &block)
         return "\(title): \(state)\n" + block.text
@@ -86,6 +91,19 @@ extension StatusText {
         return "pid \(pid), up \(uptime(scheduler))\(run)"
     }
 
+    private static func addRuns(
+        of scheduler: SchedulerReport, at now: WallTime, to block: inout Block
+    ) {
+        for (index, run) in scheduler.runs.enumerated() {
+            let process = run.pid.map { "pid \($0)" } ?? "no leader"
+            let span = max(.zero, now - run.since)
+            block.add(
+                index == 0 ? "processes" : "",
+                "\(process), up \(Duration.seconds(span.seconds)), run \(run.runID.printable)")
+        }
+        block.addRest(scheduler.runCount - scheduler.runs.count)
+    }
+
     private static func memory(_ scheduler: SchedulerReport) -> String {
         let threshold = scheduler.memoryThreshold.map { "threshold \(Bytes($0))" } ?? "no threshold"
         let otherwise = scheduler.pid == nil ? "none" : "not known"
@@ -97,6 +115,21 @@ extension StatusText {
         let failures = scheduler.consecutiveFailures
         return "\(scheduler.restartCount) automatic, \(scheduler.restartsInWindow) in the window, "
             + (failures == 0 ? "no failure" : counted(failures, "failure")) + " in a row"
+    }
+
+    private static func addRecoveries(
+        of scheduler: SchedulerReport, at now: WallTime, to block: inout Block
+    ) {
+        if let recovery = scheduler.recovery {
+            block.add("recovering", "\(recovery.words.printable) (\(recovery.trigger.words))")
+        }
+        guard let last = scheduler.lastRecovery else { return }
+        let when = last.endedAt.map { ago($0, at: now) } ?? ""
+        block.add(
+            "recovery", "\(last.words.printable), \(when) (\(last.trigger.words))")
+        for action in last.actions where action.result != .skipped {
+            block.add("", action.words.printable)
+        }
     }
 
     private static func addDependencies(of scheduler: SchedulerReport, to block: inout Block) {

@@ -115,7 +115,7 @@ extension Supervisor {
             changes.changed.map { ($0.name.text, $0) }, uniquingKeysWith: { first, _ in first })
         for scheduler in new.schedulers {
             guard let id = idsByName[scheduler.name.text] else {
-                let id = add(scheduler)
+                let id = add(scheduler, &turn)
                 if scheduler.enabled { concerned.append(id) }
                 continue
             }
@@ -166,7 +166,9 @@ extension Supervisor {
         }
     }
 
-    private mutating func add(_ specification: SchedulerSpecification) -> SchedulerID {
+    private mutating func add(
+        _ specification: SchedulerSpecification, _ turn: inout Turn
+    ) -> SchedulerID {
         let id = SchedulerID(schedulers.count)
         schedulers.append(
             Scheduler(
@@ -179,11 +181,18 @@ extension Supervisor {
         deadlines.add()
         wallDeadlines.add()
         startup.isAwaited.append(false)
-        begin(id)
+        schedulers[id.index].wish = otherWishes[specification.name.text]
+        begin(id, &turn)
         return id
     }
 
-    private mutating func begin(_ id: SchedulerID) {
+    /// It is wanted, whatever was before; a pause goes on.
+    private mutating func begin(_ id: SchedulerID, _ turn: inout Turn) {
+        if schedulers[id.index].wish?.isPaused == true { schedulers[id.index].schedule?.pause() }
+        if schedulers[id.index].isKeptPaused {
+            schedulers[id.index].record(.staysPaused, in: &turn)
+        }
+        if schedulers[id.index].configured.enabled { keep(stopped: false, of: id, &turn) }
         schedulers[id.index].startReason = "added to the configuration"
         touch(id)
         if schedulers[id.index].configured.enabled { queueForPhase(id) }
@@ -200,16 +209,18 @@ extension Supervisor {
             schedulers[id.index].followSchedule(of: specification, zones: zones, at: turn.now)
             if specification.enabled {
                 schedulers[id.index].desired = .up
+                keep(stopped: false, of: id, &turn)
                 followAgain(id, &turn)
             }
             return touch(id)
         }
-        let lastSpawn = schedulers[id.index].lastSpawn
+        let (lastSpawn, wish) = (schedulers[id.index].lastSpawn, schedulers[id.index].wish)
         schedulers[id.index] = Scheduler(
             id: id, specification, zones: zones, seed: seed,
             forceTimeout: settings.forceTimeout)
         schedulers[id.index].lastSpawn = lastSpawn
-        begin(id)
+        schedulers[id.index].wish = wish
+        begin(id, &turn)
     }
 
     private mutating func remove(_ id: SchedulerID, _ step: ReloadStep, _ turn: inout Turn) {
@@ -271,12 +282,12 @@ extension Supervisor {
             return true
         case .restart:
             let reason = "its configuration changed: \(listed(change.keys))"
-            schedulers[id.index].beginStop(.reconfigured, reason: reason, &turn)
+            schedulers[id.index].beginStops(.reconfigured, reason: reason, &turn)
             return true
         case .adopt:
             // Whoever asked is told how what is waited for, or being ended, has come back.
             return change.needsRestart && standing.isWanted
-                && schedulers[id.index].schedule == nil
+                && standing.presence != .completed && schedulers[id.index].schedule == nil
         case .add, .stop, .finish, .remove: return false
         }
     }
@@ -321,8 +332,10 @@ extension Scheduler {
         replacement = nil
         adoptSchedule(at: now)
         let first = new.memory.isWatched ? firstSample(after: now.monotonic) : nil
-        updateRun {
-            $0.nextSample = first == nil || $0.leader == nil ? nil : $0.nextSample ?? first
+        forEachExecution { scheduler in
+            scheduler.updateRun {
+                $0.nextSample = first == nil || $0.leader == nil ? nil : $0.nextSample ?? first
+            }
         }
     }
 
@@ -336,7 +349,7 @@ extension Scheduler {
 
     /// Nothing runs under the old settings any more.
     mutating func adoptReplacement() {
-        guard let replacement else { return }
+        guard let replacement, !lanes.contains(where: \.lifecycle.isLive) else { return }
         specification = replacement
         self.replacement = nil
         adoptSchedule(at: nil)

@@ -11,8 +11,10 @@ package struct SchedulerStanding: Equatable, Sendable {
         case running
         /// Its run is being ended, or could not be.
         case ending
-        /// It is wanted and has no run: it backs off, has given up, or has done its work.
+        /// It is wanted and has no run: it backs off, or has given up.
         case due
+        /// It has done its work.
+        case completed
         /// Nothing of it is there: stopped, idle, or waiting for its turn.
         case resting
     }
@@ -57,7 +59,7 @@ package enum ReloadStep: String, Equatable, Sendable, CaseIterable {
             self =
                 switch old.presence {
                 case .running, .ending: isExecution ? .finish : .stop
-                case .due, .resting: .remove
+                case .due, .completed, .resting: .remove
                 }
             return
         }
@@ -65,7 +67,7 @@ package enum ReloadStep: String, Equatable, Sendable, CaseIterable {
             self =
                 switch old.presence {
                 case .running, .ending: isExecution ? .finish : .stop
-                case .due, .resting: .adopt
+                case .due, .completed, .resting: .adopt
                 }
             return
         }
@@ -82,6 +84,9 @@ package enum ReloadStep: String, Equatable, Sendable, CaseIterable {
         case .running: self = isExecution && new.kind == .scheduled ? .adopt : .restart
         case .ending, .resting: self = .adopt
         case .due: self = .start
+        // A task that is done has done what it was for: other settings are no reason to do it again.
+        case .completed:
+            self = old.specification.kind == .task && new.kind == .task ? .adopt : .start
         }
     }
 
@@ -101,7 +106,8 @@ extension Scheduler {
             case .stopping, .stopped(.survivors): .ending
             // The next attempt of an execution has the new settings.
             case .backingOff, .idle: schedule == nil ? .due : .resting
-            case .exhausted, .completed: .due
+            case .exhausted: .due
+            case .completed: .completed
             case .stopped, .waitingForPhase, .waitingForDependencies: .resting
             }
         return SchedulerStanding(

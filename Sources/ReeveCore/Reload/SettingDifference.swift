@@ -68,6 +68,10 @@ private func key(_ label: String, of value: Any?, in group: String) -> String? {
         return kebab(label)
     case ("readiness", "rule"): return "ready"
     case ("log", "destination"): return "log"
+    case ("launch", "environmentFiles"): return "env-file"
+    case ("launch", "oomScoreAdjustment"): return "oom-score-adj"
+    case ("launch", "isForced"), ("launch", "slowPlace"): return "launcher"
+    case ("launch", _), ("readiness", "startTimeout"): return kebab(label)
     case ("schedule", "rule"):
         if case .interval? = value as? ScheduleSettings.Rule { return "interval" }
         return "cron"

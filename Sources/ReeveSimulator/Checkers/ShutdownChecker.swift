@@ -66,9 +66,9 @@ struct ShutdownChecker: Checker {
             return order(run, in: kernel)
         case .runStopCommand(let run), .kill(let run): return order(run, in: kernel)
         case .exit(let code): return leave(code, in: kernel)
-        case .passSignal, .survey, .sample, .forget, .sweep, .reply, .keep, .ledger, .tellManager,
-            .loadConfiguration,
-            .adoptSettings:
+        case .abandonSpawn, .passSignal, .survey, .sample, .forget, .sweep, .reply, .keep, .ledger,
+            .tellManager,
+            .loadConfiguration, .adoptSettings, .runCommand, .endCommand:
             return nil
         }
     }

@@ -60,10 +60,10 @@ struct StopChecker: Checker {
                 return survive(run, in: kernel)
             }
             return nil
-        case .passSignal, .survey, .sample, .forget, .sweep, .reply, .keep, .ledger, .tellManager,
-            .exit,
-            .loadConfiguration,
-            .adoptSettings:
+        case .abandonSpawn, .passSignal, .survey, .sample, .forget, .sweep, .reply, .keep, .ledger,
+            .tellManager,
+            .exit, .loadConfiguration,
+            .adoptSettings, .runCommand, .endCommand:
             return nil
         }
     }

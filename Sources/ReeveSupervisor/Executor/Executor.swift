@@ -15,9 +15,9 @@ final class Executor {
     /// clients are looked at in between.
     static let spawnsPerTurnMax = 32
 
-    private struct PendingSpawn {
-        let run: RunID
-        let scheduler: SchedulerID
+    private enum PendingSpawn {
+        case run(RunID, SchedulerID)
+        case command(CommandID, AuxiliaryCommand)
     }
 
     let processes: Processes
@@ -34,6 +34,7 @@ final class Executor {
     private var watch: ConfigurationWatch?
     /// nil: none is asked for, or it cannot be.
     private(set) var syslog: SyslogReader?
+    let commands: Commands
     private var outcomes: [Event] = []
     private var spawns = Deque<PendingSpawn>()
     private var spawnsLeft = Executor.spawnsPerTurnMax
@@ -47,13 +48,15 @@ final class Executor {
 
     init(
         processes: Processes, output: OutputHub, control: ControlServer, manager: ManagerNotifier,
-        ledger: Ledger?, core: CoreCell, view: CoreView, epoll: Epoll, at now: Moment
+        commands: Commands, ledger: Ledger?, core: CoreCell, view: CoreView, epoll: Epoll,
+        at now: Moment
     ) {
         self.epoll = epoll
         self.processes = processes
         self.output = output
         self.control = control
         self.manager = manager
+        self.commands = commands
         self.ledger = ledger
         self.core = core
         self.view = view
@@ -74,9 +77,11 @@ final class Executor {
         due = earlier(due, manager.nextDeadline)
         if !processes.strangers.isEmpty { due = earlier(due, strangersDue) }
         due = earlier(due, ledger?.nextDeadline)
+        due = earlier(due, processes.launches.nextDeadline)
         due = earlier(due, reader.nextDeadline)
         due = earlier(due, watch?.nextDeadline)
         due = earlier(due, syslog?.nextDeadline)
+        due = earlier(due, commands.nextDeadline)
         return earlier(due, processes.nextDeadline)
     }
 
@@ -84,7 +89,7 @@ final class Executor {
     func beginTurn(at now: Moment) {
         self.now = now
         spawnsLeft = Executor.spawnsPerTurnMax
-        while spawnsLeft > 0, let next = spawns.popFirst() { start(next) }
+        while spawnsLeft > 0, let next = spawns.popFirst() { startNow(next) }
     }
 
     /// Ends a turn: what it had to say is written in one go, and the service manager told what is new.
@@ -115,12 +120,16 @@ final class Executor {
     /// Reaps. Returns what that gave, and whether there may be more.
     func reap(at now: Moment) -> (events: [Event], isBounded: Bool) {
         let reaping = processes.reap(at: now)
+        sayWhatWasRefused()
         for run in reaping.ended { output.drain(run, at: now) }
         if let failure = reaping.failure { reportDefect("reaping failed: \(failure)", at: now) }
         let read = reaping.helpers.compactMap { pid, status in
             reader.ended(pid, status) { notice(.warning, $0, at: now) }
         }
-        return (reaping.events + read, reaping.isBounded)
+        let ended = reaping.commands.compactMap { id, status in
+            status.map { commands.ended(id, $0, at: now) } ?? commands.diminished(id, at: now)
+        }
+        return (reaping.events + read + ended, reaping.isBounded)
     }
 
     /// Does what is due in the components that wait for time.
@@ -137,7 +146,30 @@ final class Executor {
         if let watch, isDue(watch.nextDeadline, at: now), let reason = watch.timePassed() {
             events.append(.reloadRequested(reason: reason))
         }
-        return events + (isDue(control.nextDeadline, at: now) ? control.timePassed(at: now) : [])
+        if isDue(processes.launches.nextDeadline, at: now) {
+            events += processes.launches.timePassed(at: now.monotonic)
+        }
+        if isDue(commands.nextDeadline, at: now) { events += commands.timePassed(at: now) }
+        if isDue(control.nextDeadline, at: now) { events += control.timePassed(at: now) }
+        return events
+    }
+
+    /// A launcher told something.
+    func launchReady(_ token: Token) -> [Event] {
+        defer { sayWhatWasRefused() }
+        return processes.launches.ready(token)
+    }
+
+    private func sayWhatWasRefused() {
+        for (run, words) in processes.launches.takeNotes() {
+            var name: SchedulerName?
+            if case .program(let scheduler) = run.kind {
+                name = core.supervisor.specification(of: scheduler)?.name
+            }
+            record(
+                Record(
+                    at: now.wall, scheduler: name, run: run.id, fact: .notice(.warning, words)))
+        }
     }
 
     /// The end: what is still to be said is said, of lost output to those who follow the events too,
@@ -174,7 +206,8 @@ final class Executor {
 
     private func perform(_ effect: Effect) {
         switch effect {
-        case .spawn(let run, let scheduler): spawn(run, scheduler)
+        case .spawn(let run, let scheduler): start(.run(run, scheduler))
+        case .abandonSpawn(let run): abandonSpawn(run)
         case .signal(let run, let signal, to: .leader): signalLeader(run, signal)
         case .signal(let run, let signal, to: .others):
             signalMembers(run, signal, sparingLeader: true)
@@ -185,6 +218,8 @@ final class Executor {
         case .survey(let run): survey(run)
         case .runStopCommand(let run): runStopCommand(run)
         case .sample(let run): sample(run)
+        case .runCommand(let id, let command): start(.command(id, command))
+        case .endCommand(let id): endCommand(id)
         case .forget(let run): forget(run)
         case .sweep(let signal): outcomes.append(.swept(alive: processes.sweep(signal).alive))
         case .ledger(let entry): ledger?.append(.entry(entry), at: now)
@@ -201,33 +236,68 @@ final class Executor {
         }
     }
 
-    private func spawn(_ run: RunID, _ scheduler: SchedulerID) {
-        let pending = PendingSpawn(run: run, scheduler: scheduler)
+    private func start(_ pending: PendingSpawn) {
         guard spawnsLeft > 0, spawns.isEmpty else {
             spawns.append(pending)
             return
         }
-        start(pending)
+        startNow(pending)
     }
 
-    private func start(_ pending: PendingSpawn) {
+    private func startNow(_ pending: PendingSpawn) {
         spawnsLeft -= 1
-        guard let specification = core.supervisor.specification(of: pending.scheduler) else {
+        switch pending {
+        case .run(let run, let scheduler): spawn(run, scheduler)
+        case .command(let id, let command): runCommand(id, command)
+        }
+    }
+
+    private func spawn(_ run: RunID, _ scheduler: SchedulerID) {
+        guard let specification = core.supervisor.specification(of: scheduler) else {
             reportDefect("the core asked for a scheduler that it does not have", at: now)
             let failure = SpawnFailure(errno: 0, words: "there is no such scheduler")
-            return outcomes.append(.spawnFailed(pending.run, failure))
+            return outcomes.append(.spawnFailed(run, failure))
         }
-        output.adopt(specification, of: pending.scheduler)
+        output.adopt(specification, of: scheduler)
         do throws(SpawnFailure) {
-            let streams = try openStreams(pending.run, pending.scheduler)
+            let streams = try openStreams(run, scheduler)
             let identity = try processes.spawn(
-                pending.run, of: pending.scheduler, specification,
-                execution: core.supervisor.execution(of: pending.run), streams: streams)
-            outcomes.append(.spawned(pending.run, identity))
+                run, of: scheduler, specification,
+                execution: core.supervisor.execution(of: run), streams: streams)
+            // A launcher answers for itself.
+            if let identity { outcomes.append(.spawned(run, identity)) }
         } catch {
             // The core forgets the run in answer to this, which closes its streams.
-            outcomes.append(.spawnFailed(pending.run, error))
+            outcomes.append(.spawnFailed(run, error))
         }
+    }
+
+    private func abandonSpawn(_ run: RunID) {
+        let waiting = spawns.firstIndex { pending in
+            if case .run(run, _) = pending { true } else { false }
+        }
+        guard let waiting else { return outcomes += processes.launches.abandon(run) }
+        spawns.remove(at: waiting)
+        outcomes.append(.spawnAbandoned(run))
+    }
+
+    private func runCommand(_ id: CommandID, _ command: AuxiliaryCommand) {
+        let specification = command.scheduler.flatMap { core.supervisor.specification(of: $0) }
+        do throws(SpawnFailure) {
+            try commands.start(id, command, specification, at: now)
+        } catch {
+            outcomes.append(.commandEnded(id, .notStarted(words: error.words)))
+        }
+    }
+
+    /// One that waits for its turn to be started is over at once.
+    private func endCommand(_ id: CommandID) {
+        let waiting = spawns.firstIndex { pending in
+            if case .command(id, _) = pending { true } else { false }
+        }
+        guard let waiting else { return commands.end(id, at: now) }
+        spawns.remove(at: waiting)
+        outcomes.append(.commandEnded(id, .notStarted(words: "it is not wanted any more")))
     }
 
     private func openStreams(
@@ -287,12 +357,14 @@ final class Executor {
     }
 
     private func runStopCommand(_ id: RunID) {
-        guard let run = processes.table[id], run.stopCommand == nil else { return }
-        guard let specification = core.supervisor.specification(of: run.scheduler),
+        guard let run = processes.table[id], run.stopCommand == nil,
+            case .program(let scheduler) = run.kind
+        else { return }
+        guard let specification = core.supervisor.specification(of: scheduler),
             let command = specification.stop.command
         else { return }
         do throws(SpawnFailure) {
-            let streams = try openStreams(id, run.scheduler)
+            let streams = try openStreams(id, scheduler)
             try processes.spawnStopCommand(
                 command, for: run, specification, execution: core.supervisor.execution(of: id),
                 streams: streams)
@@ -347,7 +419,10 @@ final class Executor {
         guard let path else { return }
         do {
             syslog = try SyslogReader(path, epoll: epoll, output: output) { [processes] pid in
-                processes.run(of: pid).map { ($0.scheduler, $0.id) }
+                // What a command logs is reeve's own.
+                guard let run = processes.run(of: pid), case .program(let scheduler) = run.kind
+                else { return nil }
+                return (scheduler, run.id)
             }
         } catch {
             notice(

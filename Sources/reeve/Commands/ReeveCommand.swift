@@ -39,14 +39,16 @@ struct ReeveCommand: ParsableCommand {
             CommandGroup(
                 name: "Look",
                 subcommands: [
-                    StatusCommand.self, NextCommand.self, RunsCommand.self, WhyCommand.self,
+                    StatusCommand.self, TopCommand.self, NextCommand.self, RunsCommand.self,
+                    WhyCommand.self,
                     LogsCommand.self, EventsCommand.self,
                     HealthcheckCommand.self,
                 ]),
             CommandGroup(
                 name: "Act",
                 subcommands: [
-                    StartCommand.self, StopCommand.self, RestartCommand.self, ResetCommand.self,
+                    StartCommand.self, StopCommand.self, RestartCommand.self, RecoverCommand.self,
+                    ResetCommand.self,
                     RunNowCommand.self, PauseCommand.self, ResumeCommand.self,
                     StartAllCommand.self, StopAllCommand.self, SignalCommand.self,
                     ReloadCommand.self,
