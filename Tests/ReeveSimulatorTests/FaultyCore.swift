@@ -25,6 +25,8 @@ enum Fault: String, CaseIterable, Sendable {
     case ignoresGracefulTimeout, ignoresForceTimeout, givesUpAtOnce, ignoresExitWith,
         ignoresReadiness
     case ignoresDependents
+    case swallowsProbes, swallowsSigns, checksTwice, ignoresChecks, ignoresThreshold
+    case ignoresWatchdog, ignoresStartTimeout, leavesCommands
 
     /// The checkers of which one has to notice.
     var caughtBy: [String] {
@@ -56,6 +58,9 @@ enum Fault: String, CaseIterable, Sendable {
         case .ignoresStopTimeout, .givesUpAtOnce: ["stops"]
         case .ignoresDependents: ["stops", "dependencies"]
         case .ignoresLeftovers: ["runs"]
+        case .swallowsProbes, .swallowsSigns, .checksTwice, .ignoresChecks, .ignoresThreshold,
+            .ignoresWatchdog, .ignoresStartTimeout, .leavesCommands:
+            ["health checks"]
         case .ignoresHardLimit, .ignoresMemoryThreshold, .ignoresTaskTimeout:
             ["memory and time limits"]
         case .ignoresGracefulTimeout, .ignoresExitWith: ["shutdown"]
@@ -128,7 +133,10 @@ struct FaultyCore: SimulatedCore {
     /// What the core hears of it; nil for nothing.
     private mutating func mangled(_ event: Event) -> Event? {
         switch (fault, event) {
-        case (.swallowsExits, .exited), (.swallowsWithdrawals, .requestWithdrawn): return nil
+        case (.swallowsExits, .exited), (.swallowsWithdrawals, .requestWithdrawn),
+            (.swallowsSigns, .notified):
+            return nil
+        case (.swallowsProbes, .probed(let id, _)): return .probed(id, .passed(words: "x"))
         case (.swallowsSamples, .sampled(let run, _)): return .sampled(run, .resident(.zero))
         case (.swallowsFirstShutdown, .shutdownRequested):
             defer { hasSwallowed = true }
@@ -148,6 +156,9 @@ struct FaultyCore: SimulatedCore {
             return [effect, .spawn(next(after: run), scheduler)]
         case (.killsAtOnce, .signal(let run, _, to: _)): return [.kill(run)]
         case (.answersTwice, .reply): return [effect, effect]
+        case (.checksTwice, .probe(let id, let probe)):
+            return [effect, .probe(CommandID(next(after: id.run)), probe)]
+        case (.leavesCommands, .endCommand): return []
         case (.leavesWithAnotherCode, .exit(let code)): return [.exit(code: code + 1)]
         case (.leavesAndGoesOn, .exit): return [effect, .sweep(.kill)]
         case (.saysNoEnds, .record(let record)):
@@ -257,6 +268,10 @@ extension Fault {
         case .ignoresHardLimit: scheduler.memory.hardLimit = .init(.max)
         case .ignoresMemoryThreshold: scheduler.memory.action = .alert
         case .ignoresTaskTimeout: scheduler.timeout = nil
+        case .ignoresChecks: scheduler.healthCheck?.failures = 1_000
+        case .ignoresThreshold: scheduler.healthCheck?.failures = 1
+        case .ignoresWatchdog: scheduler.notify.watchdog = nil
+        case .ignoresStartTimeout: scheduler.readiness.startTimeout = .minutes(60)
         default: break
         }
     }

@@ -328,9 +328,14 @@ extension Scheduler {
             followSchedule(of: new, zones: zones, at: now)
             return
         }
+        let isOtherCheck =
+            new.healthCheck != specification.healthCheck
+            || new.healthCheckInterval != specification.healthCheckInterval
+            || new.readiness.rule != specification.readiness.rule
         specification = new
         replacement = nil
         adoptSchedule(at: now)
+        if isOtherCheck { beginChecks(at: now.monotonic) }
         let first = new.memory.isWatched ? firstSample(after: now.monotonic) : nil
         forEachExecution { scheduler in
             scheduler.updateRun {

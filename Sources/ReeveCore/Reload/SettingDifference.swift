@@ -50,6 +50,7 @@ private func isSame(_ old: Any, _ new: Any) -> Bool {
 /// Whether a value stands for several keys.
 private func isGroup(_ value: Any) -> Bool {
     Mirror(reflecting: value).displayStyle == .struct && !(value is any CustomStringConvertible)
+        && !(value is HealthCheckSettings)
 }
 
 /// The value in an optional, or the value itself; nil where there is none.
@@ -67,11 +68,14 @@ private func key(_ label: String, of value: Any?, in group: String) -> String? {
     case ("restart", "maxRestarts"), ("restart", "whenExhausted"), ("stop", "leftovers"):
         return kebab(label)
     case ("readiness", "rule"): return "ready"
+    case ("readiness", _): return kebab(label)
+    case ("notify", "socket"): return "notify"
+    case ("notify", _): return kebab(label)
     case ("log", "destination"): return "log"
     case ("launch", "environmentFiles"): return "env-file"
     case ("launch", "oomScoreAdjustment"): return "oom-score-adj"
     case ("launch", "isForced"), ("launch", "slowPlace"): return "launcher"
-    case ("launch", _), ("readiness", "startTimeout"): return kebab(label)
+    case ("launch", _): return kebab(label)
     case ("schedule", "rule"):
         if case .interval? = value as? ScheduleSettings.Rule { return "interval" }
         return "cron"
@@ -105,12 +109,15 @@ private func settingText(_ value: Any?, key: String) -> String {
         switch rule {
         case .spawn: return "\"spawn\""
         case .uptime(let span): return quoted("\(span)")
+        case .notify: return "\"notify\""
+        case .probe: return "\"probe\""
         }
     case let rule as ScheduleSettings.Rule:
         switch rule {
         case .cron(let text): return quoted(text)
         case .interval(let span): return quoted("\(span)")
         }
+    case let check as HealthCheckSettings: return text(of: check)
     case let schedule as ScheduleSettings: return settingText(schedule.rule, key: key)
     case let dependency as Dependency: return text(of: dependency)
     case let list as [Any]:
@@ -173,6 +180,25 @@ private func otherText(_ value: Any) -> String {
     if let value = value as? any RawRepresentable, let text = rawText(value) { return quoted(text) }
     let text = String(describing: value)
     return value is any Numeric ? text : quoted(text)
+}
+
+private func text(of check: HealthCheckSettings) -> String {
+    var text =
+        switch check.method {
+        case .exec(let words): "exec = [" + words.map(quoted).joined(separator: ", ") + "]"
+        case .tcp(let target): "tcp = \(quoted("\(target)"))"
+        case .http(let target, let path, let status):
+            "http = \(quoted("http://\(target)\(path)")), "
+                + "status = \"\(status.lowerBound)-\(status.upperBound)\""
+        }
+    let plain = HealthCheckSettings(check.method)
+    if check.timeout != plain.timeout { text += ", timeout = \"\(check.timeout)\"" }
+    if check.failures != plain.failures { text += ", failures = \(check.failures)" }
+    if check.successes != plain.successes { text += ", successes = \(check.successes)" }
+    if check.startPeriod != plain.startPeriod {
+        text += ", start-period = \"\(check.startPeriod)\""
+    }
+    return "{ \(text) }"
 }
 
 private func text(of dependency: Dependency) -> String {

@@ -117,6 +117,7 @@ extension SchedulerSpecification {
         adjusted.restart = new.restart
         adjusted.order = new.order
         adjusted.readiness = new.readiness
+        adjusted.healthCheck = new.healthCheck
         adjusted.healthCheckInterval = new.healthCheckInterval
         adjusted.errorThreshold = new.errorThreshold
         adjusted.memory = new.memory
@@ -124,7 +125,8 @@ extension SchedulerSpecification {
         adjusted.timeout = new.timeout
         if kind == new.kind { adjusted.schedule = new.schedule }
         adjusted.successExitCodes = new.successExitCodes
-        return adjusted != new
+        // Whether it has a socket, and what it is told of the watchdog, is settled at its start.
+        return adjusted != new || wantsNotifySocket != new.wantsNotifySocket
     }
 
     fileprivate func keys(differingFrom other: SchedulerSpecification) -> [String] {

@@ -39,7 +39,8 @@ struct PhaseChecker: Checker {
         case .spawn, .abandonSpawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget,
             .sweep,
             .reply, .keep, .ledger, .tellManager, .exit, .loadConfiguration,
-            .adoptSettings, .runCommand, .endCommand:
+            .adoptSettings, .runCommand, .endCommand,
+            .probe:
             return nil
         }
     }

@@ -53,7 +53,7 @@ struct RestartChecker: Checker {
         case .began, .spawned, .spawnAbandoned, .surveyed, .signalFailed, .stopCommandFailed,
             .sampled, .requested,
             .requestWithdrawn, .reloadRequested, .configurationLoaded, .configurationRejected,
-            .commandEnded, .swept, .timePassed:
+            .commandEnded, .probed, .notified, .swept, .timePassed:
             break
         }
         return nil
@@ -110,7 +110,8 @@ struct RestartChecker: Checker {
         case .spawn, .abandonSpawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget,
             .sweep,
             .reply, .keep, .ledger, .tellManager, .exit, .loadConfiguration,
-            .adoptSettings, .runCommand, .endCommand:
+            .adoptSettings, .runCommand, .endCommand,
+            .probe:
             return nil
         }
     }

@@ -51,7 +51,8 @@ struct RunChecker: Checker {
             }
             return nil
         case .reply, .keep, .ledger, .sweep, .tellManager, .exit, .loadConfiguration,
-            .adoptSettings, .runCommand, .endCommand:
+            .adoptSettings, .runCommand, .endCommand,
+            .probe:
             return nil
         }
     }

@@ -63,7 +63,8 @@ struct StopChecker: Checker {
         case .abandonSpawn, .passSignal, .survey, .sample, .forget, .sweep, .reply, .keep, .ledger,
             .tellManager,
             .exit, .loadConfiguration,
-            .adoptSettings, .runCommand, .endCommand:
+            .adoptSettings, .runCommand, .endCommand,
+            .probe:
             return nil
         }
     }
@@ -88,7 +89,8 @@ struct StopChecker: Checker {
     private func hasOtherReason(_ run: RunTruth, in kernel: Kernel) -> Bool {
         let specification = kernel.specification(of: run.scheduler)
         let isLate = specification.timeout.map { kernel.now - (run.toldAt ?? .zero) >= $0 } ?? false
-        return isLate || specification.memory.isWatched
+        return isLate || specification.memory.isWatched || specification.healthCheck != nil
+            || specification.wantsNotifySocket
     }
 
     /// SIGKILL is given the whole force-timeout before a stop is given up.
