@@ -301,6 +301,17 @@ import Testing
         #expect(world.untilDeadline == nil)
     }
 
+    @Test func `READY=1 may come before the word that the program has begun`() {
+        var world = World([notifying()])
+        world.answersSpawns = false
+        world.boot()
+        let run = world.run(of: "web")
+        world.send(.notified(run, [.ready]))
+        #expect(world.lifecycle("web") == .starting)
+        world.send(.spawned(run, ProcessIdentity(pid: PID(7), startTime: 1)))
+        #expect(world.lifecycle("web") == .running)
+    }
+
     @Test func `a start and a stop get more time when they ask for it, with a limit`() {
         var world = World.booted([notifying { $0.stop.timeout = .seconds(10) }])
         let run = world.run(of: "web")

@@ -26,7 +26,7 @@ extension Scheduler {
         case .watchdog:
             signs.lastSeen = now
         case .watchdogTriggered:
-            guard case .running = lifecycle else { return }
+            guard case .running = lifecycle, desired != .downForShutdown else { return }
             missSign("it says itself that it is stuck (WATCHDOG=trigger)", &turn)
         case .watchdogPeriod(let period):
             guard specification.notify.watchdog != nil else { return }
@@ -51,7 +51,8 @@ extension Scheduler {
 
     /// The end of patience with a start that has to give a sign; nil where none is waited for.
     func startDeadline(_ run: Run) -> Instant? {
-        guard run.leader != nil else { return nil }
+        // A shutdown has an order of its own, and its turn will come.
+        guard run.leader != nil, desired != .downForShutdown else { return nil }
         switch specification.readiness.rule {
         case .spawn, .uptime: return nil
         case .notify, .probe:
@@ -96,7 +97,7 @@ extension Scheduler {
 
     /// When the next sign of life is overdue; nil where none is waited for.
     func watchdogDeadline(_ run: Run) -> Instant? {
-        guard let readyAt = run.readyAt, !signs.isStopping,
+        guard let readyAt = run.readyAt, !signs.isStopping, desired != .downForShutdown,
             let period = signs.watchdogPeriod ?? specification.notify.watchdog, period > .zero
         else { return nil }
         return max(readyAt, signs.lastSeen ?? readyAt) + period

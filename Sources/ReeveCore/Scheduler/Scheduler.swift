@@ -254,7 +254,9 @@ struct Scheduler: Sendable {
         switch lifecycle {
         case .starting:
             beginChecks(at: now.monotonic)
-            if specification.readiness.rule == .spawn { becomeReady(&turn) }
+            let rule = specification.readiness.rule
+            // Its READY=1 may overtake the launcher's word that it has begun.
+            if rule == .spawn || (rule == .notify && signs.isReady) { becomeReady(&turn) }
         case .stopping:
             // It was to be stopped before it was there.
             signalAfterSpawn(&turn)

@@ -135,7 +135,8 @@ struct StopChecker: Checker {
         let slack = scenario.delivery.slack
         for run in kernel.openRuns where run.survivedAt == nil {
             if let began = run.stopBeganAt {
-                let timeout = kernel.specification(of: run.scheduler).stop.timeout
+                let configured = kernel.specification(of: run.scheduler).stop.timeout
+                let timeout = max(configured, run.stopExtension)
                 let waited = kernel.now - began
                 if waited > timeout + slack, run.killedAt == nil,
                     let process = kernel.breathing(of: run).first, process.obstacle == nil

@@ -353,6 +353,11 @@ final class Shell {
             let specification = kernel.specification(of: kernel.runs[index].scheduler)
             let isAwaited = specification.readiness.rule == .notify
             for notification in notifications {
+                if case .extendTimeout(let span) = notification,
+                    let began = kernel.runs[index].stopBeganAt
+                {
+                    kernel.runs[index].stopExtension = kernel.now - began + span
+                }
                 kernel.runs[index].checks.told(
                     notification, isAwaited: isAwaited, at: kernel.now)
             }

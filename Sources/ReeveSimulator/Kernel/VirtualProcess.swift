@@ -144,6 +144,8 @@ package struct RunTruth {
     var cleanupAskedAt: Instant?
     var cleanedAt: Instant?
     var lastSampledAt: Instant?
+    /// What it asked for when its stop was under way (EXTEND_TIMEOUT_USEC).
+    var stopExtension = Duration.zero
     /// What its checks and its own words add up to.
     var checks = CheckTruth()
     var forgottenAt: Instant?
