@@ -63,7 +63,7 @@ package struct ControlClient {
                 schedulers.reserveCapacity(head.total)
             case .schedulers(let page): schedulers += page
             case .failure(let error): throw ClientError(error)
-            case .outcomes, .event, .line, .entry, .gap, .greeting, .settings, .end: break
+            case .outcomes, .event, .line, .entry, .gap, .part, .greeting, .settings, .end: break
             }
         }
         guard let overview else { throw ClientError(.failed, "the supervisor sent no status") }
@@ -80,8 +80,8 @@ package struct ControlClient {
             switch message.body {
             case .overview(let overview) where message.id == id: return overview
             case .failure(let error): throw ClientError(error)
-            case .overview, .schedulers, .outcomes, .event, .line, .entry, .gap, .greeting,
-                .settings, .end:
+            case .overview, .schedulers, .outcomes, .event, .line, .entry, .gap, .part,
+                .greeting, .settings, .end:
                 break
             }
         }
@@ -98,7 +98,7 @@ package struct ControlClient {
             case .schedulers(let page): found = page.first ?? found
             case .settings(let report): settings = report
             case .failure(let error): throw ClientError(error)
-            case .overview, .outcomes, .event, .line, .entry, .gap, .greeting, .end: break
+            case .overview, .outcomes, .event, .line, .entry, .gap, .part, .greeting, .end: break
             }
         }
         guard var found else { throw ClientError(.failed, "the supervisor sent no status") }
@@ -115,7 +115,8 @@ package struct ControlClient {
             switch body {
             case .greeting(let found): greeting = found
             case .failure(let error): throw ClientError(error)
-            case .overview, .schedulers, .outcomes, .event, .line, .entry, .gap, .settings, .end:
+            case .overview, .schedulers, .outcomes, .event, .line, .entry, .gap, .part,
+                .settings, .end:
                 break
             }
         }
@@ -132,12 +133,41 @@ package struct ControlClient {
             switch body {
             case .entry(let entry): entries.append(entry)
             case .failure(let error): throw ClientError(error)
-            case .overview, .schedulers, .outcomes, .event, .line, .gap, .greeting, .settings, .end:
+            case .overview, .schedulers, .outcomes, .event, .line, .gap, .part,
+                .greeting, .settings, .end:
                 break
             }
         }
         return entries
     }
+
+    /// The configuration in force, values of environments as fingerprints, and where each scheduler stands.
+    package func configuration() throws(ClientError) -> (
+        settings: SupervisorSettings, standings: [SchedulerStanding]
+    ) {
+        let deadline = deadline
+        let id = try connection.send(.configuration)
+        var text: [UInt8] = []
+        try answers(to: id, until: deadline) { (body) throws(ClientError) in
+            switch body {
+            case .part(let part): text += part.utf8
+            case .failure(let error): throw ClientError(error)
+            case .overview, .schedulers, .outcomes, .event, .line, .entry, .gap, .greeting,
+                .settings, .end:
+                break
+            }
+            guard text.count <= ControlClient.configurationBytesMax else {
+                throw ClientError(.failed, "the configuration in force is larger than 64 MiB")
+            }
+        }
+        do {
+            return try StandingText.read(text)
+        } catch {
+            throw ClientError(.failed, error.description)
+        }
+    }
+
+    private static let configurationBytesMax = 64 << 20
 
     // MARK: Acting
 
@@ -206,7 +236,8 @@ package struct ControlClient {
             case .line(let line): try each(.line(line))
             case .gap(let gap): try each(.gap(gap))
             case .failure(let error): throw ClientError(error)
-            case .overview, .schedulers, .outcomes, .entry, .greeting, .settings, .end: break
+            case .overview, .schedulers, .outcomes, .entry, .part, .greeting, .settings, .end:
+                break
             }
         }
     }
@@ -245,7 +276,8 @@ extension ActionAnswer {
             outcomes += page
             error = failure ?? error
         case .failure(let failure): error = failure
-        case .overview, .schedulers, .event, .line, .entry, .gap, .greeting, .settings, .end: break
+        case .overview, .schedulers, .event, .line, .entry, .gap, .part, .greeting, .settings, .end:
+            break
         }
     }
 }

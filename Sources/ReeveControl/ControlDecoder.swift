@@ -147,6 +147,7 @@ private struct RequestForm: Sendable {
         RequestForm(word: "runs", fields: ["name", "last"]) { root throws(JSONFault) in
             .runs(name: try name(root), last: try count(root, "last"))
         },
+        RequestForm(word: "configuration", fields: []) { _ in .configuration },
         RequestForm(word: "ping", fields: []) { _ in .ping },
     ]
 

@@ -46,6 +46,8 @@ package enum ControlOperation: Equatable, Sendable {
     /// `{"op":"runs","name":"backup","last":20}`: its last entries in the ledger; without `last` all that
     /// are kept.
     case runs(name: String, last: Int?)
+    /// What is in force: the settings of `[reeve]` and of each scheduler, and where each stands.
+    case configuration
     /// Is anybody there, and who.
     case ping
 
@@ -68,6 +70,7 @@ package enum ControlOperation: Equatable, Sendable {
         case .subscribe: "subscribe"
         case .logs: "logs"
         case .runs: "runs"
+        case .configuration: "configuration"
         case .ping: "ping"
         }
     }

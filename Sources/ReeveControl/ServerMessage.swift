@@ -22,6 +22,8 @@ package struct ServerMessage: Equatable, Sendable {
         case line(OutputReport)
         /// An entry of the ledger.
         case entry(LedgerReport)
+        /// A piece of the configuration in force.
+        case part(String)
         case gap(GapReport)
         case greeting(Greeting)
         /// The end of a stream.
@@ -91,6 +93,7 @@ extension ControlDecoder {
         if root["entry"] != nil {
             return .entry(try root.object("entry", LedgerReport.init(reading:)))
         }
+        if root["part"] != nil { return .part(try root.text("part")) }
         if root["gap"] != nil { return .gap(try root.object("gap", GapReport.init(reading:))) }
         if root["summary"] != nil { return .overview(try Overview(reading: root)) }
         if root["supervisor"] != nil {

@@ -18,6 +18,8 @@ package struct CoreView {
     private let memoryOfRun: (RunID) -> MemoryReading?
     private let strangers: () -> Orphans
     private let ledger: (SchedulerID, Int) -> [LedgerEntry]
+    private let inForce: () -> SupervisorSettings
+    private let standings: (SchedulerID) -> SchedulerStanding?
 
     /// Each closure answers the method of the same sense below.
     package init(
@@ -30,7 +32,9 @@ package struct CoreView {
         sampleMemory: @escaping (SchedulerID) -> MemoryReading?,
         sampleRun: @escaping (RunID) -> MemoryReading? = { _ in nil },
         orphans: @escaping () -> Orphans = { Orphans() },
-        entries: @escaping (SchedulerID, Int) -> [LedgerEntry] = { _, _ in [] }
+        entries: @escaping (SchedulerID, Int) -> [LedgerEntry] = { _, _ in [] },
+        supervisorSettings: @escaping () -> SupervisorSettings = { SupervisorSettings() },
+        standing: @escaping (SchedulerID) -> SchedulerStanding? = { _ in nil }
     ) {
         overall = status
         one = schedulerStatus
@@ -42,6 +46,8 @@ package struct CoreView {
         memoryOfRun = sampleRun
         strangers = orphans
         ledger = entries
+        inForce = supervisorSettings
+        standings = standing
     }
 
     /// The whole, as `reeve status` heads it.
@@ -62,6 +68,12 @@ package struct CoreView {
 
     /// What was configured; nil for an id out of range.
     package func specification(of id: SchedulerID) -> SchedulerSpecification? { settings(id) }
+
+    /// The settings of `[reeve]` that are in force.
+    package var supervisorSettings: SupervisorSettings { inForce() }
+
+    /// What a reload would meet; nil for one that is not configured, or out of range.
+    package func standing(of id: SchedulerID) -> SchedulerStanding? { standings(id) }
 
     /// The last entries of a scheduler in the ledger, oldest first: a read of at most 100 records.
     package func entries(of id: SchedulerID, last count: Int) -> [LedgerEntry] { ledger(id, count) }

@@ -222,6 +222,31 @@ import Testing
         #expect(names[10] == "srv")
     }
 
+    @Test func `a job keeps its name for as long as it executes the same`() throws {
+        let first = try jobs("* * * * * /x/a one\n* * * * * /x/a two\n* * * * * /x/a two\n")
+        #expect(first.map(\.name) == ["a", "a-2", "a-3"])
+        var known: [String: [String]] = [:]
+        for job in first {
+            known[Program(arguments: job.arguments).fingerprint, default: []].append(job.name)
+        }
+        func named(_ text: String) throws -> [String] {
+            let outcome = Crontab.read(
+                Array(text.utf8), path: "crontab", form: .user, user: nil, names: known)
+            return try #require(outcome.crontab).jobs.map(\.name)
+        }
+        // Another place, another schedule, a new one before them.
+        #expect(
+            try named("0 0 * * * /x/a three\n@daily /x/a two\n\n* * * * * /x/a one\n") == [
+                "a-3", "a-2", "a",
+            ])
+        // A command that changed gets what is left.
+        #expect(try named("* * * * * /x/a ONE\n* * * * * /x/a two\n") == ["a", "a-2"])
+        #expect(try named("SHELL=/bin/bash\n* * * * * /x/a one\n") == ["a"])
+        // No name that is none is taken over.
+        known = known.mapValues { _ in ["", "../x"] }
+        #expect(try named("* * * * * /x/a one\n") == ["a"])
+    }
+
     @Test func `the conversion loads without a word`() throws {
         let text = """
             SHELL=/bin/bash

@@ -32,6 +32,7 @@ import Testing
         ),
         (#"{"id":1,"op":"runs","name":"web"}"#, .runs(name: "web", last: nil)),
         (#"{"id":1,"op":"runs","name":"web","last":5}"#, .runs(name: "web", last: 5)),
+        (#"{"id":1,"op":"configuration"}"#, .configuration),
         (#"{"id":1,"op":"ping"}"#, .ping),
     ]
 

@@ -11,7 +11,6 @@ struct CrontabReader {
     private var findings: Findings
     private var environment: [EnvironmentVariable] = []
     private var jobs: [Crontab.Job] = []
-    private var names = CrontabNames()
     private var differences = CrontabDifferences()
 
     init(path: String, bytes: [UInt8], form: Crontab.Form, user: String?, machine: Machine) {
@@ -22,7 +21,8 @@ struct CrontabReader {
         findings = Findings(source: source)
     }
 
-    mutating func read() -> CrontabOutcome {
+    /// `names` are those that jobs have had, by the fingerprint of what they execute.
+    mutating func read(_ names: [String: [String]]) -> CrontabOutcome {
         for number in 1...source.lineCount { readLine(number) }
         if let last = source.bytes.last, last != UInt8(ascii: "\n") {
             findings.warning(
@@ -32,6 +32,7 @@ struct CrontabReader {
         guard !findings.hasErrors else {
             return CrontabOutcome(crontab: nil, diagnostics: findings.sorted)
         }
+        CrontabNames.give(to: &jobs, keeping: names)
         let crontab = Crontab(jobs: jobs, differences: differences.sentences(of: jobs))
         return CrontabOutcome(crontab: crontab, diagnostics: findings.sorted)
     }
@@ -128,7 +129,7 @@ struct CrontabReader {
         let percent = CrontabPercent(Array(line.bytes[command.lowerBound...]))
         jobs.append(
             Crontab.Job(
-                name: names.name(for: percent.command), line: number, schedule: schedule,
+                name: "", line: number, schedule: schedule,
                 user: account == user ? nil : account, command: percent.command,
                 input: percent.input,
                 environment: environment,

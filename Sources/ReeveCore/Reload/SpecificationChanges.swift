@@ -91,11 +91,20 @@ extension SupervisorSettings {
     }
 
     fileprivate func keys(differingFrom other: SupervisorSettings) -> [String] {
-        // Why a profile was chosen, and by which path the file was found, is no setting.
-        ReeveCore.keys(of: self, differingFrom: other).filter {
-            $0 != "profile-reason" && $0 != "source"
+        differences(from: other).map(\.key)
+    }
+
+    /// In the order of the specification.
+    func differences(from other: SupervisorSettings) -> [SettingDifference] {
+        ReeveCore.differences(of: self, from: other).filter {
+            !SupervisorSettings.circumstances.contains($0.key)
         }
     }
+
+    /// Why a profile was chosen, and which file it was, is no setting.
+    private static let circumstances: Set<String> = [
+        "profile-reason", "source", "source-form", "source-stamp",
+    ]
 }
 
 extension SchedulerSpecification {
@@ -121,55 +130,11 @@ extension SchedulerSpecification {
     }
 
     fileprivate func keys(differingFrom other: SchedulerSpecification) -> [String] {
-        ReeveCore.keys(of: self, differingFrom: other)
+        differences(from: other).map(\.key)
     }
-}
 
-/// The keys, as a file has them, of the stored values in which two of one type differ.
-private func keys(of old: Any, differingFrom new: Any, in group: String = "") -> [String] {
-    var found: [String] = []
-    for (before, after) in zip(Mirror(reflecting: old).children, Mirror(reflecting: new).children) {
-        guard let label = before.label, !isSame(before.value, after.value) else { continue }
-        let mirror = Mirror(reflecting: before.value)
-        if mirror.displayStyle == .struct, !(before.value is any CustomStringConvertible) {
-            found += keys(of: before.value, differingFrom: after.value, in: label)
-        } else {
-            found.append(key(label, in: group))
-        }
-    }
-    return found
-}
-
-private func isSame(_ old: Any, _ new: Any) -> Bool {
-    func isEqual<Value: Equatable>(_ old: Value) -> Bool { (new as? Value) == old }
-    guard let old = old as? any Equatable else { return false }
-    return isEqual(old)
-}
-
-/// "delayMax" in "restart" is "restart-delay-max".
-private func key(_ label: String, in group: String) -> String {
-    switch (group, label) {
-    case ("program", "arguments"): return "command"
-    case ("restart", "mode"): return "restart"
-    case ("restart", "maxRestarts"), ("restart", "whenExhausted"), ("stop", "leftovers"):
-        return kebab(label)
-    case ("readiness", "rule"): return "ready"
-    case ("readiness", _): return kebab(label)
-    case ("notify", "socket"): return "notify"
-    case ("notify", _): return kebab(label)
-    case ("log", "destination"): return "log"
-    case ("launch", "environmentFiles"): return "env-file"
-    case ("launch", "oomScoreAdjustment"): return "oom-score-adj"
-    case ("launch", "isForced"), ("launch", "slowPlace"): return "launcher"
-    case ("launch", _), ("readiness", "startTimeout"): return kebab(label)
-    case ("", _), ("program", _), ("order", _): return kebab(label)
-    default: return "\(kebab(group))-\(kebab(label))"
-    }
-}
-
-private func kebab(_ label: String) -> String {
-    label.reduce(into: "") { text, character in
-        if character.isUppercase { text += "-" }
-        text += character.lowercased()
+    /// In the order of the specification.
+    func differences(from other: SchedulerSpecification) -> [SettingDifference] {
+        ReeveCore.differences(of: self, from: other)
     }
 }

@@ -171,7 +171,7 @@ private struct Parts {
             processes: processes, output: output, control: control, manager: manager,
             commands: Commands(epoll: epoll, processes: processes, output: output),
             prober: Prober(epoll: epoll), notify: notifySockets(),
-            ledger: ledger, core: core, view: view, at: start)
+            ledger: ledger, core: core, view: view, epoll: epoll, at: start)
         return try EventLoop(
             epoll: epoll, signals: signals, core: core, executor: executor, view: view,
             isHangupIgnored: isHangupIgnored)
@@ -197,7 +197,8 @@ extension CoreView {
                 guard let ledger, let name = core.supervisor.specification(of: scheduler)?.name
                 else { return [] }
                 return ledger.entries(of: name, last: count)
-            })
+            }, supervisorSettings: { core.supervisor.supervisorSettings },
+            standing: { core.supervisor.standing(of: $0) })
     }
 }
 

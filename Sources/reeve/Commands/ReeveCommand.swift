@@ -33,12 +33,14 @@ struct ReeveCommand: ParsableCommand {
                 name: "Run",
                 subcommands: [
                     RunCommand.self, InitCommand.self, CrontabCommand.self, CheckCommand.self,
+                    PlanCommand.self,
                     UnitCommand.self,
                 ]),
             CommandGroup(
                 name: "Look",
                 subcommands: [
-                    StatusCommand.self, TopCommand.self, NextCommand.self, RunsCommand.self, WhyCommand.self,
+                    StatusCommand.self, TopCommand.self, NextCommand.self, RunsCommand.self,
+                    WhyCommand.self,
                     LogsCommand.self, EventsCommand.self,
                     HealthcheckCommand.self,
                 ]),
