@@ -71,7 +71,8 @@ import Testing
         try bench.turn { client.lines.count == 2 }
         #expect(
             client.lines.first == #"{"id":1,"ok":true,"settings":{"description":null,"#
-                + #""command":["/bin/true"],"workingDirectory":null},"more":true}"#)
+                + #""command":["/bin/true"],"workingDirectory":null,"user":null,"group":null},"#
+                + #""more":true}"#)
         #expect(client.lines.last?.contains(#""name":"s1""#) == true)
         #expect(client.lines.last?.contains("42000000") == true)
         #expect(bench.memoryReads == 1)
