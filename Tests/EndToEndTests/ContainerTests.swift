@@ -159,6 +159,35 @@ struct ContainerRunTests {
         }
     }
 
+    @Test func `schedulers have users of their own in an image without accounts`() async throws {
+        try await Container.running {
+            $0.command = ["/reeve", "run", "/etc/reeve.toml"]
+            $0.files["/etc/token"] = "hush\n"
+            $0.files["/etc/named.toml"] = child("web", "forever", more: "user = \"web\"")
+            $0.files["/etc/reeve.toml"] =
+                """
+                [schedulers.web]
+                command = ["/bin/busybox", "sh", "-c", "echo $(id -u):$(id -g) $HOME $TOKEN; sleep 1000"]
+                user = 4711
+                group = 4712
+                secrets = { TOKEN = "/etc/token" }
+                oom-score-adj = -900
+                """
+        } _: { container in
+            try await container.says("4711:4712 / hush")
+            // Docker's default capabilities do not have the right.
+            try await container.says("oom-score-adj = -900 was refused")
+            let stop = try await container.execute("/reeve", "stop", "web")
+            #expect(stop.code == 0, "\(stop)")
+            let check = try await container.execute("/reeve", "check", "/etc/named.toml")
+            #expect(check.code == 78)
+            #expect(check.errors.contains("there is no user \"web\" in /etc/passwd"), "\(check)")
+            try await container.signal(SIGTERM)
+            let ending = try await container.ended()
+            #expect(ending == 0)
+        }
+    }
+
     @Test(arguments: [
         "exec /reeve run /etc/reeve.toml >&- 2>&-", "exec /reeve run /etc/reeve.toml 2>&1",
     ])

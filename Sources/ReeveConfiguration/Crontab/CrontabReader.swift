@@ -118,7 +118,8 @@ struct CrontabReader {
                     help: "in this file the name of a user stands before the command")
             }
             account = line.text(word)
-            check(line.text(word), at: span(number, word.lowerBound, word.count))
+            let place = span(number, word.lowerBound, word.count)
+            guard isKnown(line.text(word), at: place) else { return }
         }
         guard let command = words.first else {
             return findings.warning(
@@ -135,13 +136,16 @@ struct CrontabReader {
                 home: account == user ? nil : account.flatMap(machine.home(of:))))
     }
 
-    /// Warns of a user that is not on this machine: what is converted here may run elsewhere.
-    private mutating func check(_ account: String, at span: SourceSpan) {
-        guard account != user, machine.accounts.user(account, group: nil) == nil else { return }
+    /// Whether there is such a user; Debian's cron ignores a whole file that names another.
+    private mutating func isKnown(_ account: String, at span: SourceSpan) -> Bool {
+        guard account != user, machine.accounts.user(account, group: nil) == nil else {
+            return true
+        }
         let nearest = Suggestion.nearest(to: account, in: machine.accounts.userNames)
-        findings.warning(
+        findings.error(
             "there is no user \(quoted(account)) in /etc/passwd", at: span,
             help: nearest.map { "did you mean \"\(printable($0))\"?" })
+        return false
     }
 
     /// The checked expression; nil, and said, where there is none that runs.
