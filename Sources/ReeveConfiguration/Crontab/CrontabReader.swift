@@ -70,6 +70,12 @@ struct CrontabReader {
                 "the value holds a \"$\", which neither Debian's cron nor reeve expands here",
                 at: span(number, setting.offset, setting.name.utf8.count))
         }
+        if !setting.isQuoted, setting.value.isEmpty {
+            findings.warning(
+                "Debian's cron refuses a file in which a setting has no value",
+                at: span(number, setting.offset, setting.name.utf8.count),
+                help: "write \(setting.name)=\"\"")
+        }
         if !setting.isQuoted, setting.value.contains(" #") {
             findings.warning(
                 "what follows \"#\" is a part of the value, as in Debian's cron",
