@@ -63,7 +63,7 @@ package struct ControlClient {
                 schedulers.reserveCapacity(head.total)
             case .schedulers(let page): schedulers += page
             case .failure(let error): throw ClientError(error)
-            case .outcomes, .event, .line, .entry, .gap, .greeting, .settings, .end: break
+            case .outcomes, .event, .line, .entry, .coming, .gap, .greeting, .settings, .end: break
             }
         }
         guard let overview else { throw ClientError(.failed, "the supervisor sent no status") }
@@ -80,7 +80,7 @@ package struct ControlClient {
             switch message.body {
             case .overview(let overview) where message.id == id: return overview
             case .failure(let error): throw ClientError(error)
-            case .overview, .schedulers, .outcomes, .event, .line, .entry, .gap, .greeting,
+            case .overview, .schedulers, .outcomes, .event, .line, .entry, .coming, .gap, .greeting,
                 .settings, .end:
                 break
             }
@@ -98,7 +98,7 @@ package struct ControlClient {
             case .schedulers(let page): found = page.first ?? found
             case .settings(let report): settings = report
             case .failure(let error): throw ClientError(error)
-            case .overview, .outcomes, .event, .line, .entry, .gap, .greeting, .end: break
+            case .overview, .outcomes, .event, .line, .entry, .coming, .gap, .greeting, .end: break
             }
         }
         guard var found else { throw ClientError(.failed, "the supervisor sent no status") }
@@ -115,7 +115,8 @@ package struct ControlClient {
             switch body {
             case .greeting(let found): greeting = found
             case .failure(let error): throw ClientError(error)
-            case .overview, .schedulers, .outcomes, .event, .line, .entry, .gap, .settings, .end:
+            case .overview, .schedulers, .outcomes, .event, .line, .entry, .coming, .gap, .settings,
+                .end:
                 break
             }
         }
@@ -132,11 +133,29 @@ package struct ControlClient {
             switch body {
             case .entry(let entry): entries.append(entry)
             case .failure(let error): throw ClientError(error)
-            case .overview, .schedulers, .outcomes, .event, .line, .gap, .greeting, .settings, .end:
+            case .overview, .schedulers, .outcomes, .event, .line, .coming, .gap, .greeting,
+                .settings, .end:
                 break
             }
         }
         return entries
+    }
+
+    /// The coming occurrences of one scheduler, or of every scheduled one.
+    package func next(of name: String?, count: Int) throws(ClientError) -> [ComingReport] {
+        let deadline = deadline
+        let id = try connection.send(.next(name: name, count: count))
+        var reports: [ComingReport] = []
+        try answers(to: id, until: deadline) { (body) throws(ClientError) in
+            switch body {
+            case .coming(let report): reports.append(report)
+            case .failure(let error): throw ClientError(error)
+            case .overview, .schedulers, .outcomes, .event, .line, .entry, .gap, .greeting,
+                .settings, .end:
+                break
+            }
+        }
+        return reports
     }
 
     // MARK: Acting
@@ -206,7 +225,8 @@ package struct ControlClient {
             case .line(let line): try each(.line(line))
             case .gap(let gap): try each(.gap(gap))
             case .failure(let error): throw ClientError(error)
-            case .overview, .schedulers, .outcomes, .entry, .greeting, .settings, .end: break
+            case .overview, .schedulers, .outcomes, .entry, .coming, .greeting, .settings, .end:
+                break
             }
         }
     }
@@ -245,7 +265,9 @@ extension ActionAnswer {
             outcomes += page
             error = failure ?? error
         case .failure(let failure): error = failure
-        case .overview, .schedulers, .event, .line, .entry, .gap, .greeting, .settings, .end: break
+        case .overview, .schedulers, .event, .line, .entry, .coming, .gap, .greeting, .settings,
+            .end:
+            break
         }
     }
 }

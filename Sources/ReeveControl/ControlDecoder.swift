@@ -144,6 +144,10 @@ private struct RequestForm: Sendable {
         RequestForm(word: "runs", fields: ["name", "last"]) { root throws(JSONFault) in
             .runs(name: try name(root), last: try count(root, "last"))
         },
+        RequestForm(word: "next", fields: ["name", "count"]) { root throws(JSONFault) in
+            .next(
+                name: root["name"] == nil ? nil : try name(root), count: try count(root, "count"))
+        },
         RequestForm(word: "ping", fields: []) { _ in .ping },
     ]
 

@@ -44,6 +44,8 @@ package enum ControlOperation: Equatable, Sendable {
     /// `{"op":"runs","name":"backup","last":20}`: its last entries in the ledger; without `last` all that
     /// are kept.
     case runs(name: String, last: Int?)
+    /// `{"op":"next","name":"backup","count":5}`: coming occurrences; without `name` of every scheduled one.
+    case next(name: String?, count: Int?)
     /// Is anybody there, and who.
     case ping
 
@@ -65,6 +67,7 @@ package enum ControlOperation: Equatable, Sendable {
         case .subscribe: "subscribe"
         case .logs: "logs"
         case .runs: "runs"
+        case .next: "next"
         case .ping: "ping"
         }
     }

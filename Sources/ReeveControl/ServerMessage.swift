@@ -22,6 +22,8 @@ package struct ServerMessage: Equatable, Sendable {
         case line(OutputReport)
         /// An entry of the ledger.
         case entry(LedgerReport)
+        /// The coming occurrences of a scheduler.
+        case coming(ComingReport)
         case gap(GapReport)
         case greeting(Greeting)
         /// The end of a stream.
@@ -90,6 +92,9 @@ extension ControlDecoder {
         if root["line"] != nil { return .line(try OutputReport(reading: root)) }
         if root["entry"] != nil {
             return .entry(try root.object("entry", LedgerReport.init(reading:)))
+        }
+        if root["next"] != nil {
+            return .coming(try root.object("next", ComingReport.init(reading:)))
         }
         if root["gap"] != nil { return .gap(try root.object("gap", GapReport.init(reading:))) }
         if root["summary"] != nil { return .overview(try Overview(reading: root)) }

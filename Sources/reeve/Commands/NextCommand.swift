@@ -3,17 +3,24 @@
 internal import ArgumentParser
 internal import ReeveClient
 internal import ReeveConfiguration
+internal import ReeveControl
 internal import ReeveCore
 internal import ReeveLinux
 
-/// `reeve next`.
+/// `reeve next`: of a supervisor's schedulers, or of an expression.
 struct NextCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "next",
-        abstract: "Show when a cron expression is due.",
+        abstract: "Show when schedulers, or a cron expression, are due.",
         discussion: """
-            The expression has five fields (minute, hour, day of month, month, day of week), or six \
-            with seconds in front, or is a name such as @daily. It needs no supervisor.
+            Without --cron a supervisor is asked: for one scheduler, or for every one with a schedule. Each \
+            occurrence is shown in its scheduler's time zone, with what a change of the clock does to it.
+
+              $ reeve next
+              $ reeve next backup -n 10 --json
+
+            With --cron no supervisor is needed. The expression has five fields (minute, hour, day of month, month, day of week), or six \
+            with seconds in front, or is a name such as @daily.
 
               $ reeve next --cron "30 2 * * 1-5" --timezone Europe/Berlin -n 3
               $ reeve next --cron "0 0 L * *" --after 2028-02-01T00:00:00Z --json
@@ -24,7 +31,7 @@ struct NextCommand: ParsableCommand {
             """)
 
     @Option(help: ArgumentHelp("The cron expression.", valueName: "expression"))
-    var cron: String
+    var cron: String?
 
     @Option(help: ArgumentHelp("An IANA time zone; otherwise the host's.", valueName: "zone"))
     var timezone: String?
@@ -34,19 +41,36 @@ struct NextCommand: ParsableCommand {
             "Only what comes after this instant; otherwise now.", valueName: "rfc3339"))
     var after: String?
 
-    @Option(name: .customShort("n"), help: ArgumentHelp("How many, at most 10000.", valueName: "n"))
+    @Option(
+        name: .customShort("n"),
+        help: ArgumentHelp("How many; at most 10000, of a supervisor 100.", valueName: "n"))
     var count = 5
 
     @Flag(help: "Print JSON.")
     var json = false
 
-    mutating func run() throws {
-        guard (1...10_000).contains(count) else {
-            throw Exit(code: 64, message: "-n \(count): write a number from 1 to 10000")
+    @Argument(help: "The scheduler; without one, all that have a schedule.")
+    var name: String?
+    @OptionGroup var connection: ConnectionOptions
+
+    mutating func validate() throws {
+        if cron == nil, timezone != nil || after != nil {
+            throw ValidationError("--timezone and --after go with --cron")
         }
+        if cron != nil, name != nil {
+            throw ValidationError("either --cron or the name of a scheduler")
+        }
+        let most = cron == nil ? ComingOccurrences.countMax : 10_000
+        guard (1...most).contains(count) else {
+            throw ValidationError("-n \(count): write a number from 1 to \(most)")
+        }
+    }
+
+    mutating func run() throws {
+        guard let cron else { return try showSchedulers() }
         let zone = try resolvedZone()
         let start = try startSecond()
-        let parsed = try parse()
+        let parsed = try parse(cron)
         for warning in parsed.warnings { StandardError.say("warning: \(cron): \(warning)") }
         var occurrences: [Occurrence] = []
         switch parsed.schedule {
@@ -70,7 +94,25 @@ struct NextCommand: ParsableCommand {
         try show(occurrences, parsed.schedule, zone)
     }
 
-    private func parse() throws(Exit) -> ParsedCron {
+    private func showSchedulers() throws {
+        let client = try connection.connect(timeout: ConnectionOptions.reading)
+        let reports = try client.next(of: name, count: count)
+        let output = Output()
+        if json {
+            for report in reports {
+                var bytes: [UInt8] = []
+                report.write(to: &bytes)
+                try output.write(String(decoding: bytes, as: UTF8.self) + "\n")
+            }
+        } else if reports.isEmpty {
+            try output.write("no scheduler has a schedule\n")
+        } else {
+            try output.write(ComingText.blocks(reports, output.appearance))
+        }
+        try output.flush()
+    }
+
+    private func parse(_ cron: String) throws(Exit) -> ParsedCron {
         do throws(CronError) {
             return try CronParser.parse(cron, hash: ScheduleHash.host)
         } catch {
@@ -109,8 +151,9 @@ struct NextCommand: ParsableCommand {
         }
         for occurrence in occurrences {
             let name = zone.period(at: occurrence.second).abbreviation
-            let mark = occurrence.mark.words.map { "  \($0)" } ?? ""
-            try output.write("\(occurrence.rfc3339)  \(name.printable)\(mark)\n")
+            try output.write(
+                ComingText.line(
+                    at: occurrence.rfc3339, zone: name, mark: occurrence.mark.words))
         }
         switch schedule {
         case .reboot: try output.write("once after each boot, when reeve starts\n")
