@@ -24,6 +24,11 @@ enum Fault: String, CaseIterable, Sendable {
     case ignoresGracefulTimeout, ignoresForceTimeout, givesUpAtOnce, ignoresExitWith,
         ignoresReadiness
     case ignoresDependents
+    // Schedules.
+    case executesTwice, writesTwice, writesNoOutcome, writesAfterTheSpawn, sleepsThrough
+    case forgetsLedger, forgetsPauses, resumesForPause, ignoresOverlap, ignoresMaxParallel
+    case ignoresRetryLimit, ignoresRetryDelay, ignoresExitCodes, ignoresZone, ignoresBounds
+    case ignoresSpread, ignoresMisfire, givesUpRetries
 
     /// The checkers of which one has to notice.
     var caughtBy: [String] {
@@ -57,6 +62,13 @@ enum Fault: String, CaseIterable, Sendable {
             ["memory and time limits"]
         case .ignoresGracefulTimeout, .ignoresExitWith: ["shutdown"]
         case .ignoresForceTimeout: ["stops", "shutdown"]
+        case .ignoresOverlap, .ignoresMaxParallel: ["schedules", "runs"]
+        case .executesTwice: ["schedules", "runs"]
+        case .writesTwice, .writesNoOutcome, .writesAfterTheSpawn, .sleepsThrough, .forgetsLedger,
+            .forgetsPauses, .resumesForPause, .ignoresRetryLimit, .ignoresRetryDelay,
+            .ignoresExitCodes, .ignoresZone, .ignoresBounds, .ignoresSpread, .ignoresMisfire,
+            .givesUpRetries:
+            ["schedules"]
         }
     }
 }
@@ -71,16 +83,20 @@ struct FaultyCore: SimulatedCore {
     private var lastSpawn: RunID?
     private var runs: [(run: RunID, scheduler: SchedulerID)] = []
     private var hasSwallowed = false
+    private var postponed: Effect?
 
-    init(
-        _ fault: Fault, _ specification: Specification, origin: UInt64, seed: UInt64, at now: Moment
-    ) {
+    init(_ fault: Fault, _ beginning: Beginning) {
         self.fault = fault
-        self.specification = specification
-        self.now = now
+        specification = beginning.specification
+        now = beginning.now
         core = Supervisor(
-            fault.mangled(specification), origin: origin, seed: seed, at: now)
+            fault.mangled(specification), wishes: fault == .forgetsPauses ? [] : beginning.wishes,
+            history: fault == .forgetsLedger
+                ? LedgerHistory(boot: beginning.history.boot) : beginning.history,
+            origin: beginning.origin, seed: beginning.seed, at: now)
     }
+
+    var nextWallDeadline: WallTime? { fault == .sleepsThrough ? nil : core.nextWallDeadline }
 
     var nextDeadline: Instant? {
         switch fault {
@@ -130,6 +146,11 @@ struct FaultyCore: SimulatedCore {
         case (.swallowsFirstShutdown, .shutdownRequested):
             defer { hasSwallowed = true }
             return hasSwallowed ? event : nil
+        case (.resumesForPause, .requested(let id, .pause(let scheduler))):
+            return .requested(id, .resume(scheduler))
+        case (.ignoresZone, .configurationLoaded(let new)),
+            (.ignoresOverlap, .configurationLoaded(let new)):
+            return .configurationLoaded(fault.mangled(new))
         default: return event
         }
     }
@@ -144,6 +165,28 @@ struct FaultyCore: SimulatedCore {
             return [effect, .spawn(next(after: run), scheduler)]
         case (.killsAtOnce, .signal(let run, _, to: _)): return [.kill(run)]
         case (.answersTwice, .reply): return [effect, effect]
+        case (.writesNoOutcome, .ledger(let entry)):
+            if case .ended(.skippedOverlap, _, _) = entry.event { return [] }
+            return [effect]
+        case (.writesTwice, .ledger(let entry)):
+            if case .ended = entry.event { return [effect, effect] }
+            return [effect]
+        case (.writesAfterTheSpawn, .ledger(let entry)):
+            guard case .started = entry.event else { return [effect] }
+            postponed = effect
+            return []
+        case (.writesAfterTheSpawn, .spawn):
+            defer { postponed = nil }
+            return [effect] + [postponed].compactMap(\.self)
+        case (.executesTwice, .ledger(let entry)):
+            guard case .ended(.succeeded, _, _) = entry.event,
+                let last = runs.last(where: { name(of: $0.scheduler) == entry.scheduler })
+            else { return [effect] }
+            let run = next(after: lastSpawn ?? last.run)
+            let again = LedgerEntry(
+                scheduler: entry.scheduler, trigger: entry.trigger, occurrence: entry.occurrence,
+                at: entry.at, event: .started(run, attempt: 1))
+            return [effect, .ledger(again), .spawn(run, last.scheduler)]
         case (.leavesWithAnotherCode, .exit(let code)): return [.exit(code: code + 1)]
         case (.leavesAndGoesOn, .exit): return [effect, .sweep(.kill)]
         case (.saysNoEnds, .record(let record)):
@@ -205,6 +248,10 @@ struct FaultyCore: SimulatedCore {
         }
     }
 
+    private func name(of scheduler: SchedulerID) -> SchedulerName {
+        specification.schedulers[scheduler.index].name
+    }
+
     private func scheduler(of run: RunID) -> SchedulerID? {
         runs.first { $0.run == run }?.scheduler
     }
@@ -253,6 +300,20 @@ extension Fault {
         case .ignoresHardLimit: scheduler.memory.hardLimit = .init(.max)
         case .ignoresMemoryThreshold: scheduler.memory.action = .alert
         case .ignoresTaskTimeout: scheduler.timeout = nil
+        case .ignoresOverlap:
+            scheduler.schedule?.overlap = .allow
+            scheduler.schedule?.maxParallel = 1_000
+        case .ignoresMaxParallel: scheduler.schedule?.maxParallel = 1_000
+        case .ignoresRetryLimit: scheduler.schedule?.maxRetries += 5
+        case .ignoresRetryDelay: scheduler.schedule?.retryDelay = .zero
+        case .givesUpRetries: scheduler.schedule?.maxRetries = 0
+        case .ignoresExitCodes: scheduler.schedule?.noRetryExitCodes = []
+        case .ignoresZone: scheduler.schedule?.zone = "UTC"
+        case .ignoresBounds:
+            scheduler.schedule?.startsAt = nil
+            scheduler.schedule?.expiresAt = nil
+        case .ignoresSpread: scheduler.schedule?.spread = .zero
+        case .ignoresMisfire: scheduler.schedule?.misfire = .runAll
         default: break
         }
     }

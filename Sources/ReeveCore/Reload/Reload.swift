@@ -212,11 +212,13 @@ extension Supervisor {
             return touch(id)
         }
         let (lastSpawn, wish) = (schedulers[id.index].lastSpawn, schedulers[id.index].wish)
+        let schedule = schedulers[id.index].schedule
         schedulers[id.index] = Scheduler(
             id: id, specification, zones: zones, seed: seed,
             forceTimeout: settings.forceTimeout)
         schedulers[id.index].lastSpawn = lastSpawn
         schedulers[id.index].wish = wish
+        if let schedule { schedulers[id.index].schedule?.inherit(from: schedule) }
         begin(id, &turn)
     }
 
@@ -252,6 +254,11 @@ extension Supervisor {
             .configurationChanged(keys: change.keys, restarts: change.needsRestart),
             run: schedulers[id.index].lifecycle.run?.id, in: &turn)
         touch(id)
+        if let schedule = new.schedule,
+            !schedulers[id.index].lifecycle.isLive || !change.needsRestart
+        {
+            settleBefore(schedule, id, &turn)
+        }
         if wasEnabled && !new.enabled {
             let isLive = schedulers[id.index].lifecycle.isLive
             schedulers[id.index].adopt(
@@ -354,6 +361,10 @@ extension Scheduler {
             schedule = ScheduleState(settings, zones: zones, seed: random.next())
             return
         }
-        schedule?.adopt(settings, zones: zones, at: now)
+        if now == nil, schedule?.enabledAt != nil {
+            schedule?.successor = (settings, zones)
+        } else {
+            schedule?.adopt(settings, zones: zones, at: now)
+        }
     }
 }

@@ -8,7 +8,9 @@ struct DependencyChecker: Checker {
     let graph: Graph
 
     mutating func asked(_ effect: Effect, because cause: Event, in kernel: Kernel) -> String? {
-        guard case .spawn(_, let scheduler) = effect, graph.edges.indices.contains(scheduler.index)
+        // A scheduled one looks at them when it is due, not at further attempts, nor when it is forced.
+        guard case .spawn(_, let scheduler) = effect, graph.edges.indices.contains(scheduler.index),
+            !kernel.isScheduled(scheduler)
         else { return nil }
         let isFirst = kernel.runCount(of: scheduler) == 0
         for edge in graph.edges[scheduler.index] where !holds(edge, in: kernel) {
