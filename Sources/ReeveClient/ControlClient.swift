@@ -63,7 +63,17 @@ package struct ControlClient {
                 schedulers.reserveCapacity(head.total)
             case .schedulers(let page): schedulers += page
             case .failure(let error): throw ClientError(error)
-            case .outcomes, .event, .line, .entry, .gap, .part, .greeting, .settings, .end: break
+            case .outcomes,
+                .event,
+                .line,
+                .entry,
+                .gap,
+                .part,
+                .greeting,
+                .settings,
+                .end,
+                .coming:
+                break
             }
         }
         guard let overview else { throw ClientError(.failed, "the supervisor sent no status") }
@@ -80,8 +90,18 @@ package struct ControlClient {
             switch message.body {
             case .overview(let overview) where message.id == id: return overview
             case .failure(let error): throw ClientError(error)
-            case .overview, .schedulers, .outcomes, .event, .line, .entry, .gap, .part,
-                .greeting, .settings, .end:
+            case .overview,
+                .schedulers,
+                .outcomes,
+                .event,
+                .line,
+                .entry,
+                .gap,
+                .part,
+                .greeting,
+                .settings,
+                .end,
+                .coming:
                 break
             }
         }
@@ -98,7 +118,17 @@ package struct ControlClient {
             case .schedulers(let page): found = page.first ?? found
             case .settings(let report): settings = report
             case .failure(let error): throw ClientError(error)
-            case .overview, .outcomes, .event, .line, .entry, .gap, .part, .greeting, .end: break
+            case .overview,
+                .outcomes,
+                .event,
+                .line,
+                .entry,
+                .gap,
+                .part,
+                .greeting,
+                .end,
+                .coming:
+                break
             }
         }
         guard var found else { throw ClientError(.failed, "the supervisor sent no status") }
@@ -115,8 +145,17 @@ package struct ControlClient {
             switch body {
             case .greeting(let found): greeting = found
             case .failure(let error): throw ClientError(error)
-            case .overview, .schedulers, .outcomes, .event, .line, .entry, .gap, .part,
-                .settings, .end:
+            case .overview,
+                .schedulers,
+                .outcomes,
+                .event,
+                .line,
+                .entry,
+                .gap,
+                .part,
+                .settings,
+                .end,
+                .coming:
                 break
             }
         }
@@ -133,8 +172,17 @@ package struct ControlClient {
             switch body {
             case .entry(let entry): entries.append(entry)
             case .failure(let error): throw ClientError(error)
-            case .overview, .schedulers, .outcomes, .event, .line, .gap, .part,
-                .greeting, .settings, .end:
+            case .overview,
+                .schedulers,
+                .outcomes,
+                .event,
+                .line,
+                .gap,
+                .part,
+                .greeting,
+                .settings,
+                .end,
+                .coming:
                 break
             }
         }
@@ -152,7 +200,7 @@ package struct ControlClient {
             switch body {
             case .part(let part): text += part.utf8
             case .failure(let error): throw ClientError(error)
-            case .overview, .schedulers, .outcomes, .event, .line, .entry, .gap, .greeting,
+            case .overview, .schedulers, .outcomes, .event, .line, .entry, .coming, .gap, .greeting,
                 .settings, .end:
                 break
             }
@@ -168,6 +216,23 @@ package struct ControlClient {
     }
 
     private static let configurationBytesMax = 64 << 20
+
+    /// The coming occurrences of one scheduler, or of every scheduled one.
+    package func next(of name: String?, count: Int) throws(ClientError) -> [ComingReport] {
+        let deadline = deadline
+        let id = try connection.send(.next(name: name, count: count))
+        var reports: [ComingReport] = []
+        try answers(to: id, until: deadline) { (body) throws(ClientError) in
+            switch body {
+            case .coming(let report): reports.append(report)
+            case .failure(let error): throw ClientError(error)
+            case .overview, .schedulers, .outcomes, .event, .line, .entry, .part, .gap, .greeting,
+                .settings, .end:
+                break
+            }
+        }
+        return reports
+    }
 
     // MARK: Acting
 
@@ -236,7 +301,15 @@ package struct ControlClient {
             case .line(let line): try each(.line(line))
             case .gap(let gap): try each(.gap(gap))
             case .failure(let error): throw ClientError(error)
-            case .overview, .schedulers, .outcomes, .entry, .part, .greeting, .settings, .end:
+            case .overview,
+                .schedulers,
+                .outcomes,
+                .entry,
+                .part,
+                .greeting,
+                .settings,
+                .end,
+                .coming:
                 break
             }
         }
@@ -276,7 +349,17 @@ extension ActionAnswer {
             outcomes += page
             error = failure ?? error
         case .failure(let failure): error = failure
-        case .overview, .schedulers, .event, .line, .entry, .gap, .part, .greeting, .settings, .end:
+            case .overview,
+                .schedulers,
+                .event,
+                .line,
+                .entry,
+                .gap,
+                .part,
+                .greeting,
+                .settings,
+                .end,
+                .coming:
             break
         }
     }

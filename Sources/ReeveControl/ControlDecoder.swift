@@ -148,6 +148,10 @@ private struct RequestForm: Sendable {
             .runs(name: try name(root), last: try count(root, "last"))
         },
         RequestForm(word: "configuration", fields: []) { _ in .configuration },
+        RequestForm(word: "next", fields: ["name", "count"]) { root throws(JSONFault) in
+            .next(
+                name: root["name"] == nil ? nil : try name(root), count: try count(root, "count"))
+        },
         RequestForm(word: "ping", fields: []) { _ in .ping },
     ]
 

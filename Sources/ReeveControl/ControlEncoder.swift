@@ -39,6 +39,9 @@ package enum ControlEncoder {
         case .runs(let name, let last):
             buffer.field("name", name)
             if let last { buffer.field("last", last) }
+        case .next(let name, let count):
+            if let name { buffer.field("name", name) }
+            if let count { buffer.field("count", count) }
         case .startAll, .stopAll, .reload, .configuration, .ping:
             break
         }
@@ -139,6 +142,15 @@ package enum ControlEncoder {
     package static func entry(_ entry: LedgerEntry, id: RequestID, to buffer: inout [UInt8]) {
         buffer.beginAnswer(to: id, isOK: true)
         LedgerReport(entry).write("entry", to: &buffer)
+        buffer.endAnswer(hasMore: true)
+    }
+
+    /// The coming occurrences of one scheduler; more follow, or `end`.
+    package static func coming(
+        _ coming: ComingOccurrences, id: RequestID, to buffer: inout [UInt8]
+    ) {
+        buffer.beginAnswer(to: id, isOK: true)
+        ComingReport(coming).write("next", to: &buffer)
         buffer.endAnswer(hasMore: true)
     }
 

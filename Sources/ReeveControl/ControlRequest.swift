@@ -48,6 +48,8 @@ package enum ControlOperation: Equatable, Sendable {
     case runs(name: String, last: Int?)
     /// What is in force: the settings of `[reeve]` and of each scheduler, and where each stands.
     case configuration
+    /// `{"op":"next","name":"backup","count":5}`: coming occurrences; without `name` of every scheduled one.
+    case next(name: String?, count: Int?)
     /// Is anybody there, and who.
     case ping
 
@@ -71,6 +73,7 @@ package enum ControlOperation: Equatable, Sendable {
         case .logs: "logs"
         case .runs: "runs"
         case .configuration: "configuration"
+        case .next: "next"
         case .ping: "ping"
         }
     }

@@ -24,6 +24,8 @@ package struct ServerMessage: Equatable, Sendable {
         case entry(LedgerReport)
         /// A piece of the configuration in force.
         case part(String)
+        /// The coming occurrences of a scheduler.
+        case coming(ComingReport)
         case gap(GapReport)
         case greeting(Greeting)
         /// The end of a stream.
@@ -94,6 +96,9 @@ extension ControlDecoder {
             return .entry(try root.object("entry", LedgerReport.init(reading:)))
         }
         if root["part"] != nil { return .part(try root.text("part")) }
+        if root["next"] != nil {
+            return .coming(try root.object("next", ComingReport.init(reading:)))
+        }
         if root["gap"] != nil { return .gap(try root.object("gap", GapReport.init(reading:))) }
         if root["summary"] != nil { return .overview(try Overview(reading: root)) }
         if root["supervisor"] != nil {

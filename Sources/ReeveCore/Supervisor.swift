@@ -267,7 +267,11 @@ package struct Supervisor: Sendable {
             if case .backingOff(let backOff) = schedulers[id.index].lifecycle,
                 backOff.until <= turn.now.monotonic
             {
-                wantStart(id, &turn)
+                if let later = schedulers[id.index].postponed(backOff, at: turn.now) {
+                    schedulers[id.index].enter(.backingOff(later))
+                } else {
+                    wantStart(id, &turn)
+                }
             }
             timePassedInLanes(id, &turn)
             if schedulers[id.index].schedule != nil { occurrencesDue(id, &turn) }

@@ -8,6 +8,8 @@ package protocol SimulatedCore {
     mutating func handle(_ event: Event, at now: Moment) -> [Effect]
     /// As `Supervisor.nextDeadline`.
     var nextDeadline: Instant? { get }
+    /// As `Supervisor.nextWallDeadline`.
+    var nextWallDeadline: WallTime? { get }
     /// As `Supervisor.status(of:at:)`.
     func status(of scheduler: SchedulerID, at now: Moment) -> SchedulerStatus?
     /// As `Supervisor.status(at:)`.
@@ -15,3 +17,19 @@ package protocol SimulatedCore {
 }
 
 extension Supervisor: SimulatedCore {}
+
+/// What a supervisor begins with.
+package struct Beginning {
+    /// The configuration.
+    package let specification: Specification
+    /// What operators wanted to hold.
+    package let wishes: [(name: SchedulerName, wish: Wish)]
+    /// What earlier supervisors wrote.
+    package let history: LedgerHistory
+    /// The origin of run ids.
+    package let origin: UInt64
+    /// The only source of jitter.
+    package let seed: UInt64
+    /// The first moment.
+    package let now: Moment
+}

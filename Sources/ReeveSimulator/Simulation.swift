@@ -42,36 +42,42 @@ package struct Simulation<Core: SimulatedCore> {
     private static var turnsMax: Int { 200_000 }
 
     private let scenario: Scenario
-    private let kernel: Kernel
-    private let shell: Shell
+    private let makeCore: (Beginning) -> Core
+    private var kernel: Kernel
+    private var shell: Shell
     private var core: Core
     private var checkers: [any Checker]
     private var timeline: Timeline
     private var random: Randomness
     private var operationsLeft: ArraySlice<Scenario.Timed>
-    private var wallOffset = Scenario.wallAtStart
     private var violation: Violation?
+    /// Supervisors that were killed.
+    private var killed = 0
+    /// The supervisor is killed after so many more effects.
+    private var killing: (effectsLeft: Int, downFor: Duration)?
 
-    /// `makeCore` gets the specification, the origin of run ids, the seed and the first moment.
-    package init(
-        _ scenario: Scenario, makeCore: (Specification, UInt64, UInt64, Moment) -> Core
-    ) {
+    /// `makeCore` is called for the first supervisor, and for each that takes over from a killed one.
+    package init(_ scenario: Scenario, makeCore: @escaping (Beginning) -> Core) {
         self.scenario = scenario
-        kernel = Kernel(specification: scenario.specification, now: Scenario.start)
+        self.makeCore = makeCore
+        let start = WallTime(nanoseconds: Scenario.start.nanoseconds)
+        kernel = Kernel(
+            specification: scenario.specification, now: Scenario.start,
+            wallOffset: scenario.wallAtStart - start, disk: Disk())
         shell = Shell(kernel: kernel, scenario: scenario)
         timeline = Timeline(specification: scenario.specification)
         random = Randomness(seed: scenario.seed, stream: 5)
         operationsLeft = scenario.operations[...]
-        checkers = allCheckers(for: scenario)
+        checkers =
+            allCheckers(for: scenario, in: kernel) + [ScheduleChecker(scenario: scenario)]
         core = makeCore(
-            scenario.specification, 0x5EED, scenario.seed,
-            Moment(monotonic: Scenario.start, wall: Scenario.wallAtStart))
+            Beginning(
+                specification: scenario.specification, wishes: [],
+                history: LedgerHistory(boot: Scenario.boot), origin: 0x5EED, seed: scenario.seed,
+                now: Moment(monotonic: kernel.now, wall: kernel.wall)))
     }
 
-    private var moment: Moment {
-        Moment(
-            monotonic: kernel.now, wall: wallOffset + (kernel.now - Scenario.start))
-    }
+    private var moment: Moment { Moment(monotonic: kernel.now, wall: kernel.wall) }
 
     /// Runs to the end, or to the first violation.
     package mutating func run() -> Outcome {
@@ -97,10 +103,17 @@ package struct Simulation<Core: SimulatedCore> {
     }
 
     private func nextInstant() -> Instant? {
+        let wall = core.nextWallDeadline.map { kernel.now + ($0 - kernel.wall) }
         let candidates = [
             kernel.nextHappening, shell.nextReady, operationsLeft.first?.at, core.nextDeadline,
+            wall,
         ]
         return candidates.compactMap(\.self).min().map { max($0, kernel.now) }
+    }
+
+    private var isTimeDue: Bool {
+        core.nextDeadline.map { $0 <= kernel.now } == true
+            || core.nextWallDeadline.map { $0 <= kernel.wall } == true
     }
 
     private mutating func turn(at instant: Instant) {
@@ -108,27 +121,46 @@ package struct Simulation<Core: SimulatedCore> {
             random.chance(70) ? Duration.zero : random.span(.zero, scenario.delivery.turnDelayMax)
         kernel.advance(to: instant + late)
         settleKernel()
-        var others: [Event] = []
-        while let next = operationsLeft.first, next.at <= kernel.now {
-            operationsLeft.removeFirst()
-            switch next.operation {
-            case .request(let id, let request): others.append(.requested(id, request))
-            case .withdraw(let id): others.append(.requestWithdrawn(id))
-            case .shutdown(let cause): others.append(.shutdownRequested(cause))
-            case .reload(let specification):
-                shell.configuration = specification
-                others.append(.reloadRequested(reason: "SIGHUP"))
-            case .wallStep(let step):
-                wallOffset = wallOffset + step
-                timeline.append(.wallStep(step), at: kernel.now)
-            }
-        }
-        if let deadline = core.nextDeadline, deadline <= kernel.now { others.append(.timePassed) }
+        var others = operationsDue()
+        if isTimeDue, !others.contains(.timePassed) { others.append(.timePassed) }
         let batch = shell.collect(with: others)
+        let supervisors = killed
         for event in batch where violation == nil && shell.exitCode == nil {
+            // What a killed one had not got to is gone, but for who wants reeve's end: he asks again.
+            if killed != supervisors, !event.isShutdown { continue }
             if !shell.isStale(event) { deliver(event) }
         }
         if !batch.isEmpty { turnEnded() }
+    }
+
+    /// What comes from outside by now, as events.
+    private mutating func operationsDue() -> [Event] {
+        var events: [Event] = []
+        while let next = operationsLeft.first, next.at <= kernel.now {
+            operationsLeft.removeFirst()
+            switch next.operation {
+            case .request(let id, let request): events.append(.requested(id, request))
+            case .withdraw(let id): events.append(.requestWithdrawn(id))
+            case .shutdown(let cause): events.append(.shutdownRequested(cause))
+            case .reload(let specification):
+                shell.configuration = specification
+                events.append(.reloadRequested(reason: "SIGHUP"))
+            case .wallStep(let step):
+                kernel.wallOffset = kernel.wallOffset + step
+                timeline.append(.wallStep(step), at: kernel.now)
+                // The timer of the wall clock goes off when it is set.
+                if scenario.hasSchedules, !events.contains(.timePassed) {
+                    events.append(.timePassed)
+                }
+            case .suspend(let span):
+                timeline.append(.suspended(span), at: kernel.now)
+                kernel.advance(to: kernel.now + span)
+                settleKernel()
+            case .kill(let effects, let down):
+                if !kernel.isEnding { killing = (effects, down) }
+            }
+        }
+        return events
     }
 
     private mutating func deliver(_ event: Event) {
@@ -138,12 +170,52 @@ package struct Simulation<Core: SimulatedCore> {
         inspect { [kernel] in $0.told(event, in: kernel) }
         let effects = core.handle(event, at: moment)
         for effect in effects {
+            if let killing, !kernel.isEnding, !event.isShutdown, violation == nil {
+                if killing.effectsLeft <= 0 { return kill(downFor: killing.downFor) }
+                self.killing?.effectsLeft -= 1
+            }
             timeline.append(.effect(effect), at: kernel.now)
             inspect { [kernel] in $0.asked(effect, because: event, in: kernel) }
             shell.execute(effect)
             settleKernel()
         }
         inspect { [kernel] in $0.answered(event, with: effects, in: kernel) }
+    }
+
+    /// The supervisor is gone, with what it had not yet done. The next ends what it left, before anything.
+    private mutating func kill(downFor span: Duration) {
+        killing = nil
+        killed += 1
+        timeline.append(.killed(downFor: span), at: kernel.now)
+        // A configuration that lacks some is not what this is about: they keep their places.
+        kernel = Kernel(
+            specification: kernel.specification, now: kernel.now + span,
+            wallOffset: kernel.wallOffset, disk: kernel.disk)
+        shell = Shell(kernel: kernel, scenario: scenario, incarnation: killed)
+        // Who asked a supervisor that is not there has gone.
+        while let next = operationsLeft.first, next.at <= kernel.now {
+            switch next.operation {
+            case .request, .withdraw, .reload, .suspend, .kill: break
+            case .wallStep(let step):
+                kernel.wallOffset = kernel.wallOffset + step
+                timeline.append(.wallStep(step), at: kernel.now)
+            case .shutdown: return takeOver()
+            }
+            operationsLeft.removeFirst()
+        }
+        takeOver()
+    }
+
+    private mutating func takeOver() {
+        checkers = allCheckers(for: scenario, in: kernel) + checkers.filter(\.outlivesSupervisor)
+        inspect { [kernel] in $0.beginsAgain(in: kernel) }
+        core = makeCore(
+            Beginning(
+                specification: kernel.specification, wishes: kernel.disk.wishes,
+                history: LedgerHistory(entries: kernel.disk.ledger, boot: Scenario.boot),
+                origin: 0x5EED, seed: scenario.seed &+ UInt64(killed), now: moment))
+        deliver(.began)
+        turnEnded()
     }
 
     /// Deaths and starts that have just come about become lines, and work for the reaper.
@@ -179,11 +251,19 @@ package struct Simulation<Core: SimulatedCore> {
     }
 }
 
+extension Event {
+    fileprivate var isShutdown: Bool {
+        if case .shutdownRequested = self { true } else { false }
+    }
+}
+
 extension Simulation where Core == Supervisor {
     /// The core as it is shipped, in the scenario of this seed.
     package init(seed: UInt64) {
-        self.init(Scenario(seed: seed)) { specification, origin, seed, now in
-            Supervisor(specification, origin: origin, seed: seed, at: now)
+        self.init(Scenario(seed: seed)) { beginning in
+            Supervisor(
+                beginning.specification, wishes: beginning.wishes, history: beginning.history,
+                origin: beginning.origin, seed: beginning.seed, at: beginning.now)
         }
     }
 }

@@ -12,6 +12,8 @@ package struct Timeline {
         case effect(Effect)
         case kernel(KernelFact)
         case wallStep(Duration)
+        case suspended(Duration)
+        case killed(downFor: Duration)
     }
     struct Entry {
         let at: Instant
@@ -80,6 +82,8 @@ package struct Timeline {
             "  . \(isLeader ? "leader" : "child") \(process.pid) of \(label(run)) started"
         case .kernel(.ended(let process, let status)): "  . \(process.pid) ended: \(status)"
         case .wallStep(let step): "  . the wall clock was set by \(step)"
+        case .suspended(let span): "  . the supervisor did not run for \(span)"
+        case .killed(let span): "  . the supervisor was killed; another begins after \(span)"
         }
     }
 

@@ -16,6 +16,7 @@ package struct CoreView {
     private let settings: (SchedulerID) -> SchedulerSpecification?
     private let memory: (SchedulerID) -> MemoryReading?
     private let memoryOfRun: (RunID) -> MemoryReading?
+    private let next: (SchedulerID, Int, Moment) -> ComingOccurrences?
     private let strangers: () -> Orphans
     private let ledger: (SchedulerID, Int) -> [LedgerEntry]
     private let inForce: () -> SupervisorSettings
@@ -31,6 +32,7 @@ package struct CoreView {
         specification: @escaping (SchedulerID) -> SchedulerSpecification?,
         sampleMemory: @escaping (SchedulerID) -> MemoryReading?,
         sampleRun: @escaping (RunID) -> MemoryReading? = { _ in nil },
+        coming: @escaping (SchedulerID, Int, Moment) -> ComingOccurrences? = { _, _, _ in nil },
         orphans: @escaping () -> Orphans = { Orphans() },
         entries: @escaping (SchedulerID, Int) -> [LedgerEntry] = { _, _ in [] },
         supervisorSettings: @escaping () -> SupervisorSettings = { SupervisorSettings() },
@@ -44,6 +46,7 @@ package struct CoreView {
         settings = specification
         memory = sampleMemory
         memoryOfRun = sampleRun
+        next = coming
         strangers = orphans
         ledger = entries
         inForce = supervisorSettings
@@ -82,7 +85,12 @@ package struct CoreView {
     /// process. nil when nothing of it runs.
     package func sampleMemory(of id: SchedulerID) -> MemoryReading? { memory(id) }
 
-    /// The same for one of several runs of a scheduler.
+    /// Its next occurrences; nil for what has no schedule.
+    package func coming(_ count: Int, of id: SchedulerID, at now: Moment) -> ComingOccurrences? {
+        next(id, count, now)
+    }
+
+    /// The same as `sampleMemory(of:)` for one of several runs of a scheduler.
     package func sampleMemory(of run: RunID) -> MemoryReading? { memoryOfRun(run) }
 
     /// Reads which children of reeve belong to no run: a system call, and a few per orphan.

@@ -155,6 +155,43 @@ import Testing
         #expect(all.contains("a.toml:7:12: error: the time zone \"Europe/Berlim\" is unknown"))
     }
 
+    @Test func `next tells what a supervisor will do`() async throws {
+        try await Reeve.supervising({ _ in
+            """
+            [schedulers.nightly]
+            command = "true"
+            cron = "30 2 * * *"
+            timezone = "Europe/Berlin"
+            spread = "10m"
+            jitter = "5m"
+            [schedulers.rhythm]
+            command = "true"
+            interval = "1h"
+            [schedulers.web]
+            command = ["sleep", "1000"]
+            """
+        }) { reeve in
+            let all = try await reeve.command("next", "-n", "2")
+            #expect(all.code == 0, "\(all.errors)")
+            #expect(all.output.hasPrefix("nightly\n  each "))
+            #expect(all.output.contains("later (spread), each up to 5m later (jitter)"))
+            #expect(all.output.contains("T02:30:00+0") && all.output.contains("  CE"))
+            #expect(all.output.contains("\nrhythm\n") && !all.output.contains("web"))
+            let one = try await reeve.command("next", "rhythm", "-n", "3", "--json")
+            #expect(one.output.components(separatedBy: "\"due\":").count == 4)
+            // A year has a night without 02:30, and one with two of them.
+            let year = try await reeve.command("next", "nightly", "-n", "100")
+            #expect(year.output.split(separator: "\n").count == 102)
+            #expect(try await reeve.command("pause", "nightly").code == 0)
+            let paused = try await reeve.command("next", "nightly")
+            #expect(paused.output.contains("paused by the operator: none of these is executed"))
+            let refused = try await reeve.command("next", "web")
+            #expect(refused.code == 1)
+            #expect(refused.errors.contains("web has no schedule"))
+            #expect(try await reeve.command("next", "-n", "101").code == 64)
+        }
+    }
+
     @Test func `next needs no supervisor`() async throws {
         let place = try Place()
         defer { place.remove() }

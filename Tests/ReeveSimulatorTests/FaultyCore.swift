@@ -27,6 +27,11 @@ enum Fault: String, CaseIterable, Sendable {
     case ignoresDependents
     case swallowsProbes, swallowsSigns, checksTwice, ignoresChecks, ignoresThreshold
     case ignoresWatchdog, ignoresStartTimeout, leavesCommands
+    // Schedules.
+    case executesTwice, writesTwice, writesNoOutcome, writesAfterTheSpawn, sleepsThrough
+    case forgetsLedger, forgetsPauses, resumesForPause, ignoresOverlap, ignoresMaxParallel
+    case ignoresRetryLimit, ignoresRetryDelay, ignoresExitCodes, ignoresZone, ignoresBounds
+    case ignoresSpread, ignoresMisfire, givesUpRetries
 
     /// The checkers of which one has to notice.
     var caughtBy: [String] {
@@ -65,6 +70,13 @@ enum Fault: String, CaseIterable, Sendable {
             ["memory and time limits"]
         case .ignoresGracefulTimeout, .ignoresExitWith: ["shutdown"]
         case .ignoresForceTimeout: ["stops", "shutdown"]
+        case .ignoresOverlap, .ignoresMaxParallel: ["schedules", "runs"]
+        case .executesTwice: ["schedules", "runs"]
+        case .writesTwice, .writesNoOutcome, .writesAfterTheSpawn, .sleepsThrough, .forgetsLedger,
+            .forgetsPauses, .resumesForPause, .ignoresRetryLimit, .ignoresRetryDelay,
+            .ignoresExitCodes, .ignoresZone, .ignoresBounds, .ignoresSpread, .ignoresMisfire,
+            .givesUpRetries:
+            ["schedules"]
         }
     }
 }
@@ -79,16 +91,20 @@ struct FaultyCore: SimulatedCore {
     private var lastSpawn: RunID?
     private var runs: [(run: RunID, scheduler: SchedulerID)] = []
     private var hasSwallowed = false
+    private var postponed: Effect?
 
-    init(
-        _ fault: Fault, _ specification: Specification, origin: UInt64, seed: UInt64, at now: Moment
-    ) {
+    init(_ fault: Fault, _ beginning: Beginning) {
         self.fault = fault
-        self.specification = specification
-        self.now = now
+        specification = beginning.specification
+        now = beginning.now
         core = Supervisor(
-            fault.mangled(specification), origin: origin, seed: seed, at: now)
+            fault.mangled(specification), wishes: fault == .forgetsPauses ? [] : beginning.wishes,
+            history: fault == .forgetsLedger
+                ? LedgerHistory(boot: beginning.history.boot) : beginning.history,
+            origin: beginning.origin, seed: beginning.seed, at: now)
     }
+
+    var nextWallDeadline: WallTime? { fault == .sleepsThrough ? nil : core.nextWallDeadline }
 
     var nextDeadline: Instant? {
         switch fault {
@@ -141,6 +157,11 @@ struct FaultyCore: SimulatedCore {
         case (.swallowsFirstShutdown, .shutdownRequested):
             defer { hasSwallowed = true }
             return hasSwallowed ? event : nil
+        case (.resumesForPause, .requested(let id, .pause(let scheduler))):
+            return .requested(id, .resume(scheduler))
+        case (.ignoresZone, .configurationLoaded(let new)),
+            (.ignoresOverlap, .configurationLoaded(let new)):
+            return .configurationLoaded(fault.mangled(new))
         default: return event
         }
     }
@@ -159,6 +180,28 @@ struct FaultyCore: SimulatedCore {
         case (.checksTwice, .probe(let id, let probe)):
             return [effect, .probe(CommandID(next(after: id.run)), probe)]
         case (.leavesCommands, .endCommand): return []
+        case (.writesNoOutcome, .ledger(let entry)):
+            if case .ended(.skippedOverlap, _, _) = entry.event { return [] }
+            return [effect]
+        case (.writesTwice, .ledger(let entry)):
+            if case .ended = entry.event { return [effect, effect] }
+            return [effect]
+        case (.writesAfterTheSpawn, .ledger(let entry)):
+            guard case .started = entry.event else { return [effect] }
+            postponed = effect
+            return []
+        case (.writesAfterTheSpawn, .spawn):
+            defer { postponed = nil }
+            return [effect] + [postponed].compactMap(\.self)
+        case (.executesTwice, .ledger(let entry)):
+            guard case .ended(.succeeded, _, _) = entry.event,
+                let last = runs.last(where: { name(of: $0.scheduler) == entry.scheduler })
+            else { return [effect] }
+            let run = next(after: lastSpawn ?? last.run)
+            let again = LedgerEntry(
+                scheduler: entry.scheduler, trigger: entry.trigger, occurrence: entry.occurrence,
+                at: entry.at, event: .started(run, attempt: 1))
+            return [effect, .ledger(again), .spawn(run, last.scheduler)]
         case (.leavesWithAnotherCode, .exit(let code)): return [.exit(code: code + 1)]
         case (.leavesAndGoesOn, .exit): return [effect, .sweep(.kill)]
         case (.saysNoEnds, .record(let record)):
@@ -220,6 +263,10 @@ struct FaultyCore: SimulatedCore {
         }
     }
 
+    private func name(of scheduler: SchedulerID) -> SchedulerName {
+        specification.schedulers[scheduler.index].name
+    }
+
     private func scheduler(of run: RunID) -> SchedulerID? {
         runs.first { $0.run == run }?.scheduler
     }
@@ -272,6 +319,20 @@ extension Fault {
         case .ignoresThreshold: scheduler.healthCheck?.failures = 1
         case .ignoresWatchdog: scheduler.notify.watchdog = nil
         case .ignoresStartTimeout: scheduler.readiness.startTimeout = .minutes(60)
+        case .ignoresOverlap:
+            scheduler.schedule?.overlap = .allow
+            scheduler.schedule?.maxParallel = 1_000
+        case .ignoresMaxParallel: scheduler.schedule?.maxParallel = 1_000
+        case .ignoresRetryLimit: scheduler.schedule?.maxRetries += 5
+        case .ignoresRetryDelay: scheduler.schedule?.retryDelay = .zero
+        case .givesUpRetries: scheduler.schedule?.maxRetries = 0
+        case .ignoresExitCodes: scheduler.schedule?.noRetryExitCodes = []
+        case .ignoresZone: scheduler.schedule?.zone = "UTC"
+        case .ignoresBounds:
+            scheduler.schedule?.startsAt = nil
+            scheduler.schedule?.expiresAt = nil
+        case .ignoresSpread: scheduler.schedule?.spread = .zero
+        case .ignoresMisfire: scheduler.schedule?.misfire = .runAll
         default: break
         }
     }

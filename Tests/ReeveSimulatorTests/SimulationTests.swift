@@ -76,7 +76,7 @@ private func simulate(_ seeds: some Sequence<UInt64>, failuresMax: Int = 3, unti
     @Test func `a failing seed tells its seed, the sentence, the last lines and how to replay it`()
     {
         var simulation = Simulation(Scenario(seed: 7)) {
-            FaultyCore(.recordsDefect, $0, origin: $1, seed: $2, at: $3)
+            FaultyCore(.recordsDefect, $0)
         }
         let outcome = simulation.run()
         let report = outcome.report(lastLines: 5)
@@ -93,7 +93,7 @@ private func simulate(_ seeds: some Sequence<UInt64>, failuresMax: Int = 3, unti
         var others: [String] = []
         for seed: UInt64 in 1...200 {
             var simulation = Simulation(Scenario(seed: seed)) {
-                FaultyCore(fault, $0, origin: $1, seed: $2, at: $3)
+                FaultyCore(fault, $0)
             }
             guard let violation = simulation.run().violation else { continue }
             if fault.caughtBy.contains(violation.checker) { return }

@@ -215,11 +215,13 @@ extension Supervisor {
             return touch(id)
         }
         let (lastSpawn, wish) = (schedulers[id.index].lastSpawn, schedulers[id.index].wish)
+        let schedule = schedulers[id.index].schedule
         schedulers[id.index] = Scheduler(
             id: id, specification, zones: zones, seed: seed,
             forceTimeout: settings.forceTimeout)
         schedulers[id.index].lastSpawn = lastSpawn
         schedulers[id.index].wish = wish
+        if let schedule { schedulers[id.index].schedule?.inherit(from: schedule) }
         begin(id, &turn)
     }
 
@@ -259,6 +261,11 @@ extension Supervisor {
             .configurationChanged(keys: change.keys, restarts: change.needsRestart),
             run: schedulers[id.index].lifecycle.run?.id, in: &turn)
         touch(id)
+        if let schedule = new.schedule,
+            !schedulers[id.index].lifecycle.isLive || !change.needsRestart
+        {
+            settleBefore(schedule, id, &turn)
+        }
         schedulers[id.index].adopt(
             new, zones: zones, needsRestart: change.needsRestart, at: turn.now)
         if standing.specification.enabled && !new.enabled {
@@ -371,6 +378,10 @@ extension Scheduler {
             schedule = ScheduleState(settings, zones: zones, seed: random.next())
             return
         }
-        schedule?.adopt(settings, zones: zones, at: now)
+        if now == nil, schedule?.enabledAt != nil {
+            schedule?.successor = (settings, zones)
+        } else {
+            schedule?.adopt(settings, zones: zones, at: now)
+        }
     }
 }

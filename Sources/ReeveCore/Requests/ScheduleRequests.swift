@@ -14,8 +14,10 @@ extension Supervisor {
             let words = "is not started; `reeve start` lets it follow its schedule"
             return refuse(.notRunning, words, id, request, &turn)
         }
+        let instant =
+            schedulers[id.index].schedule?.newInstant(at: turn.now) ?? turn.now.wall
         let execution = schedulers[id.index].schedule?.newExecution(
-            .manual, at: turn.now.wall, reason: "asked by the operator", isForced: force)
+            .manual, at: instant, reason: "asked by the operator", isForced: force)
         guard let execution else { return }
         offer(execution, mayWait: false, id, &turn)
         wait(request, .executed(execution.number), [id], &turn)

@@ -172,7 +172,7 @@ extension Scheduler {
         for span in schedule?.account(through: wall ?? turn.now.wall) ?? [] {
             settle(
                 .schedule, from: span.first, through: span.last, count: span.count, .paused,
-                reason: reason, &turn)
+                reason: span.isAtLeast ? "\(reason); there were at least so many" : reason, &turn)
         }
     }
 }

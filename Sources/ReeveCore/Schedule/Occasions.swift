@@ -13,6 +13,7 @@ extension Supervisor {
             return schedulers[id.index].enter(.stopped(.unstartable(why)))
         }
         schedulers[id.index].enter(.idle)
+        takeUpSuccessor(id, &turn)
         if schedulers[id.index].schedule?.enabledAt == nil {
             schedulers[id.index].accountForPause(&turn)
             schedulers[id.index].schedule?.enable(at: turn.now)
@@ -20,6 +21,31 @@ extension Supervisor {
         }
         takeNext(id, &turn)
         occurrencesDue(id, &turn)
+    }
+
+    /// A configuration that waited for the end of what ran is in force; its schedule is, too.
+    private mutating func takeUpSuccessor(_ id: SchedulerID, _ turn: inout Turn) {
+        guard let (settings, zones) = schedulers[id.index].schedule?.successor else { return }
+        schedulers[id.index].schedule?.successor = nil
+        settleBefore(settings, id, &turn)
+        schedulers[id.index].schedule?.adopt(settings, zones: zones, at: turn.now)
+    }
+
+    /// Another schedule follows: what the present one has made due by now has its outcome first.
+    mutating func settleBefore(
+        _ settings: ScheduleSettings, _ id: SchedulerID, _ turn: inout Turn
+    ) {
+        guard schedulers[id.index].schedule?.differs(from: settings, zones: zones) == true else {
+            return
+        }
+        occurrencesDue(id, &turn)
+        schedulers[id.index].accountForPause(&turn)
+        guard schedulers[id.index].schedule?.enabledAt != nil else { return }
+        for span in schedulers[id.index].schedule?.account(through: turn.now.wall) ?? [] {
+            schedulers[id.index].settle(
+                .schedule, from: span.first, through: span.last, count: span.count, .cancelled,
+                reason: "the schedule was changed before its delay was over", &turn)
+        }
     }
 
     /// Executes what waits.
@@ -50,8 +76,10 @@ extension Supervisor {
             guard state.settings.runOnStart else { return }
             trigger = .start
         }
+        let instant =
+            schedulers[id.index].schedule?.newInstant(at: turn.now) ?? turn.now.wall
         let execution = schedulers[id.index].schedule?.newExecution(
-            trigger, at: turn.now.wall, reason: trigger == .start ? "at start" : "after the boot")
+            trigger, at: instant, reason: trigger == .start ? "at start" : "after the boot")
         guard let execution else { return }
         if state.isPaused {
             return schedulers[id.index].settle(
@@ -91,7 +119,7 @@ extension Supervisor {
         guard shutdown == nil, let state = schedulers[id.index].schedule, state.enabledAt != nil,
             !state.isPaused, let due = schedulers[id.index].schedule?.takeDue(at: turn.now)
         else { return }
-        if due.missedCount > 0 { makeUp(for: due, id, &turn) }
+        if !due.missed.isEmpty { makeUp(for: due, id, &turn) }
         for nominal in due.onTime {
             offer(nominal, "due at \(nominal.at)", mayWait: false, id, &turn)
         }
@@ -102,51 +130,37 @@ extension Supervisor {
     private mutating func makeUp(
         for due: DueOccurrences, _ id: SchedulerID, _ turn: inout Turn
     ) {
-        guard let first = due.firstMissed, let last = due.missed.last,
-            let settings = schedulers[id.index].schedule?.settings
+        guard let last = due.missed.last, let settings = schedulers[id.index].schedule?.settings
         else { return }
         let late = turn.now.wall - last.due
-        func settle(
-            _ count: Int, through: WallTime, _ outcome: LedgerEntry.Outcome, _ reason: String,
-            _ supervisor: inout Supervisor, _ turn: inout Turn
-        ) {
-            guard count > 0 else { return }
-            let words = due.isCut ? "\(reason); there were at least so many" : reason
-            supervisor.schedulers[id.index].settle(
-                .schedule, from: first, through: through, count: count, outcome, reason: words,
-                &turn)
-        }
-        // Where there were too many to be counted, the span reaches up to now.
-        let end = due.isCut ? turn.now.wall + .nanoseconds(-1) : last.at
-        let isTooLate = !due.isCut && settings.misfireDeadline.map { late > $0 } ?? false
+        let isTooLate = !due.isAbandoned && settings.misfireDeadline.map { late > $0 } ?? false
         switch settings.misfire {
         case .skip:
             let reason = "nothing could run at its time; misfire = \"skip\""
-            settle(due.missedCount, through: end, .missed, reason, &self, &turn)
+            settleMissed(due, except: [], .missed, reason, id, &turn)
         case .runOnce where isTooLate, .runAll where isTooLate:
             let reason = "\(late) late, more than misfire-deadline allows"
-            settle(due.missedCount, through: end, .missed, reason, &self, &turn)
+            settleMissed(due, except: [], .missed, reason, id, &turn)
         case .runOnce:
             if let next = due.onTime.first {
                 let reason = "the one due at \(next.at) stands for it"
-                return settle(due.missedCount, through: end, .coalesced, reason, &self, &turn)
+                return settleMissed(due, except: [], .coalesced, reason, id, &turn)
             }
             let made =
-                due.isCut
+                due.isAbandoned
                 ? DueOccurrences.Nominal(at: turn.now.wall, due: last.due, merged: 0) : last
             let reason = "the one due at \(made.at) stands for it"
-            let others = due.isCut ? due.missedCount : due.missedCount - 1
-            let through = due.isCut ? end : due.missed.dropLast().last?.at ?? first
-            settle(others, through: through, .coalesced, reason, &self, &turn)
+            settleMissed(due, except: due.isAbandoned ? [] : [last], .coalesced, reason, id, &turn)
             offer(made, "made up for, \(late) late", mayWait: true, id, &turn)
         case .runAll:
-            let eligible = due.missed.filter { nominal in
-                settings.misfireDeadline.map { turn.now.wall - nominal.due <= $0 } ?? true
-            }
-            let others = due.missedCount - eligible.count
-            let through = eligible.first.map { $0.at + .nanoseconds(-1) } ?? end
+            let eligible =
+                due.isAbandoned
+                ? []
+                : due.missed.filter { nominal in
+                    settings.misfireDeadline.map { turn.now.wall - nominal.due <= $0 } ?? true
+                }
             let reason = "too late, or too many to make up for"
-            settle(others, through: through, .missed, reason, &self, &turn)
+            settleMissed(due, except: eligible, .missed, reason, id, &turn)
             for nominal in eligible {
                 let late = turn.now.wall - nominal.due
                 offer(nominal, "made up for, \(late) late", mayWait: true, id, &turn)
@@ -154,21 +168,39 @@ extension Supervisor {
         }
     }
 
+    /// Writes down what becomes of all that was missed, but for the last ones, which are made up for.
+    private mutating func settleMissed(
+        _ due: DueOccurrences, except eligible: [DueOccurrences.Nominal],
+        _ outcome: LedgerEntry.Outcome, _ reason: String, _ id: SchedulerID, _ turn: inout Turn
+    ) {
+        let isAtLeast = due.isCut || due.isAbandoned
+        let words = isAtLeast ? "\(reason); there were at least so many" : reason
+        let spans = due.spans(before: eligible)
+        for (index, span) in spans.enumerated() {
+            // Where the last ones were not looked for, the last span reaches up to now.
+            let isOpen = due.isAbandoned && index == spans.count - 1
+            let end = isOpen ? turn.now.wall + .nanoseconds(-1) : span.last
+            schedulers[id.index].settle(
+                .schedule, from: span.first, through: end, count: span.count, outcome,
+                reason: words, &turn)
+        }
+    }
+
     private mutating func offer(
         _ nominal: DueOccurrences.Nominal, _ reason: String, mayWait: Bool, _ id: SchedulerID,
         _ turn: inout Turn
     ) {
-        if nominal.merged > 0 {
-            // They have no instant of their own: the nanoseconds after it make their keys.
-            schedulers[id.index].settle(
-                .schedule, from: nominal.at + .nanoseconds(1),
-                through: nominal.at + .nanoseconds(Int64(nominal.merged)), count: nominal.merged,
-                .coalesced, reason: "the clock skipped it; the one at \(nominal.at) stands for it",
-                &turn)
-        }
         let execution = schedulers[id.index].schedule?.newExecution(
             .schedule, at: nominal.at, reason: reason)
         if let execution { offer(execution, mayWait: mayWait, id, &turn) }
+        guard nominal.merged > 0 else { return }
+        // They have no instant of their own: the nanoseconds after it make their keys. They come after it,
+        // so that a death in between leaves it to the next supervisor.
+        schedulers[id.index].settle(
+            .schedule, from: nominal.at + .nanoseconds(1),
+            through: nominal.at + .nanoseconds(Int64(nominal.merged)), count: nominal.merged,
+            .coalesced, reason: "the clock skipped it; the one at \(nominal.at) stands for it",
+            &turn)
     }
 
     /// Executes, queues or settles one occurrence.

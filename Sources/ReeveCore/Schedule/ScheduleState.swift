@@ -36,6 +36,8 @@ struct PassedOccurrences: Equatable, Sendable {
     let first: WallTime
     var last: WallTime
     var count: Int
+    /// There are more than were counted.
+    var isAtLeast = false
 }
 
 /// What is due when a schedule is looked at.
@@ -50,10 +52,28 @@ struct DueOccurrences: Equatable, Sendable {
 
     /// Those that passed while nothing could run; the last `Limits.misfireRunsMax` of them by name.
     var missed: [Nominal] = []
-    /// Of all missed: the first, and how many there are (at least, where `isCut`).
-    var firstMissed: WallTime?
-    var missedCount = 0
+    /// Of all missed: from when to when, and how many (at least, where `isCut` or `isAbandoned`). What was
+    /// dealt with before the clock was set back parts them.
+    var spans: [PassedOccurrences] = []
+    /// There were so many that some were passed over, between the first and the last ones.
     var isCut = false
+    fileprivate(set) var lastBeforeJump: Nominal?
+    /// There were so many that not even the last ones were looked for.
+    var isAbandoned = false
+
+    /// The spans without these, which are the last.
+    func spans(before eligible: [Nominal]) -> [PassedOccurrences] {
+        guard let first = eligible.first else { return spans }
+        return spans.compactMap { span in
+            guard span.first < first.at else { return nil }
+            var rest = span
+            for nominal in eligible where nominal.at <= span.last {
+                rest.count -= 1 + nominal.merged
+            }
+            rest.last = min(span.last, first.at + .nanoseconds(-1))
+            return rest.count > 0 ? rest : nil
+        }
+    }
     /// The one that is due now; at most one when it is handed out.
     var onTime: [Nominal] = []
 }
@@ -78,6 +98,8 @@ struct ScheduleState: Sendable {
     /// When the schedule began to be followed; nil while it is not.
     private(set) var enabledAt: Moment?
     private(set) var isPaused = false
+    /// Settings that are in force when the supervisor takes them up, zones included.
+    var successor: (settings: ScheduleSettings, zones: [ZoneFile])?
     /// It was followed and is not: what passes meanwhile counts as paused, not as missed.
     private(set) var isStopped = false
     /// `accounted` comes from an earlier supervisor, whose grid of an interval goes on.
@@ -88,6 +110,8 @@ struct ScheduleState: Sendable {
     /// What runs after it, in order.
     var queue: [Execution] = []
     private(set) var executions = 0
+    /// The last instant at which something was executed that no timetable wanted, and how often.
+    private var unscheduled: (at: WallTime, count: Int64)?
     /// How the last execution ended.
     var lastOutcome: LedgerEntry.Outcome?
     var lastConclusion: (number: Int, words: String)?
@@ -123,6 +147,16 @@ struct ScheduleState: Sendable {
         swap(&current, &lane.execution)
     }
 
+    /// An instant for what no timetable wants. It is a key: two of one turn differ by the least.
+    mutating func newInstant(at now: Moment) -> WallTime {
+        guard let last = unscheduled, last.at == now.wall else {
+            unscheduled = (now.wall, 1)
+            return now.wall
+        }
+        unscheduled = (last.at, last.count + 1)
+        return last.at + .nanoseconds(last.count)
+    }
+
     mutating func newExecution(
         _ trigger: LedgerEntry.Trigger, at occurrence: WallTime, reason: String,
         isForced: Bool = false
@@ -149,19 +183,29 @@ struct ScheduleState: Sendable {
         isRestored = false
     }
 
-    /// Follows other settings from now on. Nothing that they would have made due before is; without an
-    /// instant the schedule goes on at the next `enable`, or where it is.
+    /// Whether these settings make other instants due.
+    func differs(from settings: ScheduleSettings, zones: [ZoneFile]) -> Bool {
+        if Timetable(settings, zones: zones) != timetable { return true }
+        if settings.startsAt != self.settings.startsAt { return true }
+        if settings.expiresAt != self.settings.expiresAt { return true }
+        return settings.spread != self.settings.spread || settings.jitter != self.settings.jitter
+    }
+
+    /// Follows other settings from now on. Nothing that they would have made due before is.
     mutating func adopt(_ settings: ScheduleSettings, zones: [ZoneFile], at now: Moment?) {
-        let timetable = Timetable(settings, zones: zones)
-        guard settings != self.settings || timetable != self.timetable else { return }
-        let isOther = timetable != self.timetable
+        let differs = differs(from: settings, zones: zones)
         self.settings = settings
-        self.timetable = timetable
-        guard let now, enabledAt != nil, !isPaused else { return }
-        if isOther, let through = accounted?.through, through < now.wall {
-            accounted?.through = now.wall
-        }
+        timetable = Timetable(settings, zones: zones)
+        guard differs, let now, enabledAt != nil, !isPaused else { return }
+        if let through = accounted?.through, through < now.wall { accounted?.through = now.wall }
         plan(at: now)
+    }
+
+    /// Takes over what a predecessor of the same name has dealt with, so that a clock that is set back
+    /// repeats nothing. What passed in between was nobody's.
+    mutating func inherit(from predecessor: ScheduleState) {
+        earlier = predecessor.earlier
+        if let stretch = predecessor.accounted { remember(stretch) }
     }
 
     /// Stops following it. Occurrences from here on have no outcome until `account` gives them one.
@@ -189,6 +233,7 @@ struct ScheduleState: Sendable {
         }
         var found: [PassedOccurrences] = []
         var from = stretch.through
+        if let startsAt = settings.startsAt { from = max(from, startsAt + .nanoseconds(-1)) }
         var steps = 0
         while let next = following(from), next.at <= wall, !isExpired(next.at) {
             let isParted = earlier.contains { $0.through > from && $0.from < next.at }
@@ -199,7 +244,12 @@ struct ScheduleState: Sendable {
             found[found.count - 1].count += 1 + next.merged
             from = next.at
             steps += 1
-            if steps >= Limits.occurrencesCountedMax { break }
+            if steps >= Limits.occurrencesCountedMax {
+                // What lies beyond is not counted, and has the same outcome.
+                found[found.count - 1].last = wall
+                found[found.count - 1].isAtLeast = true
+                break
+            }
         }
         accounted?.through = wall
         return found
@@ -226,33 +276,68 @@ struct ScheduleState: Sendable {
         var found = DueOccurrences()
         var steps = 0
         while let upcoming = next, let (nominal, late) = lateness(of: upcoming, at: now) {
+            // Of several that are due at once only the last is on time: nothing could run at the others'.
+            if let before = found.onTime.popLast() { miss(before, &found) }
             if late > Limits.misfireTolerance {
-                if found.firstMissed == nil { found.firstMissed = nominal.at }
-                found.missedCount += 1
-                found.missed.append(nominal)
-                if found.missed.count > Limits.misfireRunsMax { found.missed.removeFirst() }
+                miss(nominal, &found)
             } else {
                 found.onTime.append(nominal)
             }
             steps += 1
-            if steps >= Limits.occurrencesCountedMax {
-                found.isCut = true
+            if steps >= 2 * Limits.occurrencesCountedMax {
+                found.isAbandoned = true
                 accounted?.through = now.wall
                 next = nil
                 plan(at: now)
                 break
             }
             advance(past: nominal.at, upcoming, at: now)
+            if steps == Limits.occurrencesCountedMax { jump(over: &found, at: now) }
         }
-        // Of several that are due at once only the last is on time: nothing could run at the others'.
-        while found.onTime.count > 1 {
-            let nominal = found.onTime.removeFirst()
-            if found.firstMissed == nil { found.firstMissed = nominal.at }
-            found.missedCount += 1
-            found.missed.append(nominal)
-            if found.missed.count > Limits.misfireRunsMax { found.missed.removeFirst() }
+        if found.missed.isEmpty, let last = found.lastBeforeJump {
+            found.missed = [last]
+            found.isAbandoned = true
         }
         return found
+    }
+
+    private func miss(_ nominal: DueOccurrences.Nominal, _ found: inout DueOccurrences) {
+        let isParted = found.spans.last.map { span in
+            earlier.contains { $0.through > span.last && $0.from < nominal.at }
+        }
+        if isParted ?? true {
+            found.spans.append(PassedOccurrences(first: nominal.at, last: nominal.at, count: 0))
+        }
+        found.spans[found.spans.count - 1].last = nominal.at
+        found.spans[found.spans.count - 1].count += 1 + nominal.merged
+        found.missed.append(nominal)
+        if found.missed.count > Limits.misfireRunsMax { found.missed.removeFirst() }
+    }
+
+    /// Passes over what is too much to be counted, up to about as many before now as can be made up for.
+    private mutating func jump(over found: inout DueOccurrences, at now: Moment) {
+        guard let first = found.missed.first, let last = found.missed.last, let upcoming = next
+        else { return }
+        let span = last.at - first.at
+        switch timetable {
+        case .cron:
+            let target = now.wall + (.zero - span)
+            // What the clock has passed before would be passed over, and what lies around it forgotten.
+            let isParted = earlier.contains { $0.through > last.at && $0.from < target }
+            guard let through = accounted?.through, through < target, !isParted else { return }
+            accounted?.through = target
+            plan(at: now)
+        case .interval(let interval, .start):
+            guard let deadline = upcoming.deadline else { return }
+            let left = (now.monotonic - deadline) - span
+            let count = left.nanoseconds / max(1, interval.nanoseconds)
+            guard count > 0 else { return }
+            next = Upcoming(deadline: deadline + interval * count)
+        case .interval(_, .end), .boot, .start, .unusable: return
+        }
+        found.isCut = true
+        found.missed = []
+        found.lastBeforeJump = last
     }
 
     /// The wall time of the next occurrence, delays included.

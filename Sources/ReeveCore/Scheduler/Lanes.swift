@@ -246,15 +246,25 @@ extension Supervisor {
             guard case .backingOff(let backOff) = schedulers[id.index].lanes[index].lifecycle,
                 backOff.until <= turn.now.monotonic
             else { continue }
-            guard schedulers[id.index].replacement == nil else {
-                // Its attempt has the new settings, which are in force when the others have ended.
-                let later = turn.now.monotonic + Limits.spawnSpacing
-                schedulers[id.index].lanes[index].lifecycle = .backingOff(
-                    .init(until: later, reason: backOff.reason, isSpacing: backOff.isSpacing))
+            guard let later = schedulers[id.index].postponed(backOff, at: turn.now) else {
+                spawn(id, lane: index, &turn)
                 continue
             }
-            spawn(id, lane: index, &turn)
+            schedulers[id.index].lanes[index].lifecycle = .backingOff(later)
         }
         schedulers[id.index].arrangeLanes()
+    }
+}
+
+extension Scheduler {
+    /// An attempt that must wait for others of its scheduler, and until when it is looked at again: it has
+    /// the new settings, which are in force when what runs has ended; nothing starts while survivors live.
+    func postponed(_ backOff: Lifecycle.BackOff, at now: Moment) -> Lifecycle.BackOff? {
+        let waitsForSettings = replacement != nil && lanes.contains(where: \.lifecycle.isLive)
+        guard waitsForSettings || (lifecycle.isLive && replacement != nil) || !survived.isEmpty
+        else { return nil }
+        return .init(
+            until: now.monotonic + Limits.surveyInterval, reason: backOff.reason,
+            isSpacing: backOff.isSpacing)
     }
 }

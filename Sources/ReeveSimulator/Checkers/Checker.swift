@@ -16,6 +16,10 @@ struct View {
 /// One rule, or a few that need the same memory.
 protocol Checker {
     var name: String { get }
+    /// Whether its rules go over the death of a supervisor; the others begin anew with the next.
+    var outlivesSupervisor: Bool { get }
+    /// A killed supervisor's successor is about to begin.
+    mutating func beginsAgain(in kernel: Kernel) -> String?
     /// The core will be told this; the kernel's record does not have it yet.
     mutating func willTell(_ event: Event, in kernel: Kernel) -> String?
     /// The core is told this; the kernel's record has it.
@@ -31,6 +35,8 @@ protocol Checker {
 }
 
 extension Checker {
+    var outlivesSupervisor: Bool { false }
+    mutating func beginsAgain(in kernel: Kernel) -> String? { nil }
     mutating func willTell(_ event: Event, in kernel: Kernel) -> String? { nil }
     mutating func told(_ event: Event, in kernel: Kernel) -> String? { nil }
     mutating func asked(_ effect: Effect, because cause: Event, in kernel: Kernel) -> String? {
@@ -43,18 +49,21 @@ extension Checker {
     mutating func ended(in kernel: Kernel) -> String? { nil }
 }
 
-/// Every checker, fresh.
-func allCheckers(for scenario: Scenario) -> [any Checker] {
+/// Every checker of one supervisor's life, fresh. What operators stopped before is stopped.
+func allCheckers(for scenario: Scenario, in kernel: Kernel) -> [any Checker] {
     let graph = Graph(scenario.specification)
+    let stopped = scenario.specification.schedulers.map {
+        kernel.disk.wish(of: $0.name)?.isStopped == true
+    }
     return [
         RecordChecker(),
         ClockChecker(),
         RunChecker(),
         CommandChecker(scenario: scenario),
         DependencyChecker(graph: graph),
-        PhaseChecker(graph: graph, slack: scenario.delivery.slack),
+        PhaseChecker(graph: graph, slack: scenario.delivery.slack, stopped: stopped),
         RestartChecker(scenario: scenario),
-        StopChecker(scenario: scenario, graph: graph),
+        StopChecker(scenario: scenario, graph: graph, stopped: stopped, at: kernel.now),
         ShutdownChecker(scenario: scenario, graph: graph),
         RequestChecker(scenario: scenario, graph: graph),
         MemoryChecker(scenario: scenario),
@@ -62,7 +71,7 @@ func allCheckers(for scenario: Scenario) -> [any Checker] {
         RecoveryChecker(scenario: scenario),
         StatusChecker(),
         WordChecker(slack: scenario.delivery.slack),
-        LivenessChecker(scenario: scenario, graph: graph),
+        LivenessChecker(scenario: scenario, graph: graph, stopped: stopped),
     ]
 }
 
@@ -161,6 +170,14 @@ extension Event {
             .reload:
             return []
         }
+    }
+}
+
+extension SchedulerSpecification {
+    /// Runs at a time.
+    var parallelMax: Int {
+        guard let schedule, schedule.overlap == .allow else { return 1 }
+        return max(1, schedule.maxParallel)
     }
 }
 

@@ -8,8 +8,9 @@ struct DependencyChecker: Checker {
     let graph: Graph
 
     mutating func asked(_ effect: Effect, because cause: Event, in kernel: Kernel) -> String? {
+        // A scheduled one looks at them when it is due, not at further attempts, nor when it is forced.
         guard let scheduler = effect.starts(in: kernel),
-            graph.edges.indices.contains(scheduler.index)
+            graph.edges.indices.contains(scheduler.index), !kernel.isScheduled(scheduler)
         else { return nil }
         let isFirst = !kernel.hasBegun(scheduler)
         for edge in graph.edges[scheduler.index] where !holds(edge, in: kernel) {

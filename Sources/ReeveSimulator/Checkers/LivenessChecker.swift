@@ -16,10 +16,10 @@ struct LivenessChecker: Checker {
     /// The core has said so, and nothing was started since.
     private var isExhausted: [Bool]
 
-    init(scenario: Scenario, graph: Graph) {
+    init(scenario: Scenario, graph: Graph, stopped: [Bool]) {
         self.scenario = scenario
         self.graph = graph
-        wanted = scenario.specification.schedulers.map(\.enabled)
+        wanted = zip(scenario.specification.schedulers, stopped).map { $0.enabled && !$1 }
         stoppedLast = wanted.map { _ in nil }
         isExhausted = wanted.map { _ in false }
     }
@@ -106,7 +106,9 @@ struct LivenessChecker: Checker {
 
     /// A run that had to be replaced once its dependency was back.
     private func owed(_ scheduler: SchedulerID, in kernel: Kernel) -> String? {
-        guard let run = kernel.lastRun(of: scheduler), run.isUp, run.stopBeganAt == nil else {
+        guard !kernel.isScheduled(scheduler), let run = kernel.lastRun(of: scheduler), run.isUp,
+            run.stopBeganAt == nil
+        else {
             return nil
         }
         for edge in graph.edges[scheduler.index] where edge.onFailure == .restart {
@@ -126,6 +128,15 @@ struct LivenessChecker: Checker {
     ) -> Bool {
         let last = kernel.lastRun(of: scheduler)
         if let last, last.isUp || last.isLaunching { return true }
+        if !kernel.upRuns(of: scheduler).isEmpty { return true }
+        if kernel.isScheduled(scheduler),
+            let status = view.schedulers.first(where: { $0.id == scheduler })
+        {
+            switch status.lifecycle {
+            case .idle, .starting, .running, .stopping, .backingOff: return true
+            case .stopped, .waitingForPhase, .waitingForDependencies, .exhausted, .completed: break
+            }
+        }
         let hasSurvivors = kernel.openRuns.contains {
             $0.scheduler == scheduler && $0.survivedAt != nil && !kernel.breathing(of: $0).isEmpty
         }

@@ -16,10 +16,10 @@ struct PhaseChecker: Checker {
     /// An operator wanted it: its start and its settling are none of the phases' business.
     private var touched: [Bool]
 
-    init(graph: Graph, slack: Duration) {
+    init(graph: Graph, slack: Duration, stopped: [Bool]) {
         self.graph = graph
         self.slack = slack
-        touched = Array(repeating: false, count: graph.phases.count)
+        touched = stopped
     }
 
     mutating func told(_ event: Event, in kernel: Kernel) -> String? {
@@ -86,7 +86,8 @@ struct PhaseChecker: Checker {
     /// Ready, completed, failed once, disabled, or blocked past `dependency-timeout`.
     private func settled(_ scheduler: SchedulerID, in kernel: Kernel) -> Bool {
         let specification = kernel.specification(of: scheduler)
-        if !specification.enabled { return true }
+        // A scheduled one has settled once it follows its schedule.
+        if !specification.enabled || specification.kind == .scheduled { return true }
         guard let first = kernel.firstRun(of: scheduler) else {
             return kernel.now - beganAt >= specification.order.dependencyTimeout
         }

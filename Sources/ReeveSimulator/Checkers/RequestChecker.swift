@@ -24,7 +24,8 @@ struct RequestChecker: Checker {
         self.scenario = scenario
         let settings = scenario.specification.supervisor
         // Stops one after the other, then starts one after the other that wait for each other.
-        longest = scenario.specification.schedulers.reduce(Duration.minutes(2)) {
+        let patience = Duration.minutes(2) + scenario.delivery.suspension
+        longest = scenario.specification.schedulers.reduce(patience) {
             $0 + $1.stop.timeout + settings.forceTimeout + $1.order.dependencyTimeout
                 + settings.phaseTimeout + $1.restart.delayMax * 3 + $1.recovery.hookTimeout * 2
         }
@@ -96,7 +97,7 @@ struct RequestChecker: Checker {
         let name = kernel.name(scheduler)
         switch request {
         case .stop, .stopAll:
-            guard let last, last.isUp, last.forgottenAt == nil else { return nil }
+            guard let last = kernel.upRuns(of: scheduler).first else { return nil }
             // What was down when its turn came may have been started since by somebody else.
             if let wanted = wantedUp[scheduler], let position = positions[id], wanted > position {
                 return nil
@@ -104,7 +105,7 @@ struct RequestChecker: Checker {
             return "the reply to \(id.number) says that \(name) is stopped, and \(outcome.words): "
                 + "\(kernel.label(last.id)) is up"
         case .start(let asked, force: _), .restart(let asked, force: _):
-            guard asked == scheduler else { return nil }
+            guard asked == scheduler, !kernel.isScheduled(scheduler) else { return nil }
             guard let last, !last.failedToSpawn, last.toldAt != nil else {
                 return "the reply to \(id.number) says that \(name) is up, and it never was"
             }

@@ -40,9 +40,11 @@ struct RestartChecker: Checker {
         }
         switch event {
         case .spawnFailed(let run, _):
-            guard let truth = kernel.run(run) else { return nil }
+            guard let truth = kernel.run(run), !kernel.isScheduled(truth.scheduler) else {
+                return nil
+            }
             let index = truth.scheduler.index
-            // One that was being stopped when its spawn failed is not restarted for that.
+            // What was to be stopped before it was there is started again for another reason.
             memories[index].endedAt = truth.wasStopped ? nil : kernel.now
             noteOperator(index)
             if truth.wasStopped { memories[index].failuresLeast = -1 }
@@ -65,9 +67,10 @@ struct RestartChecker: Checker {
     }
 
     private mutating func ended(_ run: RunID, in kernel: Kernel) {
-        guard let truth = kernel.run(run), let status = truth.status, let told = truth.toldAt else {
-            return
-        }
+        // Whether an execution is tried again is the schedules' business.
+        guard let truth = kernel.run(run), let status = truth.status, let told = truth.toldAt,
+            !kernel.isScheduled(truth.scheduler)
+        else { return }
         let index = truth.scheduler.index
         let policy = kernel.specification(of: truth.scheduler).restart
         guard !truth.wasStopped else {

@@ -93,8 +93,10 @@ struct RunChecker: Checker {
         let isForced = forced.removeValue(forKey: scheduler) ?? false
         // Once forced, the operator knows of those.
         if isForced { survivorsLast[scheduler] = nil }
-        for earlier in kernel.openRuns where earlier.scheduler == scheduler {
-            if earlier.failedToSpawn, earlier.toldAt != nil { continue }
+        let open = kernel.openRuns.filter { earlier in
+            earlier.scheduler == scheduler && !(earlier.failedToSpawn && earlier.toldAt != nil)
+        }
+        if let earlier = open.first, open.count >= specification.parallelMax {
             return "\(specification.name) is started while \(kernel.label(earlier.id)) is not over"
         }
         guard !isForced else { return nil }

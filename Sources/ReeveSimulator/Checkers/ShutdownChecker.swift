@@ -128,7 +128,7 @@ struct ShutdownChecker: Checker {
         let waited = kernel.now - began
         guard waited < share, waited < settings.gracefulTimeout else { return nil }
         for dependent in graph.dependents[truth.scheduler.index] {
-            guard let other = kernel.lastRun(of: dependent), other.isUp else { continue }
+            guard let other = kernel.upRuns(of: dependent).first else { continue }
             return "\(kernel.name(truth.scheduler)) is stopped while its dependent "
                 + "\(kernel.label(other.id)) is up"
         }

@@ -19,8 +19,9 @@ struct StatusChecker: Checker {
         }
         for (index, isRemoved) in kernel.isRemoved.enumerated()
         where isRemoved && shown.contains(index) {
-            let last = kernel.lastRun(of: SchedulerID(index))
-            if last == nil || last?.forgottenAt != nil, !kernel.runsHook(SchedulerID(index)) {
+            if !kernel.openRuns.contains(where: { $0.scheduler.index == index }),
+                !kernel.runsHook(SchedulerID(index))
+            {
                 return "\(kernel.name(SchedulerID(index))) is gone and shown"
             }
         }
@@ -60,20 +61,29 @@ struct StatusChecker: Checker {
     }
 
     private func check(_ status: SchedulerStatus, in kernel: Kernel) -> String? {
-        let last = kernel.lastRun(of: status.id)
-        let isUp = last?.isUp ?? false
+        let up = kernel.upRuns(of: status.id)
+        let isUp = !up.isEmpty
+        let shown = status.runs.map(\.id).sorted()
+        let open = kernel.openRuns.filter {
+            $0.scheduler == status.id && $0.survivedAt == nil
+                && !($0.failedToSpawn && $0.toldAt != nil)
+        }.map(\.id).sorted()
+        if shown != open { return "shows the runs \(shown), and \(open) are not over" }
+        if status.run != status.runs.first?.id { return "shows another run than the first" }
         if status.name != kernel.specification(of: status.id).name { return "has another's name" }
         if status.reason.isEmpty { return "gives no reason for \(status.lifecycle.rawValue)" }
-        if let pid = status.pid {
-            guard isUp, let leader = last?.leader, kernel.processes[leader].identity.pid == pid
-            else {
-                return "shows pid \(pid), which is not up"
+        if status.pid != status.runs.first?.pid { return "shows another pid than the first run" }
+        for run in status.runs {
+            let truth = kernel.run(run.id)
+            let leader = truth?.leader.map { kernel.processes[$0].identity.pid }
+            let right = truth?.isUp == true ? leader : nil
+            if run.pid != right {
+                return "shows \(run.pid.map { "pid \($0)" } ?? "no pid") for "
+                    + "\(kernel.label(run.id)), and it is \(right.map { "pid \($0)" } ?? "not up")"
             }
-        } else if isUp, last?.forgottenAt == nil, status.survivors.isEmpty {
-            return "shows no pid, and \(last.map { kernel.label($0.id) } ?? "it") is up"
         }
         if let uptime = status.uptime {
-            if !isUp { return "shows an uptime, and nothing is up" }
+            if !isUp, status.kind != .scheduled { return "shows an uptime, and nothing is up" }
             if uptime < .zero { return "shows an uptime below zero" }
         }
         if status.consecutiveFailures < 0 || status.restartCount < status.restartsInWindow,
@@ -89,11 +99,11 @@ struct StatusChecker: Checker {
         switch status.lifecycle {
         case .running: return isUp ? nil : "is running, and nothing is up"
         case .starting, .stopping:
-            return (last == nil || last?.forgottenAt != nil) && !kernel.runsHook(status.id)
+            return open.isEmpty && !kernel.runsHook(status.id)
                 ? "is \(status.lifecycle.rawValue), and no run is there" : nil
         case .stopped, .waitingForPhase, .waitingForDependencies, .idle, .backingOff, .exhausted,
             .completed:
-            return isUp && last?.forgottenAt == nil && status.survivors.isEmpty
+            return isUp && status.survivors.isEmpty
                 ? "is \(status.lifecycle.rawValue), and a run is up" : nil
         }
     }

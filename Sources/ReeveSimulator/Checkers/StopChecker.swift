@@ -15,10 +15,10 @@ struct StopChecker: Checker {
     /// The longest that all stops, one after the other, may take.
     private let allStops: Duration
 
-    init(scenario: Scenario, graph: Graph) {
+    init(scenario: Scenario, graph: Graph, stopped: [Bool], at now: Instant) {
         self.scenario = scenario
         self.graph = graph
-        stoppedAt = scenario.specification.schedulers.map { _ in nil }
+        stoppedAt = stopped.map { $0 ? now : nil }
         let force = scenario.specification.supervisor.forceTimeout
         allStops = scenario.specification.schedulers.reduce(Duration.zero) {
             $0 + $1.stop.timeout + force + .seconds(2) + scenario.delivery.slack
@@ -77,7 +77,7 @@ struct StopChecker: Checker {
         for dependent in graph.dependents[truth.scheduler.index] {
             let edges = graph.edges[dependent.index]
             guard edges.contains(where: { $0.target == truth.scheduler && $0.onFailure == .stop }),
-                let other = kernel.lastRun(of: dependent), other.isUp
+                let other = kernel.upRuns(of: dependent).first, !kernel.isScheduled(dependent)
             else { continue }
             return "\(kernel.label(run)) is stopped before \(kernel.label(other.id)), "
                 + "which cannot be without it"
@@ -122,7 +122,9 @@ struct StopChecker: Checker {
 
     /// The dependency that an operator has stopped long ago and that this one had to go down with.
     private func lost(by scheduler: SchedulerID, in kernel: Kernel) -> SchedulerID? {
-        graph.edges[scheduler.index].first { edge in
+        // A scheduled one looks at its dependencies when it is due.
+        if kernel.isScheduled(scheduler) { return nil }
+        return graph.edges[scheduler.index].first { edge in
             guard edge.onFailure == .stop, let stopped = stoppedAt[edge.target.index],
                 kernel.now - stopped > allStops
             else { return false }

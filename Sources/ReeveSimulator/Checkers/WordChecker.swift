@@ -103,10 +103,17 @@ struct WordChecker: Checker {
         {
             return "does not show the end of \(kernel.label(run))"
         }
-        guard let last = kernel.lastRun(of: status.id), last.isUp, let told = last.toldAt else {
-            return nil
+        for run in status.runs {
+            switch (run.memory, readings[run.id]) {
+            case (nil, nil), (nil, .unreadable): break
+            case (let shown?, .resident(let bytes)?) where shown == bytes: break
+            default: return "shows another memory of \(kernel.label(run.id)) than was read"
+            }
         }
-        if let uptime = status.uptime, uptime != kernel.now - told {
+        guard let last = kernel.lastRun(of: status.id), last.isUp, let told = last.toldAt,
+            status.runs.count == 1
+        else { return nil }
+        if let uptime = status.uptime, status.kind != .scheduled, uptime != kernel.now - told {
             return "shows an uptime of \(uptime), and it is \(kernel.now - told)"
         }
         switch (status.memory, readings[last.id]) {

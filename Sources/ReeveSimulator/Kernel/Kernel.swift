@@ -30,6 +30,12 @@ package final class Kernel {
     var isEnding = false
     /// The present.
     package private(set) var now: Instant
+    /// From the monotonic to the wall clock.
+    var wallOffset: Duration
+    /// The wall clock.
+    var wall: WallTime { WallTime(nanoseconds: now.nanoseconds) + wallOffset }
+    /// What outlives a supervisor.
+    let disk: Disk
     private(set) var processes: [VirtualProcess] = []
     package internal(set) var runs: [RunTruth] = []
     /// Runs that were not forgotten, in the order of their spawn.
@@ -58,8 +64,10 @@ package final class Kernel {
     /// Runs whose program was executed by a launcher, for the shell.
     var launched: [Int] = []
 
-    init(specification: Specification, now: Instant) {
+    init(specification: Specification, now: Instant, wallOffset: Duration, disk: Disk) {
         self.specification = specification
+        self.wallOffset = wallOffset
+        self.disk = disk
         isRemoved = specification.schedulers.map { _ in false }
         self.now = now
         runsByScheduler = Array(repeating: [], count: specification.schedulers.count)
@@ -75,6 +83,15 @@ package final class Kernel {
     /// How often the scheduler was started.
     package func runCount(of scheduler: SchedulerID) -> Int {
         runsByScheduler[scheduler.index].count
+    }
+
+    /// Its runs that the core must take for running, oldest first.
+    func upRuns(of scheduler: SchedulerID) -> [RunTruth] {
+        openRuns.filter { $0.scheduler == scheduler && $0.isUp }
+    }
+
+    func isScheduled(_ scheduler: SchedulerID) -> Bool {
+        specification(of: scheduler).kind == .scheduled
     }
 
     func firstRun(of scheduler: SchedulerID) -> RunTruth? {
@@ -317,6 +334,20 @@ package final class Kernel {
         case .signalled: .signalled(signal, coreDumped: false)
         }
     }
+}
+
+/// What is kept in the state directory.
+final class Disk {
+    var ledger: [LedgerEntry] = []
+    private(set) var wishes: [(name: SchedulerName, wish: Wish)] = []
+
+    func keep(_ wish: Wish?, of name: String) {
+        wishes.removeAll { $0.name.text == name }
+        guard let wish, let name = SchedulerName(name) else { return }
+        wishes.append((name, wish))
+    }
+
+    func wish(of name: SchedulerName) -> Wish? { wishes.first { $0.name == name }?.wish }
 }
 
 /// A line of the kernel's own in the timeline.

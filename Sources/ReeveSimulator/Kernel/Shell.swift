@@ -13,8 +13,13 @@ package struct Delivery: Equatable, Sendable {
     /// A turn begins at most this long after it could.
     var turnDelayMax = Duration.zero
 
+    /// The supervisor may not run for this long.
+    var suspension = Duration.zero
+
     /// By how much anything may be later than it would be in a perfect world.
-    var slack: Duration { answerDelayMax * 4 + turnDelayMax * 4 + .milliseconds(50) }
+    var slack: Duration {
+        answerDelayMax * 4 + turnDelayMax * 4 + .milliseconds(50) + suspension
+    }
 }
 
 /// The executor and the inbox of a simulation.
@@ -34,6 +39,7 @@ final class Shell {
 
     let kernel: Kernel
     let scenario: Scenario
+    private let incarnation: Int
     private var random: Randomness
     private var entries: [Entry] = []
     private var sequence = 0
@@ -43,11 +49,13 @@ final class Shell {
     /// What the configuration file says; nil: nothing that can be used.
     var configuration: Specification?
 
-    init(kernel: Kernel, scenario: Scenario) {
+    /// `incarnation` counts the supervisors of a simulation, from 0.
+    init(kernel: Kernel, scenario: Scenario, incarnation: Int = 0) {
         self.kernel = kernel
         self.scenario = scenario
-        random = Randomness(seed: scenario.seed, stream: 3)
-        configuration = scenario.specification
+        self.incarnation = incarnation
+        random = Randomness(seed: scenario.seed, stream: 3, part: UInt64(incarnation))
+        configuration = kernel.specification
     }
 
     var nextReady: Instant? { entries.map(\.ready).min() }
@@ -93,7 +101,9 @@ final class Shell {
         case .runCommand(let id, let command): run(id, command)
         case .probe(let id, let probe): self.probe(id, probe)
         case .endCommand(let id): end(id)
-        case .reply, .keep, .ledger, .tellManager, .adoptSettings: return
+        case .ledger(let entry): kernel.disk.ledger.append(entry)
+        case .keep(let scheduler, let wish): kernel.disk.keep(wish, of: kernel.name(scheduler))
+        case .reply, .tellManager, .adoptSettings: return
         }
     }
 
@@ -120,7 +130,8 @@ final class Shell {
     private func spawn(_ run: RunID, _ scheduler: SchedulerID) {
         guard kernel.index(of: run) == nil else { return }
         let ordinal = kernel.runCount(of: scheduler)
-        let script = scenario.script(of: scheduler, ordinal: ordinal, at: kernel.now)
+        let script = scenario.script(
+            of: scheduler, ordinal: ordinal, incarnation: incarnation, at: kernel.now)
         let identity = kernel.spawn(run, of: scheduler, script: script)
         readyLast.append(kernel.now)
         if let identity {

@@ -33,16 +33,43 @@ extension Scenario {
             let file = random.chance(20) ? nil : variant(number, &random)
             operations.append(Timed(at: at, operation: .reload(file)))
         }
+        let extra = addDisturbances(&random)
         let end: Instant
         if random.chance(35) {
             end = Scenario.start + random.span(.zero, faultsEnd - Scenario.start)
         } else {
-            let settled = faultsEnd + Scenario.settling
+            let settled = faultsEnd + extra + Scenario.settling
             settledBy = settled
             end = settled + .seconds(1)
         }
         addShutdown(at: end, number: &number, &random)
         operations.sort { $0.at < $1.at }
+    }
+
+    /// What only matters where time does: suspended hosts, and supervisors that are killed. Returns by how
+    /// much they put everything off.
+    private mutating func addDisturbances(_ random: inout Randomness) -> Duration {
+        guard hasSchedules else { return .zero }
+        var extra = Duration.zero
+        if random.chance(20) {
+            let span = random.pick(Duration.seconds(8), .seconds(15), .seconds(100), .minutes(20))
+            let at = Scenario.start + random.span(.zero, faultsEnd - Scenario.start)
+            operations.append(Timed(at: at, operation: .suspend(span)))
+            delivery.suspension = span
+            extra = extra + span
+        }
+        guard random.chance(40) else { return extra }
+        for _ in 0..<random.pick(1, 1, 2, 4) {
+            let down = random.pick(
+                Duration.milliseconds(5), .milliseconds(700), .seconds(20), .seconds(90),
+                .minutes(7))
+            let at = Scenario.start + random.span(.zero, faultsEnd - Scenario.start)
+            operations.append(
+                Timed(
+                    at: at, operation: .kill(afterEffects: random.below(30), downFor: down)))
+            extra = extra + down
+        }
+        return extra
     }
 
     private mutating func add(
@@ -65,6 +92,14 @@ extension Scenario {
                     EnvironmentVariable(name: "VARIANT", value: "\(number)")
                 ]
             }
+            if random.chance(25), variant.schedulers[index].kind == .scheduled {
+                // A zone or a time of day that changed under what runs.
+                variant.schedulers[index].program.environment = []
+                variant.schedulers[index].schedule?.zone = SpecificationGenerator.zone(&random)
+                if random.chance(40) {
+                    variant.schedulers[index].schedule?.rule = SpecificationGenerator.rule(&random)
+                }
+            }
             if random.chance(20) { variant.schedulers[index].description = "variant \(number)" }
         }
         // One that nobody needs may be gone; it comes back with a later file, or never.
@@ -78,6 +113,13 @@ extension Scenario {
 
     private func request(_ random: inout Randomness) -> Request {
         let scheduler = SchedulerID(random.below(specification.schedulers.count))
+        if specification.schedulers[scheduler.index].kind == .scheduled, random.chance(60) {
+            switch random.below(10) {
+            case 0..<5: return .runNow(scheduler, force: random.chance(30))
+            case 5..<7: return .pause(scheduler)
+            default: return .resume(scheduler)
+            }
+        }
         switch random.below(100) {
         case 0..<28: return .start(scheduler, force: random.chance(20))
         case 28..<52: return .stop(scheduler)
@@ -88,6 +130,8 @@ extension Scenario {
             return .signal(scheduler, random.pick(.user1, .hangup, .terminate, .kill, .user2))
         case 88..<93: return .startAll
         case 93: return .reload
+        case 94: return .pause(scheduler)
+        case 95: return .runNow(scheduler, force: false)
         default: return .stopAll
         }
     }

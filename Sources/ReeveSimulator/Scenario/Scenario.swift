@@ -16,6 +16,11 @@ package struct Scenario: Sendable {
         indirect case reload(Specification?)
         /// The wall clock is set by this much.
         case wallStep(Duration)
+        /// The supervisor does not run for a while, and both clocks go on: a host that was suspended, as a
+        /// container of it sees it, or a supervisor that was stopped.
+        case suspend(Duration)
+        /// The supervisor is killed after some more effects, and another takes over after a while.
+        case kill(afterEffects: Int, downFor: Duration)
     }
     package struct Timed: Equatable, Sendable {
         var at: Instant
@@ -34,18 +39,30 @@ package struct Scenario: Sendable {
     package var faultsEnd: Instant
     /// When everything has to be up again; nil where reeve is ended before.
     package var settledBy: Instant?
+    /// The wall clock at `start`.
+    var wallAtStart: WallTime
+    /// Some schedulers have a schedule.
+    var hasSchedules: Bool {
+        specification.schedulers.contains { $0.kind == .scheduled }
+    }
 
     /// When virtual time begins.
     package static let start = Instant(nanoseconds: 1_000_000_000_000)
     /// The wall clock at `start`: 2026-11-25T00:00:00Z.
-    static let wallAtStart = WallTime(nanoseconds: 1_795_564_800_000_000_000)
+    private static let ordinaryDay = WallTime(nanoseconds: 1_795_564_800_000_000_000)
+    /// Names the boot of every simulation.
+    static let boot = "boot"
 
     /// The scenario of this seed; always the same.
     package init(seed: UInt64) {
         self.seed = seed
         var random = Randomness(seed: seed, stream: 1)
         let calm = random.chance(10)
-        specification = SpecificationGenerator.specification(&random)
+        // Before the clock of central Europe goes forward, before it goes back, or on another day.
+        wallAtStart = random.pick(
+            Scenario.ordinaryDay, WallTime(second: 1_774_745_700), WallTime(second: 1_792_889_700),
+            WallTime(second: 1_792_886_300))
+        specification = SpecificationGenerator.specification(at: wallAtStart, &random)
         temperaments = specification.schedulers.map {
             calm ? Temperament(calm: $0) : Temperament(of: $0, &random)
         }
@@ -65,9 +82,12 @@ package struct Scenario: Sendable {
     }
 
     /// What the scheduler's run of this number will do.
-    func script(of scheduler: SchedulerID, ordinal: Int, at now: Instant) -> RunScript {
-        var random = Randomness(
-            seed: seed, stream: 4, part: UInt64(scheduler.index) << 32 | UInt64(ordinal))
+    /// `incarnation` counts the supervisors of a simulation.
+    func script(
+        of scheduler: SchedulerID, ordinal: Int, incarnation: Int, at now: Instant
+    ) -> RunScript {
+        let part = UInt64(incarnation) << 48 | UInt64(scheduler.index) << 32 | UInt64(ordinal)
+        var random = Randomness(seed: seed, stream: 4, part: part)
         let specification = specification.schedulers[scheduler.index]
         if now >= faultsEnd { return Temperament(calm: specification).script(&random) }
         return temperaments[scheduler.index].script(&random)

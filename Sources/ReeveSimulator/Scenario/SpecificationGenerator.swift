@@ -4,12 +4,23 @@ internal import ReeveCore
 
 /// Draws configurations that the configuration's own checks would let pass.
 enum SpecificationGenerator {
-    static func specification(_ random: inout Randomness) -> Specification {
-        var result = Specification()
+    /// `start` is the wall clock at the beginning.
+    static func specification(
+        at start: WallTime, _ random: inout Randomness
+    ) -> Specification {
+        var result = Specification(zones: SimulatedZone.allCases.map(\.file))
+        let scheduledPercent = random.pick(0, 0, 40, 100)
         result.supervisor = supervisor(&random)
         let count = random.pick(1, 2, 3, 4, 5, 6, 8, 12)
         for index in 0..<count {
-            result.schedulers.append(scheduler(index, before: result.schedulers, &random))
+            guard random.chance(scheduledPercent) else {
+                result.schedulers.append(scheduler(index, before: result.schedulers, &random))
+                continue
+            }
+            guard let name = SchedulerName("s\(index)") else { continue }
+            var scheduler = scheduled(name, at: start, &random)
+            amend(&scheduler, after: result.schedulers, &random)
+            result.schedulers.append(scheduler)
         }
         if random.chance(12) {
             result.supervisor.exitWith = result.schedulers[random.below(count)].name
@@ -19,6 +30,23 @@ enum SpecificationGenerator {
             result.schedulers.swapAt(index, random.below(index + 1))
         }
         return result
+    }
+
+    /// What a scheduled one has in common with the others.
+    private static func amend(
+        _ scheduler: inout SchedulerSpecification, after earlier: [SchedulerSpecification],
+        _ random: inout Randomness
+    ) {
+        scheduler.enabled = random.chance(96)
+        scheduler.order.priority = random.pick(0, 0, 3, 9, 10)
+        scheduler.order.dependencyTimeout = random.pick(.seconds(60), .seconds(5), .seconds(1))
+        if random.chance(50) {
+            scheduler.order.dependencies = dependencies(on: earlier, &random)
+        }
+        scheduler.errorThreshold = random.pick(5, 2, 1)
+        scheduler.healthCheckInterval = random.pick(.seconds(30), .seconds(5))
+        scheduler.stop = stop(&random)
+        if random.chance(20) { scheduler.memory = memory(&random) }
     }
 
     private static func supervisor(_ random: inout Randomness) -> SupervisorSettings {
@@ -68,6 +96,8 @@ enum SpecificationGenerator {
     private static func dependencies(
         on earlier: [SchedulerSpecification], _ random: inout Randomness
     ) -> [Dependency] {
+        // Who depends on a schedule is a matter of scenes: what it follows is not seen from outside.
+        let earlier = earlier.filter { $0.kind != .scheduled }
         guard !earlier.isEmpty, random.chance(60) else { return [] }
         var result: [Dependency] = []
         for _ in 0...random.below(3) {

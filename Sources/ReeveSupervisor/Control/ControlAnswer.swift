@@ -24,6 +24,8 @@ struct ControlAnswer {
         case configuration(ConfigurationPlace)
         /// Entries of the ledger from this one on.
         case entries([LedgerEntry], from: Int)
+        /// Coming occurrences of the schedulers from this one to another, exclusive.
+        case coming(count: Int, from: Int, to: Int)
         /// Lines of a tail from this place on.
         case logs(SchedulerID, from: UInt64, follow: Bool)
     }
@@ -38,7 +40,7 @@ struct ControlAnswer {
     var isStream: Bool {
         switch rest {
         case .events(_, let follow), .logs(_, _, let follow): follow
-        case .outcomes, .overview, .schedulers, .scheduler, .configuration, .entries: false
+        case .outcomes, .overview, .schedulers, .scheduler, .configuration, .entries, .coming: false
         }
     }
 }
@@ -107,6 +109,18 @@ struct AnswerSource {
             }
             answer.rest = .entries(entries, from: next)
             if next < entries.count { return true }
+            ControlEncoder.end(id: id, to: &lines)
+            return false
+        case .coming(let count, let start, let end):
+            var next = start
+            while next < end, lines.count < AnswerSource.pageBytes {
+                if let coming = view.coming(count, of: SchedulerID(next), at: now) {
+                    ControlEncoder.coming(coming, id: id, to: &lines)
+                }
+                next += 1
+            }
+            answer.rest = .coming(count: count, from: next, to: end)
+            if next < end { return true }
             ControlEncoder.end(id: id, to: &lines)
             return false
         case .logs(let scheduler, let place, let follow):

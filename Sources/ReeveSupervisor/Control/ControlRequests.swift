@@ -80,6 +80,19 @@ extension ControlServer {
                 let entries = view.entries(of: scheduler, last: last ?? .max)
                 client.answers.append(ControlAnswer(id: id, rest: .entries(entries, from: 0)))
             }
+        case .next(let name?, let count):
+            guard let scheduler = view.scheduler(named: name) else {
+                return refuse(name, for: client, id: id, view: view)
+            }
+            guard view.specification(of: scheduler)?.schedule != nil else {
+                fail(client, ControlError(.notScheduled, "\(name) has no schedule", id: id))
+                return Performed()
+            }
+            showComing(from: scheduler.index, to: scheduler.index + 1, count, client, id)
+            return Performed()
+        case .next(nil, let count):
+            showComing(from: 0, to: view.schedulerCount, count, client, id)
+            return Performed()
         case .logs(let name, let lines, let follow):
             return with(name, for: client, id: id, view: view) { scheduler in
                 showLog(of: scheduler, to: client, id: id, lines: lines, follow: follow, view: view)
@@ -136,6 +149,14 @@ extension ControlServer {
             }
         }
         client.answers.append(ControlAnswer(id: id, rest: .events(from: start, follow: follow)))
+    }
+
+    private func showComing(
+        from first: Int, to end: Int, _ count: Int?, _ client: ControlClient, _ id: RequestID
+    ) {
+        let bounded = max(1, min(count ?? 5, ComingOccurrences.countMax))
+        client.answers.append(
+            ControlAnswer(id: id, rest: .coming(count: bounded, from: first, to: end)))
     }
 
     private func showLog(

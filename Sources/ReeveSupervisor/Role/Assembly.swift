@@ -192,6 +192,7 @@ extension CoreView {
                 processes.table.run(of: scheduler).flatMap { processes.sample($0) }
             },
             sampleRun: { run in processes.table[run].flatMap { processes.sample($0) } },
+            coming: { core.supervisor.coming($1, of: $0, at: $2) },
             orphans: { processes.orphans() },
             entries: { scheduler, count in
                 guard let ledger, let name = core.supervisor.specification(of: scheduler)?.name

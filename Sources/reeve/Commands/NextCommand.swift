@@ -7,13 +7,19 @@ internal import ReeveControl
 internal import ReeveCore
 internal import ReeveLinux
 
-/// `reeve next`.
+/// `reeve next`: of a supervisor's schedulers, or of an expression.
 struct NextCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "next",
-        abstract: "Show when scheduled ones, or a cron expression, are due next.",
+        abstract: "Show when schedulers, or a cron expression, are due.",
         discussion: """
-            Of one scheduler, of all, or, with --cron and without a supervisor, of an expression. It has five fields (minute, hour, day of month, month, day of week), or six \
+            Without --cron a supervisor is asked: for one scheduler, or for every one with a schedule. Each \
+            occurrence is shown in its scheduler's time zone, with what a change of the clock does to it.
+
+              $ reeve next
+              $ reeve next backup -n 10 --json
+
+            With --cron no supervisor is needed. The expression has five fields (minute, hour, day of month, month, day of week), or six \
             with seconds in front, or is a name such as @daily.
 
               $ reeve next backup -n 3
@@ -26,13 +32,7 @@ struct NextCommand: ParsableCommand {
             "*": then it follows the clock on the wall.
             """)
 
-    @Argument(
-        help: ArgumentHelp("The scheduler; without one, all.", valueName: "name"),
-        transform: NameText.read)
-    var name: String?
-
-    @Option(
-        help: ArgumentHelp("A cron expression, in place of a scheduler.", valueName: "expression"))
+    @Option(help: ArgumentHelp("The cron expression.", valueName: "expression"))
     var cron: String?
 
     @Option(help: ArgumentHelp("An IANA time zone; otherwise the host's.", valueName: "zone"))
@@ -43,30 +43,35 @@ struct NextCommand: ParsableCommand {
             "Only what comes after this instant; otherwise now.", valueName: "rfc3339"))
     var after: String?
 
-    @Option(name: .customShort("n"), help: ArgumentHelp("How many, at most 10000.", valueName: "n"))
+    @Option(
+        name: .customShort("n"),
+        help: ArgumentHelp("How many; at most 10000, of a supervisor 100.", valueName: "n"))
     var count = 5
 
     @Flag(help: "Print JSON.")
     var json = false
 
+    @Argument(help: "The scheduler; without one, all that have a schedule.")
+    var name: String?
     @OptionGroup var connection: ConnectionOptions
 
     mutating func validate() throws {
-        if cron != nil, name != nil {
-            throw ValidationError("--cron takes the place of a scheduler: leave one of them out")
+        if cron == nil, timezone != nil || after != nil {
+            throw ValidationError("--timezone and --after go with --cron")
         }
-        if cron == nil, timezone != nil {
-            throw ValidationError("--timezone is for --cron: a scheduler has a zone of its own")
+        if cron != nil, name != nil {
+            throw ValidationError("either --cron or the name of a scheduler")
+        }
+        let most = cron == nil ? ComingOccurrences.countMax : 10_000
+        guard (1...most).contains(count) else {
+            throw ValidationError("-n \(count): write a number from 1 to \(most)")
         }
     }
 
     mutating func run() throws {
-        guard (1...10_000).contains(count) else {
-            throw Exit(code: 64, message: "-n \(count): write a number from 1 to 10000")
-        }
-        let start = try startSecond()
-        guard let cron else { return try showConfigured(after: start) }
+        guard let cron else { return try showSchedulers() }
         let zone = try resolvedZone()
+        let start = try startSecond()
         let parsed = try parse(cron)
         for warning in parsed.warnings { StandardError.say("warning: \(cron): \(warning)") }
         var occurrences: [Occurrence] = []
@@ -91,25 +96,21 @@ struct NextCommand: ParsableCommand {
         try show(occurrences, parsed.schedule, zone)
     }
 
-    /// What the running reeve has in force.
-    private func showConfigured(after start: Int64) throws {
+    private func showSchedulers() throws {
         let client = try connection.connect(timeout: ConnectionOptions.reading)
-        let schedulers = try client.configuration().standings.map(\.specification)
-        let chosen = schedulers.filter { name == nil || $0.name.text == name }
-        if let name {
-            guard let found = chosen.first else {
-                throw Exit(
-                    code: 1,
-                    message: ControlError.unknownScheduler(name, among: schedulers.map(\.name.text))
-                        .message)
-            }
-            guard found.schedule != nil else {
-                throw Exit(code: 1, message: "\(name): it has no schedule")
-            }
-        }
-        let coming = ComingOccurrences(of: chosen, after: start, count: count)
+        let reports = try client.next(of: name, count: count)
         let output = Output()
-        try output.write(json ? coming.json : coming.text(showsNames: name == nil))
+        if json {
+            for report in reports {
+                var bytes: [UInt8] = []
+                report.write(to: &bytes)
+                try output.write(String(decoding: bytes, as: UTF8.self) + "\n")
+            }
+        } else if reports.isEmpty {
+            try output.write("no scheduler has a schedule\n")
+        } else {
+            try output.write(ComingText.blocks(reports, output.appearance))
+        }
         try output.flush()
     }
 
@@ -152,8 +153,9 @@ struct NextCommand: ParsableCommand {
         }
         for occurrence in occurrences {
             let name = zone.period(at: occurrence.second).abbreviation
-            let mark = occurrence.mark.words.map { "  \($0)" } ?? ""
-            try output.write("\(occurrence.rfc3339)  \(name.printable)\(mark)\n")
+            try output.write(
+                ComingText.line(
+                    at: occurrence.rfc3339, zone: name, mark: occurrence.mark.words))
         }
         switch schedule {
         case .reboot: try output.write("once after each boot, when reeve starts\n")

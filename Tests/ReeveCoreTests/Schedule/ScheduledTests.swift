@@ -329,6 +329,87 @@ import Testing
         #expect(outcomes(world).last == "17:42:00 succeeded")
     }
 
+    @Test func `what comes is told with its delays, and why nothing does`() throws {
+        var world = World.booted([
+            scheduled("job", .cron("0 18 * * *")) {
+                $0.spread = .seconds(100)
+                $0.hash = 7
+                $0.jitter = .seconds(5)
+            },
+            scheduled("often", .interval(.seconds(90))), scheduled("once", .cron("@start")),
+            daemon("web"),
+        ])
+        func coming(_ name: String, _ count: Int = 2) -> ComingOccurrences? {
+            world.supervisor.coming(count, of: world.id(name), at: world.now)
+        }
+        let job = try #require(coming("job", 200))
+        #expect(job.occurrences.count == ComingOccurrences.countMax)
+        #expect(job.occurrences[0].occurrence.rfc3339 == "2026-11-25T18:00:00+00:00")
+        #expect(job.occurrences[0].due == world.status("job").nextRun)
+        #expect(
+            job.occurrences[1].due - WallTime(second: job.occurrences[1].occurrence.second)
+                == job.spread)
+        #expect(job.obstacle == nil && job.jitter == .seconds(5))
+        let often = try #require(coming("often"))
+        #expect(
+            often.occurrences.map(\.due.description) == [
+                "2026-11-25T17:40:04Z", "2026-11-25T17:41:34Z",
+            ])
+        #expect(coming("once")?.obstacle == "it is executed once at each start of reeve")
+        #expect(coming("web") == nil)
+        world.request(1, .pause(world.id("job")))
+        #expect(coming("job")?.occurrences.count == 2)
+        #expect(coming("job")?.obstacle?.hasPrefix("paused by the operator") == true)
+        world.request(2, .stop(world.id("often")))
+        #expect(
+            coming("often")?.obstacle
+                == "it is stopped by the operator: none is executed until it is started")
+    }
+
+    @Test func `two that nobody's timetable wants differ, though asked for at one instant`() {
+        var world = World.booted([scheduled("job", .cron("0 0 1 1 *"))])
+        world.request(1, .runNow(world.id("job"), force: false))
+        world.request(2, .runNow(world.id("job"), force: false))
+        let keys = world.ledger.map(\.occurrence.nanoseconds)
+        #expect(keys.count == 2 && keys[1] == keys[0] + 1)
+    }
+
+    @Test func `what the clock passed before parts what is missed later`() {
+        var world = World.booted([scheduled("job", minutely) { $0.misfire = .skip }])
+        world.pass(.seconds(30))
+        world.exit("job", code: 0)
+        world.setWall(back: .seconds(600))
+        world.send(.timePassed)
+        world.setWall(forward: .seconds(900))
+        // 17:29 to 17:38, not 17:39, which had its outcome, and 17:40 to 17:43.
+        #expect(
+            outcomes(world) == [
+                "17:39:00 succeeded", "17:30:00 missed x9", "17:40:00 missed x4",
+            ])
+    }
+
+    @Test func `of very many missed ones the last are made up for`() {
+        var world = World.booted([scheduled("job", .cron("* * * * * *")) { $0.misfire = .runAll }])
+        world.setWall(forward: .seconds(7_200))
+        let last = world.supervisor.schedulers[0].schedule?.queue.last?.occurrence
+        #expect(last.map { world.now.wall - $0 < .seconds(20) } == true)
+        #expect(world.ledger.first?.count ?? 0 >= 1_000)
+    }
+
+    @Test func `what a schedule made due before it changed has its outcome`() {
+        let before = scheduled("job", minutely) { $0.jitter = .seconds(59) }
+        var world = World.booted([before])
+        world.request(1, .pause(world.id("job")))
+        world.pass(.seconds(150))
+        var after = before
+        after.schedule?.rule = .cron("0 0 * * *")
+        world.send(.reloadRequested(reason: "test"))
+        world.send(.configurationLoaded(Specification(schedulers: [after])))
+        #expect(outcomes(world) == ["17:39:00 paused x3"])
+        world.request(2, .resume(world.id("job")))
+        #expect(outcomes(world) == ["17:39:00 paused x3"])
+    }
+
     @Test func `a clock set far ahead ends in bounded work`() {
         var world = World.booted([scheduled("job", .cron("* * * * * *"))])
         world.setWall(forward: .seconds(86_400 * 3_650))

@@ -1,0 +1,567 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Every instant of a schedule is executed once at most and has exactly one outcome, however the clocks go
+// and however often the supervisor dies; executions keep their number at a time, their attempts and
+// their delays; what is begun is written down before. The instants come from `TimetableTruth`.
+
+internal import ReeveCore
+
+/// The rules of schedules, over all supervisors of a simulation.
+struct ScheduleChecker: Checker {
+    let name = "schedules"
+    let outlivesSupervisor = true
+    private let scenario: Scenario
+    private var accounts: [ScheduleAccount]
+    private var isPaused: [Bool]
+    /// An operator wants it down, or the configuration does.
+    private var isDown: [Bool]
+    /// Followed by this supervisor at some time.
+    private var inForce: [ScheduleSettings?]
+    private var wasFollowed: [Bool]
+    /// Followed after the last turn.
+    private var isFollowed: [Bool]
+    /// When its program was last asked for.
+    private var startedLast: [Instant]
+    private var intervals: [IntervalBooks]
+    private var isShuttingDown = false
+    /// Runs that were written down and not yet asked for.
+    private var announced: RunID?
+    /// When occurrences were written off that were too many to be counted.
+    private var countedOut: WallTime?
+    private var startsWritten: [Int]
+    private var bootsWritten: [Int]
+    /// The clock goes back and supervisors die: how far the books of the dead reach is not in them.
+    private let hasGaps: Bool
+    private let hasBackSteps: Bool
+    /// The configuration changes: what depends on its numbers has no sharp edges.
+    private let hasReloads: Bool
+    /// Timetables that are in force once the event is dealt with.
+    private var wantedUp: [SchedulerID] = []
+    /// Requests for a pause, or a resumption, that are not answered.
+    private var pauses: [(id: RequestID, scheduler: SchedulerID, isPause: Bool)] = []
+    private var successors: [(index: Int, truth: TimetableTruth?)] = []
+
+    /// An interval's occurrences since its grid began.
+    struct IntervalBooks {
+        var base: Instant?
+        var count = 0
+    }
+
+    init(scenario: Scenario) {
+        self.scenario = scenario
+        let count = scenario.specification.schedulers.count
+        accounts = scenario.specification.schedulers.map { specification in
+            var account = ScheduleAccount()
+            account.truth = specification.schedule.flatMap { TimetableTruth($0) }
+            return account
+        }
+        inForce = scenario.specification.schedulers.map(\.schedule)
+        isPaused = Array(repeating: false, count: count)
+        isDown = isPaused
+        wasFollowed = isPaused
+        isFollowed = isPaused
+        startedLast = Array(repeating: .zero, count: count)
+        intervals = Array(repeating: IntervalBooks(), count: count)
+        startsWritten = Array(repeating: 0, count: count)
+        bootsWritten = startsWritten
+        let operations = scenario.operations.map(\.operation)
+        let dies = operations.contains { if case .kill = $0 { true } else { false } }
+        let goesBack = operations.contains {
+            if case .wallStep(let step) = $0 { step < .zero } else { false }
+        }
+        hasGaps = dies && goesBack
+        hasBackSteps = goesBack
+        hasReloads = operations.contains { operation in
+            switch operation {
+            case .reload, .request(_, .reload): true
+            default: false
+            }
+        }
+    }
+
+    private func index(of name: SchedulerName) -> Int? {
+        scenario.specification.schedulers.firstIndex { $0.name == name }
+    }
+
+    private func schedule(_ index: Int, _ kernel: Kernel) -> ScheduleSettings? {
+        let specification = kernel.specification(of: SchedulerID(index))
+        return specification.kind == .scheduled ? specification.schedule : nil
+    }
+
+    // MARK: Supervisors
+
+    mutating func beginsAgain(in kernel: Kernel) -> String? {
+        successors = []
+        wantedUp = []
+        pauses = []
+        for index in accounts.indices {
+            let settings = schedule(index, kernel)
+            if settings != inForce[index] {
+                // Killed within a reload: what was due by the old schedule is nobody's.
+                accounts[index].beginUncertainty(at: accounts[index].mark + .seconds(-86_400))
+            }
+            inForce[index] = settings
+            accounts[index].truth = settings.flatMap { TimetableTruth($0) }
+            guard
+                let name = schedule(index, kernel).map({ _ in
+                    kernel.specification(of: SchedulerID(index)).name
+                })
+            else { continue }
+            let wish = kernel.disk.wish(of: name)
+            isPaused[index] = wish?.isPaused ?? false
+            isDown[index] = wish?.isStopped ?? false
+            wasFollowed[index] = false
+            isFollowed[index] = false
+            intervals[index] = IntervalBooks()
+            startsWritten[index] = 0
+            for execution in accounts[index].open.indices {
+                accounts[index].open[execution].attemptEndedAt = nil
+            }
+            let through = kernel.disk.ledger.filter {
+                $0.scheduler == name && $0.trigger == .schedule
+            }.map(\.through).max()
+            if let through, accounts[index].uncertainSince == nil {
+                // What only waited for its turn is in no book.
+                accounts[index].excuse(through: through)
+                if hasGaps { accounts[index].forget() }
+            } else {
+                accounts[index].forget()
+            }
+        }
+        announced = nil
+        return nil
+    }
+
+    // MARK: Events
+
+    mutating func told(_ event: Event, in kernel: Kernel) -> String? {
+        switch event {
+        case .shutdownRequested: isShuttingDown = true
+        case .configurationLoaded: reloaded(in: kernel)
+        case .exited(let run, let status, leftovers: _):
+            ended(run, status.shellCode, in: kernel)
+        case .spawnFailed(let run, let failure):
+            // As a shell has it: 127 where there is no such program.
+            ended(run, failure.errno == 2 ? 127 : 126, in: kernel)
+        case .requested(let id, let request):
+            wantedUp = event.wantedUp(of: kernel.count)
+            for scheduler in event.wantedDown(of: kernel.count) { isDown[scheduler.index] = true }
+            if case .pause(let scheduler) = request { pauses.append((id, scheduler, true)) }
+            if case .resume(let scheduler) = request { pauses.append((id, scheduler, false)) }
+        case .began, .spawned, .spawnAbandoned, .surveyed, .signalFailed, .stopCommandFailed,
+            .sampled, .commandEnded, .probed, .notified, .requestWithdrawn, .reloadRequested, .configurationRejected, .swept, .timePassed:
+            break
+        }
+        return nil
+    }
+
+    private mutating func ended(_ run: RunID, _ code: Int32?, in kernel: Kernel) {
+        guard let scheduler = kernel.run(run)?.scheduler else { return }
+        for index in accounts[scheduler.index].open.indices
+        where accounts[scheduler.index].open[index].run == run {
+            accounts[scheduler.index].open[index].attemptEndedAt = kernel.now
+            accounts[scheduler.index].open[index].exitCode = code
+        }
+    }
+
+    /// Another timetable, from now on, or from when the last run under the old one is over.
+    private mutating func reloaded(in kernel: Kernel) {
+        guard !kernel.isEnding else { return }
+        for index in accounts.indices {
+            let scheduler = SchedulerID(index)
+            guard let settings = schedule(index, kernel) else { continue }
+            accounts[index].pass(to: kernel.wall)
+            intervals[index] = IntervalBooks()
+            if kernel.isRemoved[index] {
+                accounts[index].beginUncertainty(at: kernel.wall)
+                isDown[index] = true
+                continue
+            }
+            if kernel.comingBack(by: .configurationLoaded(kernel.specification)).contains(scheduler)
+            {
+                isDown[index] = false
+                isPaused[index] =
+                    kernel.disk.wish(
+                        of: kernel.specification(of: scheduler).name)?.isPaused ?? false
+            }
+            if kernel.openRuns.contains(where: { $0.scheduler == scheduler })
+                || !wasFollowed[index]
+            {
+                accounts[index].beginUncertainty(at: kernel.wall)
+            }
+            successors.append((index, TimetableTruth(settings)))
+        }
+    }
+
+    // MARK: Effects
+
+    mutating func asked(_ effect: Effect, because cause: Event, in kernel: Kernel) -> String? {
+        switch effect {
+        case .ledger(let entry):
+            guard let index = index(of: entry.scheduler) else {
+                return "an entry is about \(entry.scheduler), which does not exist"
+            }
+            return check(entry, index, in: kernel).map { "\(entry.scheduler): \($0)" }
+        case .spawn(let run, let scheduler):
+            guard schedule(scheduler.index, kernel) != nil else { return nil }
+            defer { announced = nil }
+            return announced == run
+                ? nil : "\(kernel.name(scheduler)) is started and nothing was written before"
+        case .record(let record):
+            if case .shutdownBegan = record.fact { isShuttingDown = true }
+            guard let index = record.scheduler.flatMap({ self.index(of: $0) }) else { return nil }
+            if record.fact == .paused || record.fact == .resumed {
+                intervals[index] = IntervalBooks()
+            }
+            return nil
+        case .reply(let id, let reply):
+            guard let place = pauses.firstIndex(where: { $0.id == id }) else { return nil }
+            let (_, scheduler, isPause) = pauses.remove(at: place)
+            if reply.succeeded { isPaused[scheduler.index] = isPause }
+            return nil
+        case .abandonSpawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget,
+            .sweep, .runCommand, .endCommand, .probe, .keep, .tellManager, .exit, .loadConfiguration, .adoptSettings:
+            return nil
+        }
+    }
+
+    private mutating func check(
+        _ entry: LedgerEntry, _ index: Int, in kernel: Kernel
+    ) -> String? {
+        guard let settings = schedule(index, kernel) else { return "it has no schedule" }
+        accounts[index].pass(to: kernel.wall)
+        switch entry.event {
+        case .started(let run, let attempt):
+            if isShuttingDown { return "an execution begins in a shutdown" }
+            announced = run
+            startedLast[index] = kernel.now
+            if attempt > 1 { return retried(entry, run, attempt, index, settings, in: kernel) }
+            return started(entry, run, index, settings, in: kernel)
+        case .ended(let outcome, _, _):
+            if accounts[index].open.contains(where: { $0.isOf(entry) }) {
+                return concluded(entry, outcome, index, settings, in: kernel)
+            }
+            return writtenOff(entry, outcome, index, settings, in: kernel)
+        }
+    }
+
+    private mutating func started(
+        _ entry: LedgerEntry, _ run: RunID, _ index: Int, _ settings: ScheduleSettings,
+        in kernel: Kernel
+    ) -> String? {
+        if entry.at != kernel.wall { return "an entry is of another time than now" }
+        let parallel = kernel.specification(of: SchedulerID(index)).parallelMax
+        // A configuration may have allowed more.
+        if accounts[index].open.count >= parallel, accounts[index].uncertainSince == nil,
+            !hasReloads
+        {
+            return "\(accounts[index].open.count + 1) executions at a time"
+        }
+        accounts[index].open.append(
+            ExecutionTruth(trigger: entry.trigger, occurrence: entry.occurrence, run: run))
+        switch entry.trigger {
+        case .schedule: break
+        case .start, .boot, .manual:
+            return count(entry.trigger, index, settings)
+                ?? accounts[index].writeOther(entry, hasEnded: false)
+        }
+        intervals[index].count += 1
+        if let sentence = accounts[index].write(entry.occurrence, hasEnded: false) {
+            return sentence
+        }
+        guard accounts[index].truth != nil, !accounts[index].isUncertain(entry.occurrence) else {
+            return nil
+        }
+        // One stands for too many to be counted, whose last is not looked for.
+        let isStandIn = entry.occurrence == kernel.wall && countedOut == kernel.wall
+        if !isStandIn, !accounts[index].isDue(entry.occurrence) {
+            return "\(entry.occurrence) is executed, at which nothing is due"
+        }
+        return early(entry, index, settings, in: kernel)
+    }
+
+    /// What may not be executed now.
+    private func early(
+        _ entry: LedgerEntry, _ index: Int, _ settings: ScheduleSettings, in kernel: Kernel
+    ) -> String? {
+        let late = kernel.wall - entry.occurrence
+        // What waited when the clock was set back, or when it was paused, is executed in its turn.
+        let mayWait = settings.overlap == .queue || settings.overlap == .replace
+        if late < settings.spreadDelay, !hasBackSteps {
+            return "\(entry.occurrence) is executed \(late) after its time, before its delay"
+        }
+        guard settings.misfire == .skip, !mayWait, !hasReloads else { return nil }
+        let most = settings.spread + settings.jitter + .seconds(10) + scenario.delivery.slack
+        if isPaused[index] { return "\(entry.occurrence) is executed although it is paused" }
+        return late > most + .seconds(2)
+            ? "\(entry.occurrence) is executed \(late) late, and misfire is skip" : nil
+    }
+
+    /// `@start` once for each supervisor, `@reboot` once for each boot.
+    private mutating func count(
+        _ trigger: LedgerEntry.Trigger, _ index: Int, _ settings: ScheduleSettings
+    ) -> String? {
+        if case .boot = trigger {
+            bootsWritten[index] += 1
+            return bootsWritten[index] > 1 && !hasReloads ? "it is run twice after one boot" : nil
+        }
+        guard trigger == .start, settings.rule == .cron("@start"), !settings.runOnStart,
+            !hasReloads
+        else { return nil }
+        startsWritten[index] += 1
+        return startsWritten[index] > 1 ? "it is run twice by one supervisor" : nil
+    }
+
+    private mutating func retried(
+        _ entry: LedgerEntry, _ run: RunID, _ attempt: Int, _ index: Int,
+        _ settings: ScheduleSettings, in kernel: Kernel
+    ) -> String? {
+        guard let place = accounts[index].open.firstIndex(where: { $0.isOf(entry) }) else {
+            return "attempt \(attempt) of what is not being executed"
+        }
+        let execution = accounts[index].open[place]
+        accounts[index].open[place].attempt = attempt
+        accounts[index].open[place].run = run
+        accounts[index].open[place].attemptEndedAt = nil
+        accounts[index].open[place].exitCode = nil
+        if attempt != execution.attempt + 1 {
+            return "attempt \(attempt) follows attempt \(execution.attempt)"
+        }
+        if attempt > settings.maxRetries + 1 {
+            return "attempt \(attempt) of \(settings.maxRetries + 1)"
+        }
+        if let code = execution.exitCode, settings.noRetryExitCodes.contains(code),
+            kernel.run(execution.run)?.wasStopped == false
+        {
+            return "an attempt follows exit code \(code)"
+        }
+        guard let ended = execution.attemptEndedAt else {
+            return "attempt \(attempt) begins before the one before has ended"
+        }
+        let least = ScheduleChecker.delay(settings, before: attempt)
+        return kernel.now - ended < least - .milliseconds(1)
+            ? "attempt \(attempt) begins \(kernel.now - ended) after the one before, not \(least)"
+            : nil
+    }
+
+    /// min(cap, base × factor^(attempt − 2)), at least 100 ms.
+    private static func delay(_ settings: ScheduleSettings, before attempt: Int) -> Duration {
+        var delay = Double(settings.retryDelay.nanoseconds)
+        for _ in 2..<max(2, attempt) { delay *= settings.retryFactor }
+        let capped = min(delay, Double(settings.retryDelayMax.nanoseconds))
+        return max(.milliseconds(100), .nanoseconds(Int64(capped)))
+    }
+
+    private mutating func concluded(
+        _ entry: LedgerEntry, _ outcome: LedgerEntry.Outcome, _ index: Int,
+        _ settings: ScheduleSettings, in kernel: Kernel
+    ) -> String? {
+        guard let place = accounts[index].open.firstIndex(where: { $0.isOf(entry) }) else {
+            return nil
+        }
+        let execution = accounts[index].open.remove(at: place)
+        let sentence =
+            entry.trigger == .schedule
+            ? accounts[index].write(entry.occurrence, hasEnded: true)
+            : accounts[index].writeOther(entry, hasEnded: true)
+        if let sentence { return sentence }
+        if entry.count != 1 || entry.through != entry.occurrence {
+            return "the end of an execution stands for several"
+        }
+        switch outcome {
+        case .succeeded:
+            guard let run = kernel.run(execution.run), let status = run.status,
+                kernel.isSuccess(status, of: SchedulerID(index)), !run.wasStopped
+            else { return "\(entry.occurrence) succeeded, and its last run did not" }
+        case .failed, .timedOut:
+            let isLast =
+                execution.attempt > settings.maxRetries || isDown[index] || isShuttingDown
+                || kernel.run(execution.run)?.survivedAt != nil
+                || execution.exitCode.map { settings.noRetryExitCodes.contains($0) } == true
+            if !isLast, !hasReloads {
+                return "\(entry.occurrence) is given up after attempt \(execution.attempt) of "
+                    + "\(settings.maxRetries + 1)"
+            }
+        case .lost:
+            if kernel.run(execution.run) != nil { return "a run is lost that is this supervisor's" }
+        case .cancelled: break
+        case .skippedDependency, .skippedOverlap, .missed, .coalesced, .paused:
+            return "\(entry.occurrence) was begun, and is \(outcome.rawValue)"
+        }
+        return nil
+    }
+
+    private mutating func writtenOff(
+        _ entry: LedgerEntry, _ outcome: LedgerEntry.Outcome, _ index: Int,
+        _ settings: ScheduleSettings, in kernel: Kernel
+    ) -> String? {
+        switch entry.trigger {
+        case .schedule:
+            intervals[index].count += entry.count
+            if entry.isAtLeast { countedOut = kernel.wall }
+            if let sentence = accounts[index].writeOff(entry) { return sentence }
+        case .manual, .start, .boot:
+            if case .boot = entry.trigger { bootsWritten[index] += 1 }
+            if let sentence = accounts[index].writeOther(entry, hasEnded: true) { return sentence }
+        }
+        let isBusy =
+            !accounts[index].open.isEmpty
+            || kernel.openRuns.contains { $0.scheduler.index == index }
+            // It waits for the least distance between two starts.
+            || kernel.now - startedLast[index] <= .milliseconds(100) + scenario.delivery.slack
+        switch outcome {
+        case .succeeded, .failed, .timedOut, .lost:
+            return "\(entry.occurrence) is \(outcome.rawValue) and was never begun"
+        case .skippedOverlap:
+            if !isBusy { return "\(entry.occurrence) is skipped, and nothing runs" }
+            let most = kernel.specification(of: SchedulerID(index)).parallelMax
+            // What is made up for goes first.
+            let waits =
+                !accounts[index].owed.isEmpty
+                || kernel.now - startedLast[index]
+                    <= .milliseconds(100) + scenario.delivery.slack
+                || kernel.openRuns.contains {
+                    $0.scheduler.index == index && ($0.survivedAt != nil || $0.stopBeganAt != nil)
+                }
+            return settings.overlap == .allow && accounts[index].open.count < most && !waits
+                && !hasReloads && entry.trigger == .schedule
+                ? "\(entry.occurrence) is skipped beside \(accounts[index].open.count) of \(most)"
+                : nil
+        case .paused:
+            return isPaused[index] || isDown[index] || hasReloads || !isFollowed[index]
+                ? nil : "\(entry.occurrence) is paused, which the schedule is not"
+        case .missed, .coalesced:
+            // Late by more than the tolerance, or the clock skipped it, or another is due at the same time.
+            let late = kernel.wall - entry.occurrence
+            return late < settings.spreadDelay && accounts[index].truth != nil && !hasBackSteps
+                ? "\(entry.occurrence) is \(outcome.rawValue) after \(late)" : nil
+        case .skippedDependency, .cancelled: return nil
+        }
+    }
+
+    // MARK: Turns
+
+    mutating func turnEnded(_ view: View, in kernel: Kernel) -> String? {
+        for index in accounts.indices {
+            guard let settings = schedule(index, kernel) else { continue }
+            let status = view.schedulers.first { $0.id.index == index }
+            let isFollowed = status?.uptime != nil
+            let isFirst = isFollowed && !wasFollowed[index]
+            if isFollowed { wasFollowed[index] = true }
+            self.isFollowed[index] = isFollowed
+            settle(index, isFollowed: isFollowed, in: kernel)
+            guard !isShuttingDown, isFollowed else {
+                intervals[index] = IntervalBooks()
+                continue
+            }
+            if let status, status.isPaused != isPaused[index] {
+                return "\(kernel.name(status.id)) is \(isPaused[index] ? "" : "not ")paused, "
+                    + "and shown otherwise"
+            }
+            if isFirst, isFresh(index, in: kernel) {
+                intervals[index] = IntervalBooks(base: kernel.now)
+            }
+            if let sentence = overdue(index, settings, status, in: kernel) {
+                return "\(kernel.name(SchedulerID(index))): \(sentence)"
+            }
+        }
+        return nil
+    }
+
+    /// A grid that goes on from the ledger has its first instant anywhere.
+    private func isFresh(_ index: Int, in kernel: Kernel) -> Bool {
+        let name = kernel.specification(of: SchedulerID(index)).name
+        return !kernel.disk.ledger.contains { $0.scheduler == name && $0.trigger == .schedule }
+    }
+
+    mutating func answered(
+        _ event: Event, with effects: [Effect], in kernel: Kernel
+    ) -> String? {
+        for (index, truth) in successors {
+            accounts[index].truth = truth
+            inForce[index] = schedule(index, kernel)
+        }
+        successors = []
+        for scheduler in wantedUp { isDown[scheduler.index] = false }
+        wantedUp = []
+        return nil
+    }
+
+    private mutating func settle(_ index: Int, isFollowed: Bool, in kernel: Kernel) {
+        accounts[index].pass(to: kernel.wall)
+        guard isFollowed else { return }
+        accounts[index].begin(at: kernel.wall)
+        let runs = kernel.openRuns.contains { $0.scheduler.index == index }
+        if !runs { accounts[index].endUncertainty(at: kernel.wall) }
+    }
+
+    private mutating func overdue(
+        _ index: Int, _ settings: ScheduleSettings, _ status: SchedulerStatus?, in kernel: Kernel
+    ) -> String? {
+        // It waits for the least distance between two starts.
+        if status?.lifecycle == .backingOff { return nil }
+        let isBusy =
+            !accounts[index].open.isEmpty
+            || kernel.openRuns.contains { $0.scheduler.index == index }
+        let mayWait = isBusy && (settings.misfire != .skip || settings.overlap != .skip)
+        if let sentence = lateRetry(index, settings, in: kernel) { return sentence }
+        guard !isPaused[index], !mayWait, !hasGaps else { return nil }
+        let delay = settings.spread + settings.jitter
+        if let due = accounts[index].overdue(at: kernel.wall, delay: delay) {
+            return "\(WallTime(second: due.second)) has passed and is neither executed nor "
+                + "accounted for"
+        }
+        return intervalOverdue(index, settings, in: kernel)
+    }
+
+    private mutating func intervalOverdue(
+        _ index: Int, _ settings: ScheduleSettings, in kernel: Kernel
+    ) -> String? {
+        let span: Duration
+        switch settings.rule {
+        case .interval(let interval): span = interval
+        case .cron("@every 20s"): span = .seconds(20)
+        case .cron: return nil
+        }
+        guard settings.intervalFrom == .start, settings.startsAt == nil, settings.expiresAt == nil
+        else { return nil }
+        guard let base = intervals[index].base else { return nil }
+        let passed = Int((kernel.now - base).nanoseconds / span.nanoseconds)
+        let count = intervals[index].count
+        // Too many to count begin a new grid.
+        if passed - count > 1_000 { intervals[index] = IntervalBooks() }
+        return count == passed || passed - count > 1_000
+            ? nil : "\(count) occurrences of an interval, and \(passed) are due"
+    }
+
+    /// An execution that waits for a further attempt gets it in time.
+    private func lateRetry(
+        _ index: Int, _ settings: ScheduleSettings, in kernel: Kernel
+    ) -> String? {
+        guard !hasReloads, !isDown[index] else { return nil }
+        for execution in accounts[index].open {
+            guard let run = kernel.run(execution.run), let over = run.forgottenAt,
+                !kernel.openRuns.contains(where: {
+                    $0.scheduler.index == index && $0.survivedAt != nil
+                })
+            else { continue }
+            let delay = ScheduleChecker.delay(settings, before: execution.attempt + 1)
+            let most = delay + .milliseconds(500) + scenario.delivery.slack
+            if kernel.now - over > most {
+                return "attempt \(execution.attempt + 1) of \(execution.occurrence) is "
+                    + "\(kernel.now - over - delay) late"
+            }
+        }
+        return nil
+    }
+
+    mutating func ended(in kernel: Kernel) -> String? {
+        for index in accounts.indices {
+            if let execution = accounts[index].open.first {
+                return "reeve has left, and \(execution.occurrence) of "
+                    + "\(kernel.name(SchedulerID(index))) has no outcome"
+            }
+        }
+        return nil
+    }
+}
