@@ -274,7 +274,7 @@ struct ScheduleChecker: Checker {
         }
         // One stands for too many to be counted, whose last is not looked for.
         let isStandIn = entry.occurrence == kernel.wall && countedOut == kernel.wall
-        if !isStandIn, !accounts[index].isDue(entry.occurrence) {
+        if !isStandIn, !hasReloads, !accounts[index].isDue(entry.occurrence) {
             return "\(entry.occurrence) is executed, at which nothing is due"
         }
         return early(entry, index, settings, in: kernel)
@@ -399,7 +399,12 @@ struct ScheduleChecker: Checker {
         case .schedule:
             intervals[index].count += entry.count
             if entry.isAtLeast { countedOut = kernel.wall }
-            if let sentence = accounts[index].writeOff(entry) { return sentence }
+            // What waited under an earlier timetable is called off by itself.
+            let sentence =
+                outcome == .cancelled && hasReloads && entry.count == 1
+                ? accounts[index].write(entry.occurrence, hasEnded: true)
+                : accounts[index].writeOff(entry)
+            if let sentence { return sentence }
         case .manual, .start, .boot:
             if case .boot = entry.trigger { bootsWritten[index] += 1 }
             if let sentence = accounts[index].writeOther(entry, hasEnded: true) { return sentence }
