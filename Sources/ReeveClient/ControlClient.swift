@@ -63,7 +63,9 @@ package struct ControlClient {
                 schedulers.reserveCapacity(head.total)
             case .schedulers(let page): schedulers += page
             case .failure(let error): throw ClientError(error)
-            case .outcomes, .event, .line, .entry, .gap, .greeting, .settings, .end: break
+            case .outcomes, .event, .line, .entry, .gap, .greeting, .settings, .metrics, .alerts,
+                .bundle, .end:
+                break
             }
         }
         guard let overview else { throw ClientError(.failed, "the supervisor sent no status") }
@@ -81,7 +83,7 @@ package struct ControlClient {
             case .overview(let overview) where message.id == id: return overview
             case .failure(let error): throw ClientError(error)
             case .overview, .schedulers, .outcomes, .event, .line, .entry, .gap, .greeting,
-                .settings, .end:
+                .settings, .metrics, .alerts, .bundle, .end:
                 break
             }
         }
@@ -93,16 +95,22 @@ package struct ControlClient {
         let id = try connection.send(.status(name: name))
         var found: SchedulerReport?
         var settings: SettingsReport?
+        var metrics: MetricsReport?
+        var alerts: [AlertReport] = []
         try answers(to: id, until: deadline) { (body) throws(ClientError) in
             switch body {
             case .schedulers(let page): found = page.first ?? found
             case .settings(let report): settings = report
             case .failure(let error): throw ClientError(error)
-            case .overview, .outcomes, .event, .line, .entry, .gap, .greeting, .end: break
+            case .metrics(let page): metrics = page.first ?? metrics
+            case .alerts(let page): alerts += page
+            case .overview, .outcomes, .event, .line, .entry, .gap, .greeting, .bundle, .end: break
             }
         }
         guard var found else { throw ClientError(.failed, "the supervisor sent no status") }
         found.settings = settings
+        found.metrics = metrics
+        found.alerts = alerts
         return found
     }
 
@@ -115,7 +123,9 @@ package struct ControlClient {
             switch body {
             case .greeting(let found): greeting = found
             case .failure(let error): throw ClientError(error)
-            case .overview, .schedulers, .outcomes, .event, .line, .entry, .gap, .settings, .end:
+            case .overview, .schedulers, .outcomes, .event, .line, .entry, .gap, .settings,
+                .metrics,
+                .alerts, .bundle, .end:
                 break
             }
         }
@@ -132,11 +142,68 @@ package struct ControlClient {
             switch body {
             case .entry(let entry): entries.append(entry)
             case .failure(let error): throw ClientError(error)
-            case .overview, .schedulers, .outcomes, .event, .line, .gap, .greeting, .settings, .end:
+            case .overview, .schedulers, .outcomes, .event, .line, .gap, .greeting, .settings,
+                .metrics, .alerts, .bundle, .end:
                 break
             }
         }
         return entries
+    }
+
+    /// The alerts that are on, in the order in which they began.
+    package func alerts() throws(ClientError) -> [AlertReport] {
+        let deadline = deadline
+        let id = try connection.send(.alerts)
+        var alerts: [AlertReport] = []
+        try answers(to: id, until: deadline) { (body) throws(ClientError) in
+            switch body {
+            case .alerts(let page): alerts += page
+            case .failure(let error): throw ClientError(error)
+            case .overview, .schedulers, .outcomes, .event, .line, .entry, .gap, .greeting,
+                .settings, .metrics, .bundle, .end:
+                break
+            }
+        }
+        return alerts
+    }
+
+    /// The metrics of one scheduler, or of all.
+    package func metrics(of name: String? = nil) throws(ClientError) -> [MetricsReport] {
+        let deadline = deadline
+        let id = try connection.send(.metrics(name: name))
+        var metrics: [MetricsReport] = []
+        try answers(to: id, until: deadline) { (body) throws(ClientError) in
+            switch body {
+            case .metrics(let page): metrics += page
+            case .failure(let error): throw ClientError(error)
+            case .overview, .schedulers, .outcomes, .event, .line, .entry, .gap, .greeting,
+                .settings, .alerts, .bundle, .end:
+                break
+            }
+        }
+        return metrics
+    }
+
+    /// What is kept of a failed run with its log, of the last one where `run` is nil; nil where nothing is.
+    package func failure(
+        of name: String, run: String?
+    ) throws(ClientError) -> (bundle: FailureBundle, log: [OutputReport])? {
+        let deadline = deadline
+        let id = try connection.send(.failure(name: name, run: run))
+        var bundle: FailureBundle?
+        var log: [OutputReport] = []
+        try answers(to: id, until: deadline) { (body) throws(ClientError) in
+            switch body {
+            case .bundle(let found): bundle = found
+            case .line(let line): log.append(line)
+            case .failure(let error) where error.code == .noFailure: break
+            case .failure(let error): throw ClientError(error)
+            case .overview, .schedulers, .outcomes, .event, .entry, .gap, .greeting, .settings,
+                .metrics, .alerts, .end:
+                break
+            }
+        }
+        return bundle.map { ($0, log) }
     }
 
     // MARK: Acting
@@ -206,7 +273,9 @@ package struct ControlClient {
             case .line(let line): try each(.line(line))
             case .gap(let gap): try each(.gap(gap))
             case .failure(let error): throw ClientError(error)
-            case .overview, .schedulers, .outcomes, .entry, .greeting, .settings, .end: break
+            case .overview, .schedulers, .outcomes, .entry, .greeting, .settings, .metrics, .alerts,
+                .bundle, .end:
+                break
             }
         }
     }
@@ -245,7 +314,9 @@ extension ActionAnswer {
             outcomes += page
             error = failure ?? error
         case .failure(let failure): error = failure
-        case .overview, .schedulers, .event, .line, .entry, .gap, .greeting, .settings, .end: break
+        case .overview, .schedulers, .event, .line, .entry, .gap, .greeting, .settings, .metrics,
+            .alerts, .bundle, .end:
+            break
         }
     }
 }

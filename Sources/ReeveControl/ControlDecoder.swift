@@ -144,6 +144,13 @@ private struct RequestForm: Sendable {
         RequestForm(word: "runs", fields: ["name", "last"]) { root throws(JSONFault) in
             .runs(name: try name(root), last: try count(root, "last"))
         },
+        RequestForm(word: "metrics", fields: ["name"]) { root throws(JSONFault) in
+            .metrics(name: root["name"] == nil ? nil : try name(root))
+        },
+        RequestForm(word: "alerts", fields: []) { _ in .alerts },
+        RequestForm(word: "failure", fields: ["name", "run"]) { root throws(JSONFault) in
+            .failure(name: try name(root), run: root["run"] == nil ? nil : try root.text("run"))
+        },
         RequestForm(word: "ping", fields: []) { _ in .ping },
     ]
 

@@ -44,6 +44,12 @@ package enum ControlOperation: Equatable, Sendable {
     /// `{"op":"runs","name":"backup","last":20}`: its last entries in the ledger; without `last` all that
     /// are kept.
     case runs(name: String, last: Int?)
+    /// `{"op":"metrics"}` or `{"op":"metrics","name":"web"}`; nil is all.
+    case metrics(name: String?)
+    /// `{"op":"alerts"}`: those that are on.
+    case alerts
+    /// `{"op":"failure","name":"web","run":"01…"}`: what is kept of a failed run; without `run` the last one.
+    case failure(name: String, run: String?)
     /// Is anybody there, and who.
     case ping
 
@@ -65,6 +71,9 @@ package enum ControlOperation: Equatable, Sendable {
         case .subscribe: "subscribe"
         case .logs: "logs"
         case .runs: "runs"
+        case .metrics: "metrics"
+        case .alerts: "alerts"
+        case .failure: "failure"
         case .ping: "ping"
         }
     }

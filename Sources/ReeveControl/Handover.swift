@@ -10,7 +10,7 @@ package import ReeveCore
 /// Carries a whole specification from `reeve run` to the supervisor role.
 package enum Handover {
     /// Goes up with every change of what is written.
-    package static let version = 2
+    package static let version = 3
 
     /// The specification as JSON.
     package static func encode(_ specification: Specification) -> [UInt8] {
@@ -74,7 +74,7 @@ extension [UInt8] {
         field(key, span?.nanoseconds)
     }
 
-    fileprivate mutating func field(_ key: StaticString, list: [String]) {
+    mutating func field(_ key: StaticString, list: [String]) {
         beginArray(key)
         for text in list { element(text) }
         endArray()
@@ -96,7 +96,7 @@ extension JSONValue {
         try optional(key) { (size) throws(JSONFault) in Bytes(try size.requireWholeNumber()) }
     }
 
-    fileprivate func texts(_ key: StaticString) throws(JSONFault) -> [String] {
+    func texts(_ key: StaticString) throws(JSONFault) -> [String] {
         try list(key) { (text) throws(JSONFault) in try text.requireText() }
     }
 
@@ -140,6 +140,7 @@ extension SupervisorSettings {
         buffer.field("logLevel", logLevel.rawValue)
         buffer.field("exitWith", exitWith?.text)
         buffer.field("source", source)
+        alerts.write(to: &buffer)
         buffer.endObject()
     }
 
@@ -162,6 +163,7 @@ extension SupervisorSettings {
             try name.schedulerName()
         }
         source = try value.optionalText("source")
+        alerts = try value.object("alerts", AlertSettings.init(reading:))
     }
 }
 

@@ -39,6 +39,11 @@ package enum Effect: Equatable, Sendable {
     indirect case adoptSettings(SupervisorSettings)
     /// One line of the event stream, of reeve's own log, and of `reeve why`.
     case record(Record)
+    /// Give these alerts to the command of `[alerts] exec`. Answered by `alertsDelivered`; never asked for
+    /// again before that.
+    case deliverAlerts([Alert])
+    /// Keep what is known of a run that failed; before `forget`.
+    indirect case keepFailure(FailureReport)
     /// To a service manager above.
     case tellManager(ManagerMessage)
     /// Everything has ended: leave with this exit code. Always the last effect.

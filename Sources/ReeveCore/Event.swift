@@ -10,7 +10,9 @@ package enum Event: Equatable, Sendable {
     case spawned(RunID, ProcessIdentity)
     case spawnFailed(RunID, SpawnFailure)
     /// The leader was reaped. `leftovers` are the run's members that were alive right after it.
-    case exited(RunID, ExitStatus, leftovers: [ProcessDescription])
+    /// `used`: processor time of the leader, and of members that reeve reaped before it.
+    case exited(
+        RunID, ExitStatus, leftovers: [ProcessDescription], used: Duration = .zero)
     /// Which members of a run are alive: the answer to `signal(to: others or everyone)`, `kill` and `survey`;
     /// also sent unasked when a member of a run without a leader was reaped. A leader that has not been
     /// reaped is a member.
@@ -35,6 +37,8 @@ package enum Event: Equatable, Sendable {
     case shutdownRequested(ShutdownCause)
     /// The answer to `sweep`: what of reeve's descendants is still alive.
     case swept(alive: [ProcessDescription])
+    /// The answer to `deliverAlerts`; nil: the command ended with success.
+    case alertsDelivered(failure: String?)
     /// `nextDeadline` has come.
     case timePassed
 
@@ -46,7 +50,7 @@ package enum Event: Equatable, Sendable {
         switch self {
         case .began: 0
         case .spawned, .spawnFailed: 1
-        case .exited, .surveyed, .signalFailed, .stopCommandFailed, .swept: 2
+        case .exited, .surveyed, .signalFailed, .stopCommandFailed, .swept, .alertsDelivered: 2
         case .shutdownRequested, .requested, .requestWithdrawn, .reloadRequested,
             .configurationLoaded, .configurationRejected:
             3

@@ -40,6 +40,19 @@ package enum Limits {
     package static let misfireRunsMax = 100
     /// Stretches of wall time that are remembered when the clock goes back.
     package static let stretchesMax = 8
+    /// How long a dependency's failure has to be over before its alert ends.
+    package static let alertCalm = Duration.seconds(30)
+    /// What begins or ends within this time is delivered together.
+    package static let alertGathering = Duration.seconds(1)
+    /// From the end of one delivery to the next.
+    package static let alertSpacing = Duration.seconds(5)
+    /// Attempts to deliver the same alerts, and the pause before the second; twice that before the third.
+    package static let alertAttemptsMax = 3
+    package static let alertRetryDelay = Duration.seconds(10)
+    /// Alerts that wait for delivery; the oldest give way.
+    package static let alertsWaitingMax = 256
+    /// Alerts in one delivery.
+    package static let alertsDeliveredMax = 64
     /// A change between the two clocks from which on the wall clock was set.
     package static let clockStep = Duration.milliseconds(500)
 }

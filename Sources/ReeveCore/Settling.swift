@@ -89,6 +89,9 @@ extension Supervisor {
             reactToDependencies(id, &turn)
             beginPendingStop(id, &turn)
             startIfMet(id, &turn)
+            reviewAlarms(id, &turn)
+        } else {
+            schedulers[id.index].alarmDeadline = nil
         }
         show(id, &turn)
         wakePendingStops(of: id)

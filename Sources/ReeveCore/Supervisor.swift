@@ -34,6 +34,10 @@ package struct Supervisor: Sendable {
     var shutdown: Shutdown?
     /// A new configuration is being read.
     var reload: Reload?
+    /// Alerts that are on, and how many there ever were.
+    var alertCount = 0
+    var alertNumber: UInt64 = 0
+    var delivery = AlertDelivery()
     /// How many schedulers have processes that reeve answers for.
     var liveCount = 0
     let startedAt: Moment
@@ -60,6 +64,7 @@ package struct Supervisor: Sendable {
         schedulers = specification.schedulers.enumerated().map { index, scheduler in
             Scheduler(
                 id: SchedulerID(index), scheduler, zones: specification.zones, seed: seed,
+                alerts: specification.supervisor.alerts,
                 forceTimeout: specification.supervisor.forceTimeout)
         }
         var idsByName: [String: SchedulerID] = [:]
@@ -90,9 +95,10 @@ package struct Supervisor: Sendable {
             }
         case .spawnFailed(let run, let failure):
             withScheduler(of: run, "spawnFailed", &turn) { $0.spawnFailed(failure, &$1) }
-        case .exited(let run, let status, let leftovers):
+        case .exited(let run, let status, let leftovers, let used):
             withScheduler(of: run, "exited", &turn) {
-                $0.exited(status, leftovers: leftovers, &$1)
+                $0.metrics.used(used)
+                return $0.exited(status, leftovers: leftovers, &$1)
             }
         case .surveyed, .signalFailed, .stopCommandFailed, .sampled: answered(event, &turn)
         case .requested(let id, let request): requested(id, request, &turn)
@@ -102,6 +108,7 @@ package struct Supervisor: Sendable {
         case .configurationRejected(let words): configurationRejected(words, &turn)
         case .shutdownRequested(let cause): requestShutdown(cause, &turn)
         case .swept(let alive): swept(alive, &turn)
+        case .alertsDelivered(let failure): alertsDelivered(failure, &turn)
         case .timePassed: timePassed(&turn)
         }
         settle(&turn)
@@ -124,7 +131,8 @@ package struct Supervisor: Sendable {
 
     /// When `.timePassed` is due; nil while nothing waits for time.
     package var nextDeadline: Instant? {
-        [deadlines.earliest, startup.deadline, shutdown?.nextDeadline].compactMap { $0 }.min()
+        [deadlines.earliest, startup.deadline, shutdown?.nextDeadline, delivery.dueAt]
+            .compactMap { $0 }.min()
     }
 
     // MARK: Finding
@@ -191,7 +199,7 @@ package struct Supervisor: Sendable {
             }
         case .began, .spawned, .spawnFailed, .exited, .requested, .requestWithdrawn,
             .reloadRequested, .configurationLoaded, .configurationRejected, .shutdownRequested,
-            .swept, .timePassed:
+            .swept, .alertsDelivered, .timePassed:
             break
         }
     }
@@ -249,6 +257,7 @@ package struct Supervisor: Sendable {
             if schedulers[id.index].schedule != nil { occurrencesDue(id, &turn) }
             touch(id)
         }
+        deliveryTimePassed(&turn)
         startupTimePassed(&turn)
         shutdownTimePassed(&turn)
     }

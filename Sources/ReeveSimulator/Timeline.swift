@@ -88,7 +88,7 @@ package struct Timeline {
         case .began: "began"
         case .spawned(let run, let identity): "spawned \(label(run)), pid \(identity.pid)"
         case .spawnFailed(let run, let failure): "spawnFailed \(label(run)): \(failure)"
-        case .exited(let run, let status, let leftovers):
+        case .exited(let run, let status, let leftovers, used: _):
             "exited \(label(run)): \(status)"
                 + (leftovers.isEmpty ? "" : ", leftovers \(text(leftovers))")
         case .surveyed(let run, let alive, let reached):
@@ -105,6 +105,7 @@ package struct Timeline {
         case .configurationRejected(let words): "configurationRejected: \(words)"
         case .shutdownRequested(let cause): "shutdownRequested \(cause)"
         case .swept(let alive): "swept, alive: \(text(alive))"
+        case .alertsDelivered(let failure): "alertsDelivered" + (failure.map { ": \($0)" } ?? "")
         case .timePassed: "timePassed"
         }
     }
@@ -145,6 +146,10 @@ package struct Timeline {
             "record \(record.scheduler?.text ?? "reeve"): \(record.name): \(record.message)"
         case .keep(let scheduler, let wish):
             "keep \(scheduler.index) \(wish?.rawValue ?? "nothing")"
+        case .deliverAlerts(let alerts):
+            "deliverAlerts "
+                + alerts.map { "\($0.number) \($0.phase.rawValue)" }.joined(separator: ", ")
+        case .keepFailure(let report): "keepFailure \(label(report.run)): \(report.meaning)"
         case .tellManager(let message): "tellManager \(message)"
         case .loadConfiguration: "loadConfiguration"
         case .adoptSettings: "adoptSettings"

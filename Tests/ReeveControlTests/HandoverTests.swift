@@ -109,7 +109,7 @@ import Testing
         }
         #expect(
             error?.description
-                == "the hand-over cannot be read: it is of version 9, this reeve reads version 2")
+                == "the hand-over cannot be read: it is of version 9, this reeve reads version 3")
     }
 
     /// Takes the members of an encoded hand-over away, one after the other: none may be optional.
@@ -185,6 +185,15 @@ private func everyFieldChanged() throws -> Specification {
     settings.logLevel = .debug
     settings.exitWith = try name("web")
     settings.source = "/etc/reeve/reeve.toml"
+    settings.alerts.errorRate = 0.5
+    settings.alerts.errorRateWindow = .seconds(62)
+    settings.alerts.leakWindow = .seconds(63)
+    settings.alerts.watchesAllMemory = true
+    settings.alerts.frequentRestarts = 64
+    settings.alerts.restartAlertWindow = .seconds(65)
+    settings.alerts.timeouts = 66
+    settings.alerts.exec = ["/usr/bin/alert", "--now"]
+    settings.alerts.repeatAfter = .seconds(67)
     return Specification(
         supervisor: settings, schedulers: [try changedScheduler()],
         zones: [ZoneFile(name: "Europe/Berlin", bytes: [0, 1, 0x7F, 0xFF])])

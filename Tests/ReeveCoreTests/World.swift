@@ -81,7 +81,8 @@ struct World {
                 if let strays { following += send(.swept(alive: strays)) }
             case .ledger(let entry): ledger.append(entry)
             case .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget, .reply,
-                .keep, .loadConfiguration, .adoptSettings, .record, .tellManager, .exit:
+                .keep, .loadConfiguration, .adoptSettings, .record, .tellManager, .exit,
+                .deliverAlerts, .keepFailure:
                 break
             }
         }
@@ -245,10 +246,15 @@ extension [Effect] {
     var actions: [Effect] {
         filter {
             switch $0 {
-            case .keep, .record, .tellManager: false
+            case .keep, .keepFailure, .record, .tellManager: false
             default: true
             }
         }
+    }
+
+    /// Everything but what is kept of failed runs.
+    var withoutBundles: [Effect] {
+        filter { if case .keepFailure = $0 { false } else { true } }
     }
 
     var records: [Record] {

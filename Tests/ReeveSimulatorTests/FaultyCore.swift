@@ -173,14 +173,14 @@ struct FaultyCore: SimulatedCore {
                 specification.schedulers[index].enabled
                     && !runs.contains { $0.scheduler.index == index }
             }.map { invent(SchedulerID($0)) }
-        case (.spawnsAgainAtOnce, .exited(let run, _, leftovers: _)):
+        case (.spawnsAgainAtOnce, .exited(let run, _, leftovers: _, used: _)):
             guard effects.contains(.forget(run)), let scheduler = scheduler(of: run),
                 !effects.contains(where: { if case .spawn = $0 { true } else { false } })
             else { return [] }
             return [invent(scheduler)]
         case (.spawnsWhatWasStopped, .requested(_, .stop(let scheduler))):
             return core.status(of: scheduler, at: now)?.run == nil ? [invent(scheduler)] : []
-        case (.signalsTheDead, .exited(let run, _, leftovers: _)):
+        case (.signalsTheDead, .exited(let run, _, leftovers: _, used: _)):
             return effects.contains(.forget(run)) ? [] : [.signal(run, .terminate, to: .leader)]
         case (.forgetsEarly, .spawned(let run, _)): return [.forget(run)]
         case (.answersAtOnce, .requested(let id, .stop(let scheduler))):
@@ -196,7 +196,7 @@ struct FaultyCore: SimulatedCore {
             }
         case (.recordsDefect, .exited):
             return [.record(Record(at: now.wall, fact: .defect("a fault on purpose")))]
-        case (.announcesRestartsOnly, .exited(let run, _, leftovers: _)):
+        case (.announcesRestartsOnly, .exited(let run, _, leftovers: _, used: _)):
             guard let scheduler = scheduler(of: run) else { return [] }
             let name = specification.schedulers[scheduler.index].name
             let fact = Fact.restartScheduled(after: .milliseconds(200), reason: "a fault")

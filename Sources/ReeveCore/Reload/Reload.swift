@@ -100,6 +100,7 @@ extension Supervisor {
     ) -> [SchedulerID] {
         if settings != settings.adopting(new.supervisor) {
             settings = settings.adopting(new.supervisor)
+            adoptAlertSettings(at: turn.now)
             turn.effects.append(.adoptSettings(settings))
         }
         zones = new.zones
@@ -169,7 +170,7 @@ extension Supervisor {
         let id = SchedulerID(schedulers.count)
         schedulers.append(
             Scheduler(
-                id: id, specification, zones: zones, seed: seed,
+                id: id, specification, zones: zones, seed: seed, alerts: settings.alerts,
                 forceTimeout: settings.forceTimeout))
         idsByName[specification.name.text] = id
         let view = SchedulerView(of: schedulers[id.index])
@@ -198,10 +199,12 @@ extension Supervisor {
             return touch(id)
         }
         let lastSpawn = schedulers[id.index].lastSpawn
+        let sufferers = schedulers[id.index].sufferers
         schedulers[id.index] = Scheduler(
-            id: id, specification, zones: zones, seed: seed,
+            id: id, specification, zones: zones, seed: seed, alerts: settings.alerts,
             forceTimeout: settings.forceTimeout)
         schedulers[id.index].lastSpawn = lastSpawn
+        schedulers[id.index].sufferers = sufferers
         begin(id)
     }
 
@@ -312,7 +315,12 @@ extension Scheduler {
         specification = new
         replacement = nil
         adoptSchedule(at: now)
-        let first = new.memory.isWatched ? firstSample(after: now.monotonic) : nil
+        adoptSampling(at: now.monotonic)
+    }
+
+    /// Whether memory is sampled may be another.
+    mutating func adoptSampling(at now: Instant) {
+        let first = isSampled ? firstSample(after: now) : nil
         updateRun {
             $0.nextSample = first == nil || $0.leader == nil ? nil : $0.nextSample ?? first
         }

@@ -92,9 +92,13 @@ extension SupervisorSettings {
 
     fileprivate func keys(differingFrom other: SupervisorSettings) -> [String] {
         // Why a profile was chosen, and by which path the file was found, is no setting.
-        ReeveCore.keys(of: self, differingFrom: other).filter {
+        var keys = ReeveCore.keys(of: self, differingFrom: other).filter {
             $0 != "profile-reason" && $0 != "source"
         }
+        // That `leak-window` is in the file, and what it says, are two values of one key.
+        let leakWindow = "alerts.leak-window"
+        if keys.contains(leakWindow) { keys.removeAll { $0 == "alerts.watches-all-memory" } }
+        return keys.map { $0 == "alerts.watches-all-memory" ? leakWindow : $0 }
     }
 }
 
@@ -153,6 +157,7 @@ private func key(_ label: String, in group: String) -> String {
         return kebab(label)
     case ("readiness", "rule"): return "ready"
     case ("log", "destination"): return "log"
+    case ("alerts", _): return "alerts.\(kebab(label))"
     case ("", _), ("program", _), ("order", _): return kebab(label)
     default: return "\(kebab(group))-\(kebab(label))"
     }

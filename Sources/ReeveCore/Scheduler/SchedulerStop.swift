@@ -177,7 +177,15 @@ extension Scheduler {
             startedAt: stop.run.startedAt.wall, duration: ran,
             succeeded: !isTimeout && !stop.isForMemory
                 && (isSuccess(status) || isOrderly(stop, status)))
-        if isTimeout && schedule == nil { consecutiveFailures += 1 }
+        metrics.ended(EndKind(status))
+        if isTimeout { metrics.took(ran) }
+        if isTimeout && schedule == nil {
+            consecutiveFailures += 1
+            metrics.executed(succeeded: false, timedOut: true, at: turn.now.monotonic)
+        }
+        if isTimeout || stop.isForMemory {
+            reportFailure(of: stop.run, status, meaning: meaning, stop: stop, &turn)
+        }
         record(
             .exited(status, ran: ran, isFailure: isTimeout, meaning: verdict.meaning),
             run: stop.run.id, in: &turn)
@@ -324,6 +332,7 @@ extension Scheduler {
             return .startNow
         case .memoryThreshold:
             lastRecoveryRestart = now
+            metrics.note(.restart, .done)
             return stoppedForMemory(immediately: true, &turn)
         case .memoryHardLimit:
             return stoppedForMemory(immediately: false, &turn)
@@ -351,7 +360,10 @@ extension Scheduler {
         let mayRestart = specification.restart.mode != .never
         let verdict = Verdict(
             kind: mayRestart ? .ended : .failure, meaning: "was stopped for its memory")
-        if !mayRestart { consecutiveFailures += 1 }
+        if !mayRestart {
+            consecutiveFailures += 1
+            metrics.executed(succeeded: false, timedOut: false, at: turn.now.monotonic)
+        }
         return follow(verdict, forced: mayRestart, immediately: immediately, &turn)
     }
 

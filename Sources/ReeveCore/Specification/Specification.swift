@@ -64,6 +64,8 @@ package struct SupervisorSettings: Equatable, Sendable {
     package var logLevel = LogLevel.info
     /// The scheduler whose final end ends reeve with its exit code.
     package var exitWith: SchedulerName?
+    /// The `[alerts]` table.
+    package var alerts = AlertSettings()
     /// The file it came from, for messages; nil where there was none.
     package var source: String?
 

@@ -38,7 +38,7 @@ struct PhaseChecker: Checker {
         case .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget, .sweep,
             .reply, .keep, .ledger, .tellManager, .exit,
             .loadConfiguration,
-            .adoptSettings:
+            .adoptSettings, .deliverAlerts, .keepFailure:
             return nil
         }
     }

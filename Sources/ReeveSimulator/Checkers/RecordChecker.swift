@@ -27,7 +27,7 @@ struct RecordChecker: Checker {
         case .spawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget,
             .sweep, .reply, .keep, .ledger, .tellManager(.status),
             .loadConfiguration,
-            .adoptSettings:
+            .adoptSettings, .deliverAlerts, .keepFailure:
             return nil
         }
     }

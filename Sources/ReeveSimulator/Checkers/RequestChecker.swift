@@ -45,7 +45,7 @@ struct RequestChecker: Checker {
             waiting.removeAll { $0 == position }
         case .began, .spawned, .spawnFailed, .exited, .surveyed, .signalFailed, .stopCommandFailed,
             .sampled, .reloadRequested, .configurationLoaded, .configurationRejected,
-            .shutdownRequested, .swept, .timePassed:
+            .shutdownRequested, .swept, .alertsDelivered, .timePassed:
             break
         }
         return nil

@@ -47,12 +47,12 @@ struct RestartChecker: Checker {
             if truth.wasStopped { memories[index].failuresLeast = -1 }
             memories[index].failuresLeast += 1
             memories[index].failuresMost += 1
-        case .exited(let run, _, leftovers: _): ended(run, in: kernel)
+        case .exited(let run, _, leftovers: _, used: _): ended(run, in: kernel)
         case .shutdownRequested: isShuttingDown = true
         case .began, .spawned, .surveyed, .signalFailed, .stopCommandFailed, .sampled, .requested,
             .requestWithdrawn, .reloadRequested, .configurationLoaded, .configurationRejected,
             .swept,
-            .timePassed:
+            .alertsDelivered, .timePassed:
             break
         }
         return nil
@@ -108,7 +108,7 @@ struct RestartChecker: Checker {
         case .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget, .sweep,
             .reply, .keep, .ledger, .tellManager, .exit,
             .loadConfiguration,
-            .adoptSettings:
+            .adoptSettings, .deliverAlerts, .keepFailure:
             return nil
         }
     }

@@ -50,7 +50,7 @@ struct RunChecker: Checker {
             return nil
         case .reply, .keep, .ledger, .sweep, .tellManager, .exit,
             .loadConfiguration,
-            .adoptSettings:
+            .adoptSettings, .deliverAlerts, .keepFailure:
             return nil
         }
     }

@@ -68,7 +68,7 @@ struct ShutdownChecker: Checker {
         case .exit(let code): return leave(code, in: kernel)
         case .passSignal, .survey, .sample, .forget, .sweep, .reply, .keep, .ledger, .tellManager,
             .loadConfiguration,
-            .adoptSettings:
+            .adoptSettings, .deliverAlerts, .keepFailure:
             return nil
         }
     }

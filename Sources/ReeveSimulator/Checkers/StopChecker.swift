@@ -63,7 +63,7 @@ struct StopChecker: Checker {
         case .passSignal, .survey, .sample, .forget, .sweep, .reply, .keep, .ledger, .tellManager,
             .exit,
             .loadConfiguration,
-            .adoptSettings:
+            .adoptSettings, .deliverAlerts, .keepFailure:
             return nil
         }
     }

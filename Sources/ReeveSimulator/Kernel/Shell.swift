@@ -87,7 +87,8 @@ final class Shell {
                 ?? .configurationRejected(words: "it has errors")
             post(.event(event, run: nil), ready: kernel.now + delay())
         case .tellManager(.stopping): kernel.isEnding = true
-        case .reply, .keep, .ledger, .tellManager, .adoptSettings: return
+        case .deliverAlerts: deliver()
+        case .reply, .keep, .keepFailure, .ledger, .tellManager, .adoptSettings: return
         }
     }
 
@@ -184,6 +185,13 @@ final class Shell {
         post(.event(.swept(alive: left), run: nil), ready: kernel.now + delay())
     }
 
+    /// The alert command works, fails, or takes its time.
+    private func deliver() {
+        let failure = random.chance(25) ? "it ended with exit code 1" : nil
+        let ready = kernel.now + random.pick(.milliseconds(3), .seconds(2), .seconds(10))
+        post(.event(.alertsDelivered(failure: failure), run: nil), ready: ready)
+    }
+
     // MARK: Inbox
 
     private func delay() -> Duration {
@@ -263,12 +271,13 @@ final class Shell {
     /// Whether the event names a run that the core has let go: the shell then keeps it to itself.
     func isStale(_ event: Event) -> Bool {
         switch event {
-        case .spawned(let run, _), .spawnFailed(let run, _), .exited(let run, _, _),
+        case .spawned(let run, _), .spawnFailed(let run, _),
+            .exited(let run, _, _, _),
             .surveyed(let run, _, _), .signalFailed(let run, _, _), .stopCommandFailed(let run, _),
             .sampled(let run, _):
             kernel.run(run)?.forgottenAt != nil
         case .began, .requested, .requestWithdrawn, .reloadRequested, .configurationLoaded,
-            .configurationRejected, .shutdownRequested, .swept, .timePassed:
+            .configurationRejected, .shutdownRequested, .swept, .alertsDelivered, .timePassed:
             false
         }
     }
@@ -279,7 +288,7 @@ final class Shell {
         case .spawned(let run, _), .spawnFailed(let run, _):
             guard let index = kernel.index(of: run) else { return }
             kernel.runs[index].toldAt = kernel.now
-        case .exited(let run, let status, let leftovers):
+        case .exited(let run, let status, let leftovers, used: _):
             guard let index = kernel.index(of: run) else { return }
             kernel.runs[index].reapedAt = kernel.now
             kernel.runs[index].status = status
@@ -287,7 +296,7 @@ final class Shell {
         case .configurationLoaded(let specification): kernel.configure(specification)
         case .began, .surveyed, .signalFailed, .stopCommandFailed, .sampled, .requested,
             .requestWithdrawn, .reloadRequested, .configurationRejected, .shutdownRequested, .swept,
-            .timePassed:
+            .alertsDelivered, .timePassed:
             return
         }
     }

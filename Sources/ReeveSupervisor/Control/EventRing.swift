@@ -67,6 +67,10 @@ struct EventRing {
             .signalled(_, let processes), .killed(let processes, _), .survived(let processes),
             .orphansAdopted(let processes):
             return processes.count * item
+        case .alert(let alert):
+            return MemoryLayout<Alert>.size + alert.words.utf8.count + alert.affected.count * item
+        case .alertDeliveryFailed(let words, _, _, _):
+            return words.utf8.count
         case .phaseEnded(_, _, let names), .shutdownWaits(let names, _), .waiting(let names),
             .dependencyTimedOut(let names, _):
             return names.count * item
@@ -77,7 +81,7 @@ struct EventRing {
             return keys.count * item
         case .phaseBegan, .startupEnded, .shutdownBegan, .becameReady, .overRestartLimit,
             .completed, .timedOut, .dependencyBack, .paused, .resumed, .clockStepped, .stopped,
-            .memoryRecovered, .staysStopped, .removed:
+            .memoryRecovered, .staysStopped, .removed, .alertsDropped:
             return 0
         }
     }

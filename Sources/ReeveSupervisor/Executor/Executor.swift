@@ -26,6 +26,7 @@ final class Executor {
     private let manager: ManagerNotifier
     /// nil: nothing outlives this process.
     let ledger: Ledger?
+    let failures: FailureStore
     private let core: CoreCell
     private let view: CoreView
     private let reader = ConfigurationReader()
@@ -42,13 +43,14 @@ final class Executor {
 
     init(
         processes: Processes, output: OutputHub, control: ControlServer, manager: ManagerNotifier,
-        ledger: Ledger?, core: CoreCell, view: CoreView, at now: Moment
+        ledger: Ledger?, failures: FailureStore, core: CoreCell, view: CoreView, at now: Moment
     ) {
         self.processes = processes
         self.output = output
         self.control = control
         self.manager = manager
         self.ledger = ledger
+        self.failures = failures
         self.core = core
         self.view = view
         self.now = now
@@ -67,6 +69,7 @@ final class Executor {
         if !processes.strangers.isEmpty { due = earlier(due, strangersDue) }
         due = earlier(due, ledger?.nextDeadline)
         due = earlier(due, reader.nextDeadline)
+        due = earlier(due, failures.nextDeadline)
         return earlier(due, processes.nextDeadline)
     }
 
@@ -122,12 +125,14 @@ final class Executor {
             if isDue(ledger.nextDeadline, at: now) { ledger.timePassed(at: now) }
         }
         if isDue(reader.nextDeadline, at: now) { reader.timePassed() }
+        if isDue(failures.nextDeadline, at: now) { failures.timePassed(at: now) }
         return isDue(control.nextDeadline, at: now) ? control.timePassed(at: now) : []
     }
 
     /// The end: what is still to be said is said, of lost output to those who follow the events too,
     /// and the socket closed.
     func finish(until deadline: Instant) {
+        failures.finish(until: deadline)
         ledger?.finish(until: deadline, at: Clock.now())
         output.finish(until: deadline)
         control.close(at: Clock.now(), view: view)
@@ -173,6 +178,8 @@ final class Executor {
         case .loadConfiguration: loadConfiguration()
         case .adoptSettings(let settings): output.adopt(settings)
         case .record(let record): self.record(record)
+        case .keepFailure(let report): keepFailure(report)
+        case .deliverAlerts(let alerts): deliver(alerts)
         case .tellManager(let message): manager.tell(message, at: now)
         case .exit(let code): exitCode = code
         }
@@ -189,6 +196,7 @@ final class Executor {
 
     private func start(_ pending: PendingSpawn) {
         spawnsLeft -= 1
+        failures.runBegins(at: now)
         guard let specification = core.supervisor.specification(of: pending.scheduler) else {
             reportDefect("the core asked for a scheduler that it does not have", at: now)
             let failure = SpawnFailure(errno: 0, words: "there is no such scheduler")
@@ -205,6 +213,17 @@ final class Executor {
             // The core forgets the run in answer to this, which closes its streams.
             outcomes.append(.spawnFailed(pending.run, error))
         }
+    }
+
+    private func keepFailure(_ report: FailureReport) {
+        guard let scheduler = core.supervisor.scheduler(named: report.scheduler.text) else {
+            return
+        }
+        failures.keep(report, of: scheduler, at: now)
+    }
+
+    private func deliver(_ alerts: [Alert]) {
+        outcomes.append(.alertsDelivered(failure: "not there"))
     }
 
     private func openStreams(

@@ -26,6 +26,8 @@ final class Run {
     var sessions: [PID]
     /// Members other than the two above, as the last scan saw them: pid and start time.
     var members: [PID: UInt64] = [:]
+    /// Processor time of members that were reaped before the leader.
+    var usedByMembers = Duration.zero
     /// Members that refused a signal with EPERM.
     var notPermitted: Set<ProcessIdentity> = []
 

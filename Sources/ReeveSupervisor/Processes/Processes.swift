@@ -89,7 +89,7 @@ final class Processes {
 
     /// What was reaped and not told yet, since what it left behind was not looked at.
     private struct Held {
-        var leaders: [(run: Run, status: ExitStatus)] = []
+        var leaders: [(run: Run, status: ExitStatus, used: Duration)] = []
         /// Runs without a leader that lost a member.
         var diminished: [Run] = []
 
@@ -99,11 +99,13 @@ final class Processes {
     private func take(_ reaped: Reaped, _ reaping: inout Reaping) {
         switch table.reaped(reaped.pid) {
         case .leader(let run):
-            held.leaders.append((run, reaped.status))
+            let used = reaped.userTime + reaped.systemTime + run.usedByMembers
+            held.leaders.append((run, reaped.status, used))
         case .stopCommand(let run):
             if let event = stopCommandEnded(run, reaped.status) { reaping.events.append(event) }
             if !run.hasLeader { held.diminished.append(run) }
         case .member(let run):
+            run.usedByMembers = run.usedByMembers + reaped.userTime + reaped.systemTime
             if !run.hasLeader { held.diminished.append(run) }
         case .helper:
             reaping.helpers.append((reaped.pid, reaped.status))
@@ -117,9 +119,9 @@ final class Processes {
         self.held = Held()
         adoptStrangers(.always)
         // A run that was forgotten in between is nobody's business any more.
-        for (run, status) in held.leaders where table[run.id] === run {
+        for (run, status, used) in held.leaders where table[run.id] === run {
             reaping.ended.append(run.id)
-            reaping.events.append(.exited(run.id, status, leftovers: alive(run)))
+            reaping.events.append(.exited(run.id, status, leftovers: alive(run), used: used))
         }
         var seen: Set<RunID> = Set(held.leaders.map(\.run.id))
         for run in held.diminished where seen.insert(run.id).inserted && table[run.id] === run {
