@@ -24,6 +24,8 @@ enum Fault: String, CaseIterable, Sendable {
     case ignoresGracefulTimeout, ignoresForceTimeout, givesUpAtOnce, ignoresExitWith,
         ignoresReadiness
     case ignoresDependents
+    case alertsTwice, alertsNever, alertsWithoutEnd, deliversTwice, deliversNever, inventsLeaks
+    case ignoresErrorRate, ignoresFrequentRestarts, ignoresTimeouts, repeatsTooOften
 
     /// The checkers of which one has to notice.
     var caughtBy: [String] {
@@ -51,6 +53,10 @@ enum Fault: String, CaseIterable, Sendable {
         case .ignoresRestartLimit, .ignoresRestartMode, .ignoresRestartDelay, .ignoresDelayCap:
             ["restarts"]
         case .ignoresStopTimeout, .givesUpAtOnce: ["stops"]
+        case .alertsTwice, .alertsNever, .alertsWithoutEnd, .inventsLeaks, .ignoresErrorRate,
+            .ignoresFrequentRestarts, .ignoresTimeouts, .repeatsTooOften:
+            ["alerts"]
+        case .deliversTwice, .deliversNever: ["deliveries"]
         case .ignoresDependents: ["stops", "dependencies"]
         case .ignoresLeftovers: ["runs"]
         case .ignoresHardLimit, .ignoresMemoryThreshold, .ignoresTaskTimeout:
@@ -106,6 +112,8 @@ struct FaultyCore: SimulatedCore {
         return status
     }
 
+    func alerts(at now: Moment) -> [Alert] { core.alerts(at: now) }
+
     mutating func handle(_ event: Event, at now: Moment) -> [Effect] {
         self.now = now
         guard let event = mangled(event) else { return [] }
@@ -146,6 +154,17 @@ struct FaultyCore: SimulatedCore {
         case (.answersTwice, .reply): return [effect, effect]
         case (.leavesWithAnotherCode, .exit(let code)): return [.exit(code: code + 1)]
         case (.leavesAndGoesOn, .exit): return [effect, .sweep(.kill)]
+        case (.deliversTwice, .deliverAlerts): return [effect, effect]
+        case (.deliversNever, .deliverAlerts): return []
+        case (.alertsTwice, .record(let record)):
+            if case .alert = record.fact { return [effect, effect] }
+            return [effect]
+        case (.alertsNever, .record(let record)):
+            if case .alert = record.fact { return [] }
+            return [effect]
+        case (.alertsWithoutEnd, .record(let record)):
+            if case .alert(let alert) = record.fact, alert.phase == .ended { return [] }
+            return [effect]
         case (.saysNoEnds, .record(let record)):
             if case .exited = record.fact { return [] }
             return [effect]
@@ -194,6 +213,14 @@ struct FaultyCore: SimulatedCore {
                 else { return nil }
                 return .signal(run, .terminate, to: .leader)
             }
+        case (.inventsLeaks, .exited(let run, _, leftovers: _, used: _)):
+            guard let scheduler = scheduler(of: run) else { return [] }
+            invented += 1
+            let alert = Alert(
+                number: 1_000 + invented, kind: .memoryLeak, phase: .began,
+                scheduler: specification.schedulers[scheduler.index].name, since: now.wall,
+                at: now.wall, words: "a fault")
+            return [.record(Record(at: now.wall, scheduler: alert.scheduler, fact: .alert(alert)))]
         case (.recordsDefect, .exited):
             return [.record(Record(at: now.wall, fact: .defect("a fault on purpose")))]
         case (.announcesRestartsOnly, .exited(let run, _, leftovers: _, used: _)):
@@ -230,6 +257,10 @@ extension Fault {
         case .ignoresForceTimeout: result.supervisor.forceTimeout = .minutes(60)
         case .givesUpAtOnce: result.supervisor.forceTimeout = .milliseconds(1)
         case .ignoresExitWith: result.supervisor.exitWith = nil
+        case .ignoresErrorRate: result.supervisor.alerts.errorRate = 1
+        case .ignoresFrequentRestarts: result.supervisor.alerts.frequentRestarts = 100
+        case .ignoresTimeouts: result.supervisor.alerts.timeouts = 1_000
+        case .repeatsTooOften: result.supervisor.alerts.repeatAfter = .seconds(3)
         default: break
         }
         for index in result.schedulers.indices { mangle(&result.schedulers[index]) }

@@ -11,6 +11,8 @@ struct View {
     let nextDeadline: Instant?
     let whole: SupervisorStatus
     let schedulers: [SchedulerStatus]
+    /// Those that are on.
+    let alerts: [Alert]
 }
 
 /// One rule, or a few that need the same memory.
@@ -58,6 +60,8 @@ func allCheckers(for scenario: Scenario) -> [any Checker] {
         RequestChecker(scenario: scenario, graph: graph),
         MemoryChecker(scenario: scenario),
         StatusChecker(),
+        AlertChecker(scenario),
+        DeliveryChecker(),
         WordChecker(slack: scenario.delivery.slack),
         LivenessChecker(scenario: scenario, graph: graph),
     ]

@@ -46,6 +46,8 @@ package struct Scenario: Sendable {
         var random = Randomness(seed: seed, stream: 1)
         let calm = random.chance(10)
         specification = SpecificationGenerator.specification(&random)
+        var trouble = Randomness(seed: seed, stream: 6)
+        specification.supervisor.alerts = SpecificationGenerator.alerts(&trouble)
         temperaments = specification.schedulers.map {
             calm ? Temperament(calm: $0) : Temperament(of: $0, &random)
         }
