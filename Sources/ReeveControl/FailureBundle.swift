@@ -67,8 +67,11 @@ package struct FailureBundle: Equatable, Sendable {
         self.logNote = logNote
     }
 
-    /// As the value of `key`, or as an element. At most some 12 kB.
-    package func write(_ key: StaticString? = nil, to buffer: inout [UInt8]) {
+    /// As the value of `key`, or as an element, with its log where one is given. Without it at most some
+    /// 12 kB.
+    package func write(
+        _ key: StaticString? = nil, log: [OutputReport]? = nil, to buffer: inout [UInt8]
+    ) {
         buffer.beginObject(key)
         buffer.field("scheduler", scheduler)
         buffer.field("runId", runID)
@@ -97,6 +100,11 @@ package struct FailureBundle: Equatable, Sendable {
         buffer.endArray()
         buffer.field("logLines", logLines)
         buffer.field("logNote", logNote)
+        if let log {
+            buffer.beginArray("log")
+            for line in log { line.write(to: &buffer) }
+            buffer.endArray()
+        }
         buffer.endObject()
     }
 

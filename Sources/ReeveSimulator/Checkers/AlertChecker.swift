@@ -23,6 +23,8 @@ struct AlertChecker: Checker {
         var restarts: [Instant] = []
         var restartCount = 0
         var timeoutsInRow = 0
+        /// Before this may count or not.
+        var unsureUntil = Instant(nanoseconds: -1)
         /// The run that ran into its timeout.
         var timedOut: RunID?
     }
@@ -46,11 +48,13 @@ struct AlertChecker: Checker {
         case .exited(let run, let status, leftovers: _, used: _): ended(run, status, in: kernel)
         case .shutdownRequested: isShuttingDown = true
         case .requested(_, .reset(let scheduler)) where troubles.indices.contains(scheduler.index):
+            let timedOut = troubles[scheduler.index].timedOut
             troubles[scheduler.index] = Trouble()
+            troubles[scheduler.index].timedOut = timedOut
         case .configurationLoaded:
-            // One that is gone and comes again is another.
+            // One that is gone and comes again is another, or the same where it was not yet gone.
             for index in troubles.indices where kernel.isRemoved[index] {
-                troubles[index] = Trouble()
+                troubles[index].unsureUntil = kernel.now
             }
         default: break
         }
@@ -63,7 +67,7 @@ struct AlertChecker: Checker {
         if troubles[index].timedOut == run {
             troubles[index].timeoutsInRow += 1
             troubles[index].failures.append(kernel.now)
-        } else if !truth.wasStopped, truth.passedSignal == nil,
+        } else if !truth.wasStopped,
             kernel.isSuccess(status, of: truth.scheduler), isReady(truth, kernel)
         {
             troubles[index].successes.append(kernel.now)
@@ -178,8 +182,10 @@ struct AlertChecker: Checker {
         let slot = settings.errorRateWindow / 30
         let long = settings.errorRateWindow + slot
         let short = settings.errorRateWindow - slot * 2
-        let failed = within(trouble.failures, isMost ? long : short, at: now)
-        let succeeded = within(trouble.successes, isMost ? short : long, at: now)
+        let sure = trouble.failures.filter { isMost || $0 > trouble.unsureUntil }
+        let failed = within(sure, isMost ? long : short, at: now)
+        let certain = trouble.successes.filter { !isMost || $0 > trouble.unsureUntil }
+        let succeeded = within(certain, isMost ? short : long, at: now)
         let countLong = within(trouble.successes, long, at: now)
         let count = failed + (isMost ? countLong : succeeded)
         let all = failed + succeeded
@@ -237,11 +243,14 @@ struct AlertChecker: Checker {
         if least.count >= 5, least.rate > settings.errorRate, !isOn(.errorRate) {
             return "fails often (\(least.rate) of \(least.count)), and nobody is told"
         }
-        let restarts = within(trouble.restarts, settings.restartAlertWindow, at: kernel.now)
+        let certain = trouble.restarts.filter { $0 > trouble.unsureUntil }
+        let restarts = within(certain, settings.restartAlertWindow, at: kernel.now)
         if restarts > settings.frequentRestarts, !isOn(.frequentRestarts) {
             return "restarted \(restarts) times, and nobody is told"
         }
-        if trouble.timeoutsInRow >= settings.timeouts, !isOn(.timeouts) {
+        // Whether a series goes over a removal cannot be told.
+        let isSure = trouble.unsureUntil.nanoseconds < 0
+        if isSure, trouble.timeoutsInRow >= settings.timeouts, !isOn(.timeouts) {
             return "ran into its timeout \(trouble.timeoutsInRow) times, and nobody is told"
         }
         return nil

@@ -39,7 +39,8 @@ struct ReeveCommand: ParsableCommand {
                 name: "Look",
                 subcommands: [
                     StatusCommand.self, NextCommand.self, RunsCommand.self, WhyCommand.self,
-                    LogsCommand.self, EventsCommand.self,
+                    LogsCommand.self, EventsCommand.self, AlertsCommand.self,
+                    MetricsCommand.self,
                     HealthcheckCommand.self,
                 ]),
             CommandGroup(
