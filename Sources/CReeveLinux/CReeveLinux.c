@@ -11,7 +11,6 @@
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -377,73 +376,6 @@ int reeve_proc_stat(
     char path[512];
     int error = make_proc_path(path, sizeof path, root, pid, 0, leaf);
     return error ? error : reeve_stat(path, 1, facts);
-}
-
-static int add_actions(posix_spawn_file_actions_t *actions, const struct reeve_spawn *request) {
-    int error = 0;
-    for (int target = 0; target < 3 && !error; target++)
-        error = posix_spawn_file_actions_adddup2(actions, request->streams[target], target);
-    if (!error) error = posix_spawn_file_actions_addclosefrom_np(actions, 3);
-    if (!error && request->directory)
-        error = posix_spawn_file_actions_addchdir_np(actions, request->directory);
-    return error;
-}
-
-static int set_attributes(posix_spawnattr_t *attributes) {
-    sigset_t all, none;
-    /* Not sigfillset, which leaves out the two signals that glibc keeps for itself: posix_spawn
-     * would then set them to "ignored" for the child. */
-    memset(&all, 0xFF, sizeof all);
-    sigemptyset(&none);
-    int error = posix_spawnattr_setsigdefault(attributes, &all);
-    if (!error) error = posix_spawnattr_setsigmask(attributes, &none);
-    if (!error)
-        error = posix_spawnattr_setflags(
-            attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-    return error;
-}
-
-/* The child takes its limits over from us in the moment it is made (clone copies them), so ours is
- * set to the child's value for the time of the call: that alone has no race. prlimit(2) on the
- * child afterwards would come after its first instructions, when a program has already sized its
- * tables by the limit. Our own open descriptors do not mind a limit below their numbers. In the
- * child nothing is opened before the exec, only dup2 to 0, 1 and 2, so the low limit cannot fail it
- * either. */
-static int spawn_within_limit(
-    const struct reeve_spawn *request, const posix_spawn_file_actions_t *actions,
-    const posix_spawnattr_t *attributes, int32_t *pid) {
-    struct rlimit own, child;
-    int lowered = 0;
-    if (request->has_nofile && getrlimit(RLIMIT_NOFILE, &own) == 0) {
-        child = own;
-        child.rlim_cur = request->nofile < own.rlim_max ? request->nofile : own.rlim_max;
-        lowered = child.rlim_cur != own.rlim_cur && setrlimit(RLIMIT_NOFILE, &child) == 0;
-    }
-    pid_t started = 0;
-    int error = posix_spawn(
-        &started, request->program, actions, attributes, request->arguments, request->environment);
-    if (lowered) setrlimit(RLIMIT_NOFILE, &own);
-    if (error) return -error;
-    *pid = started;
-    return 0;
-}
-
-int reeve_spawn(const struct reeve_spawn *request, int32_t *pid) {
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    int error = posix_spawn_file_actions_init(&actions);
-    if (error) return -error;
-    error = posix_spawnattr_init(&attributes);
-    if (error) {
-        posix_spawn_file_actions_destroy(&actions);
-        return -error;
-    }
-    error = add_actions(&actions, request);
-    if (!error) error = set_attributes(&attributes);
-    int result = error ? -error : spawn_within_limit(request, &actions, &attributes, pid);
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    return result;
 }
 
 int reeve_exec_self(char *const *arguments, char *const *environment) {

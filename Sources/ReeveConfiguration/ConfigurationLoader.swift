@@ -37,18 +37,22 @@ package struct LoadOutcome: Sendable {
     private static let engineGrace = Duration.seconds(10)
 }
 
-/// Text to specification. Reads one file and nothing else, and decides nothing about the machine.
+/// Text to specification. Reads one file, and of the machine what it refers to: accounts, mounts, zones.
 package enum ConfigurationLoader {
     /// Largest file that is read.
     package static let bytesMax = 1 << 20
 
     /// Reads and validates a file. A file that cannot be read is an error in the outcome.
     ///
-    /// `environment` is reeve's own: REEVE_PROFILE, RENDER and REEVE_STOP_BUDGET are looked up.
+    /// `environment` is reeve's own: REEVE_PROFILE, RENDER and REEVE_STOP_BUDGET are looked up, and PATH where a
+    /// command has no slash.
     /// Blocks for as long as the file does, so it is nothing for the supervisor role.
-    package static func load(path: String, environment: [String: String]) -> LoadOutcome {
+    package static func load(
+        path: String, environment: [String: String], machine: Machine = .current()
+    ) -> LoadOutcome {
         switch readFile(path, bytesMax: bytesMax) {
-        case .bytes(let bytes): load(bytes: bytes, path: path, environment: environment)
+        case .bytes(let bytes):
+            load(bytes: bytes, path: path, environment: environment, machine: machine)
         case .tooLarge: tooLarge(path)
         case .failed(let message, let help): failure(path, message, help: help)
         }
@@ -56,14 +60,17 @@ package enum ConfigurationLoader {
 
     /// Validates a text; `path` is only a name for messages and for `SupervisorSettings.source`.
     package static func load(
-        text: String, path: String = "reeve.toml", environment: [String: String] = [:]
+        text: String, path: String = "reeve.toml", environment: [String: String] = [:],
+        machine: Machine = .current()
     ) -> LoadOutcome {
-        load(bytes: Array(text.utf8), path: path, environment: environment)
+        load(
+            bytes: Array(text.utf8), path: path, environment: environment, machine: machine)
     }
 
     /// Validates what was read elsewhere; any bytes at all.
     package static func load(
-        bytes: [UInt8], path: String, environment: [String: String]
+        bytes: [UInt8], path: String, environment: [String: String],
+        machine: Machine = .current()
     ) -> LoadOutcome {
         if bytes.count > bytesMax { return tooLarge(path) }
         // A byte order mark is no part of the text, and editors do not count it as a column.
@@ -78,7 +85,7 @@ package enum ConfigurationLoader {
                 help: "save the file as UTF-8",
                 at: source.location(of: source.span(ofByteAt: offset)))
         }
-        var loader = Loader(name: path, bytes: text, environment: environment)
+        var loader = Loader(name: path, bytes: text, environment: environment, machine: machine)
         return loader.load()
     }
 

@@ -195,7 +195,7 @@ indirect enum ValueShape: Sendable {
         case .cron: "\"*/15 * * * *\""
         case .zone: "\"Europe/Berlin\""
         case .path: "\"/srv/app\""
-        case .account: "\"app\""
+        case .account: "65534"
         case .mode: "\"0600\""
         case .signal: "\"TERM\""
         case .scheduler: "\"web\""

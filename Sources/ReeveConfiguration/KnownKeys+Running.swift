@@ -65,11 +65,9 @@ extension KnownKeys {
             "When it counts as ready: as soon as it runs, or after this time up",
             kinds: runningKinds,
             instead: "a scheduled one is ready by having a next occurrence"),
-        later(
+        key(
             "start-timeout", .ready, .duration(Span.positive), "\"60s\"",
-            "Longest wait for a sign of readiness; has a meaning with \"notify\" and "
-                + "\"probe\" only",
-            kinds: runningKinds, instead: "`timeout` limits a run of a scheduled one"),
+            "Longest wait for its program to begin, where a launcher stands before it"),
         later(
             "watchdog", .ready, .duration(Span.interval), "none",
             "How often it must give a sign of life", kinds: runningKinds,
@@ -112,7 +110,7 @@ extension KnownKeys {
             "Killed at one measurement above this"),
         key(
             "memory-action", .memory,
-            .choice(["recover", "restart", "alert"], later: ["restart-when-idle"]), "\"recover\"",
+            .choice(["recover", "restart", "restart-when-idle", "alert"]), "\"recover\"",
             "What happens above the threshold"),
         key(
             "memory-measure", .memory, .choice(["rss"], later: ["pss"]), "\"rss\"",
@@ -120,14 +118,18 @@ extension KnownKeys {
     ]
 
     static let recovery: [KnownKey] = [
-        later(
+        key(
             "cleanup", .recovery,
             .table(
                 [.init("signal", .signal), .init("exec", .command)], oneOf: ["signal", "exec"]),
             "none", "What frees memory without a restart: a signal or a command"),
-        later("on-start", .recovery, .command, "none", "Run before it starts"),
-        later("on-stop", .recovery, .command, "none", "Run after its last process is gone"),
-        later(
+        key(
+            "on-start", .recovery, .command, "none",
+            "Run before each start of its program; where it fails, the start has failed"),
+        key(
+            "on-stop", .recovery, .command, "none",
+            "Run after each run, when its last process is gone"),
+        key(
             "hook-timeout", .recovery, .duration(Span.positive), "\"10s\"",
             "Longest run of cleanup, on-start and on-stop"),
     ]

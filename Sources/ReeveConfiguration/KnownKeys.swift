@@ -143,28 +143,30 @@ extension KnownKeys {
         key(
             "environment", .what, .variables, "{}",
             "Variables it gets besides those of reeve; added to those of [defaults]"),
-        later(
+        key(
             "env-file", .what, .either(.path(.any), .list(of: .path(.any))), "none",
-            "Files with further variables"),
-        later(
+            "Files with further variables, read at each start; `-` before a path: it may be missing"
+        ),
+        key(
             "secrets", .what, .variables, "{}",
-            "Variables whose values are read from files at each start"),
+            "Variables whose values are read from files at each start: their names and paths"),
         key(
             "clear-environment", .what, .boolean, "false",
             "Start it without what reeve inherited: it gets environment, and what reeve sets itself"
         ),
-        later("user", .what, .account, "none", "The user it runs as"),
-        later("group", .what, .account, "none", "The group it runs as"),
-        later(
-            "umask", .what, .mode(max: 0o777), "none", "Permission bits its new files do not get"),
-        later("limits", .what, .table(resourceLimits), "{}", "Resource limits (setrlimit)"),
-        later("nice", .what, .integer(-20...19), "0", "Scheduling priority of its processes"),
-        later(
-            "oom-score-adj", .what, .integer(-1_000...1_000), "0",
+        key("user", .what, .account, "none", "The user it runs as, of /etc/passwd"),
+        key("group", .what, .account, "none", "The group it runs as, of /etc/group"),
+        key("umask", .what, .mode(max: 0o777), "none", "Permission bits its new files do not get"),
+        key(
+            "limits", .what, .table(resourceLimits), "{}",
+            "Resource limits (setrlimit): a number, \"unlimited\", or \"SOFT:HARD\""),
+        key("nice", .what, .integer(-20...19), "none", "Scheduling priority of its processes"),
+        key(
+            "oom-score-adj", .what, .integer(-1_000...1_000), "none",
             "How readily the kernel kills it when memory runs out"),
-        later(
+        key(
             "launcher", .what, .boolean, "false",
-            "Start it through a helper process, for programs on network file systems"),
+            "Start it through a helper process also where no other key needs one"),
     ]
 
     private static let resourceLimits: [ValueShape.Field] = [
@@ -193,11 +195,11 @@ extension KnownKeys {
             "Fixed delay by host and name, less than this", kinds: .scheduled,
             instead: withSchedule),
         key(
-            "overlap", .when, .choice(["skip", "queue", "replace"], later: ["allow"]), "\"skip\"",
+            "overlap", .when, .choice(["skip", "queue", "replace", "allow"]), "\"skip\"",
             "What happens to an occurrence while the run before goes on", kinds: .scheduled,
             instead: withSchedule),
-        later(
-            "max-parallel", .when, .integer(1...1_000), "none",
+        key(
+            "max-parallel", .when, .integer(1...1_000), "10",
             "The most runs at a time with overlap = \"allow\"", kinds: .scheduled,
             instead: withSchedule),
         key(

@@ -9,6 +9,7 @@ internal import ReeveCore
 struct Loader {
     private(set) var findings: Findings
     private let environment: [String: String]
+    private let machine: Machine
     /// Keys could not be read: what seems to be missing may be there.
     private var areKeysMissing = false
     /// Whole tables could not be read: a name that seems to be wrong may be right.
@@ -21,7 +22,8 @@ struct Loader {
     private var isSchedulersMeant = false
 
     /// `bytes` are UTF-8.
-    init(name: String, bytes: [UInt8], environment: [String: String]) {
+    init(name: String, bytes: [UInt8], environment: [String: String], machine: Machine) {
+        self.machine = machine
         findings = Findings(source: SourceText(name: name, bytes: bytes))
         self.environment = environment
     }
@@ -231,7 +233,7 @@ struct Loader {
             }
             let reader = SchedulerReader(
                 name: name, nameSpan: entry.keySpan, defaults: defaults, preset: preset,
-                profile: profile)
+                profile: profile, machine: machine, path: environment["PATH"])
             schedulers.append(reader.read(inner, areKeysMissing: areKeysMissing, into: &findings))
         }
         warnOfUnusedDefaults()

@@ -19,6 +19,7 @@ struct ScheduleReader {
         effective.assign("jitter", to: &result.jitter)
         effective.assign("spread", to: &result.spread)
         effective.assign("overlap", to: &result.overlap)
+        effective.assign("max-parallel", to: &result.maxParallel)
         effective.assign("misfire", to: &result.misfire)
         effective.assign("misfire-deadline", to: &result.misfireDeadline)
         effective.assign("run-on-start", to: &result.runOnStart)
@@ -102,6 +103,11 @@ struct ScheduleReader {
             findings.warning(
                 "jitter and spread have no effect on an interval",
                 at: effective.span("jitter") ?? effective.span("spread"), help: "use `cron`")
+        }
+        if schedule.overlap != .allow, isSaid("max-parallel") {
+            findings.warning(
+                "max-parallel has no effect while overlap is \(quoted(schedule.overlap.rawValue))",
+                at: effective.span("max-parallel"), help: "set overlap = \"allow\"")
         }
         if let start = schedule.startsAt, let end = schedule.expiresAt, end <= start {
             findings.warning(

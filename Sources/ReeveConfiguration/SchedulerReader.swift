@@ -24,13 +24,18 @@ struct SchedulerReader: Sendable {
     let defaults: TableSettings
     let preset: TableSettings
     let profile: Profile
+    let machine: Machine
+    /// reeve's own PATH.
+    let path: String?
 
     private var label: String { "[schedulers.\(printable(tomlKey(name)))]" }
 
     init(
         name: String, nameSpan: SourceSpan, defaults: TableSettings, preset: TableSettings,
-        profile: Profile
+        profile: Profile, machine: Machine, path: String?
     ) {
+        self.machine = machine
+        self.path = path
         self.name = name
         self.nameSpan = nameSpan
         self.defaults = defaults
@@ -49,6 +54,7 @@ struct SchedulerReader: Sendable {
             kinds: kinds)
         own.reportLater(kinds, to: &findings)
         reportMisfits(entries, kinds, &findings)
+        reportMemoryAction(own, kinds, &findings)
         warnOfRepetition(own, &findings)
         let dependencies = dependencies(effective)
         let specification = specification(effective, kinds, areKeysMissing, &findings)
@@ -104,6 +110,19 @@ struct SchedulerReader: Sendable {
         }
     }
 
+    /// From `[defaults]` it is for those that it fits.
+    private func reportMemoryAction(
+        _ own: TableSettings, _ kinds: KnownKey.Kinds, _ findings: inout Findings
+    ) {
+        guard kinds != .scheduled, let setting = own["memory-action"],
+            setting.value == .text(MemorySettings.Action.restartWhenIdle.rawValue)
+        else { return }
+        findings.error(
+            "`memory-action = \"restart-when-idle\"` waits for the end of an execution, and "
+                + "\(quoted(name)) is a \(kinds.singular), which has none",
+            at: setting.span, help: "use \"recover\", \"restart\" or \"alert\"")
+    }
+
     private func warnOfRepetition(_ own: TableSettings, _ findings: inout Findings) {
         for setting in own.settings {
             guard let inherited = defaults[setting.key.name], inherited.value == setting.value
@@ -139,7 +158,10 @@ struct SchedulerReader: Sendable {
         effective.assign("description", to: &result.description)
         effective.assign("working-directory", to: &result.program.workingDirectory)
         effective.assign("clear-environment", to: &result.program.clearEnvironment)
-        result.program.environment = variables(effective)
+        let launch = LaunchReader(effective: effective, machine: machine, path: path)
+        result.program.environment = launch.variables("environment")
+        result.program.launch = launch.read(result.program, &findings)
+        effective.assign("start-timeout", to: &result.readiness.startTimeout)
         effective.assign("timeout", to: &result.timeout)
         if case .exitCodes(let codes)? = effective.value("success-exit-codes") {
             result.successExitCodes = codes
@@ -152,6 +174,11 @@ struct SchedulerReader: Sendable {
         if result.kind != .scheduled { assignRestart(effective, to: &result.restart) }
         assignOrder(effective, to: &result.order)
         assignMemory(effective, to: &result.memory)
+        // From [defaults], where it is for the scheduled ones.
+        if result.kind != .scheduled, result.memory.action == .restartWhenIdle {
+            result.memory.action = .recover
+        }
+        assignRecovery(effective, to: &result.recovery)
         assignStop(effective, to: &result.stop)
         effective.assign("log", to: &result.log.destination)
         var tail: Bytes? = result.log.tail
@@ -208,6 +235,21 @@ struct SchedulerReader: Sendable {
         effective.assign("memory-action", to: &memory.action)
     }
 
+    private func assignRecovery(
+        _ effective: EffectiveSettings, to recovery: inout RecoverySettings
+    ) {
+        if case .command(let arguments)? = effective.value("on-start") {
+            recovery.onStart = arguments
+        }
+        if case .command(let arguments)? = effective.value("on-stop") {
+            recovery.onStop = arguments
+        }
+        effective.assign("hook-timeout", to: &recovery.hookTimeout)
+        guard case .table(let fields)? = effective.value("cleanup") else { return }
+        if case .signal(let signal)? = fields["signal"] { recovery.cleanup = .signal(signal) }
+        if case .command(let arguments)? = fields["exec"] { recovery.cleanup = .command(arguments) }
+    }
+
     private func assignStop(_ effective: EffectiveSettings, to stop: inout StopSettings) {
         if case .signal(let signal)? = effective.value("stop-signal") {
             stop.signal = signal
@@ -218,17 +260,6 @@ struct SchedulerReader: Sendable {
         if case .command(let arguments)? = effective.value("stop-command") {
             stop.command = arguments
         }
-    }
-
-    /// Those of `[defaults]` that are not its own, then its own.
-    private func variables(_ effective: EffectiveSettings) -> [EnvironmentVariable] {
-        var own: [EnvironmentVariable] = []
-        if case .variables(let variables)? = effective.own["environment"]?.value { own = variables }
-        guard case .variables(let inherited)? = effective.defaults["environment"]?.value else {
-            return own
-        }
-        let names = Set(own.map(\.name))
-        return inherited.filter { !names.contains($0.name) } + own
     }
 
     private func dependencies(_ effective: EffectiveSettings) -> [DependencySetting] {
@@ -301,10 +332,11 @@ struct SchedulerReader: Sendable {
             }
             var entry = Explanation.Entry(
                 table: table, key: key.name, value: setting.node.toml, origin: origin)
-            if key.name == "environment", let own = effective.own["environment"],
-                let inherited = effective.defaults["environment"]
+            if key.name == "environment" || key.name == "secrets",
+                let own = effective.own[key.name], let inherited = effective.defaults[key.name]
             {
-                let all = variables(effective)
+                let all = LaunchReader(effective: effective, machine: machine, path: path)
+                    .variables(key.name)
                     .map { "\(tomlKey($0.name)) = \(tomlString($0.value))" }
                 entry.value = all.isEmpty ? "{}" : "{ " + all.joined(separator: ", ") + " }"
                 entry.origin = .merged(line: own.line, defaultsLine: inherited.line)

@@ -21,8 +21,10 @@ enum SettingValue: Equatable, Sendable {
     case dependencies([DependencySetting])
     case readiness(Readiness.Rule)
     case instant(WallTime)
-    /// Valid, and of no use to this version.
-    case unused
+    /// The elements of a list.
+    case list([SettingValue])
+    /// The fields of a table, by name.
+    case table([String: SettingValue])
 }
 
 /// One element of `dependencies`.

@@ -10,9 +10,9 @@ package enum UnitText {
     /// What systemd grants beyond the configuration's own time limits: the end of strays, and the exit.
     private static let room = Duration.seconds(10)
 
-    /// A unit of `Type=notify`. `path` and `program` are absolute.
+    /// A unit of `Type=notify`. `path` and `program` are absolute. `isUsers`: for a user's own manager.
     package static func unit(
-        for specification: Specification, path: String, program: String
+        for specification: Specification, path: String, program: String, isUsers: Bool = false
     ) -> String {
         let settings = specification.supervisor
         let stop = settings.gracefulTimeout + settings.forceTimeout + room
@@ -22,7 +22,10 @@ package enum UnitText {
         var lines = [
             "[Unit]",
             "Description=reeve with \(specifier(path))",
-            "After=network.target",
+        ]
+        // A user's manager has no such target.
+        if !isUsers { lines.append("After=network.target") }
+        lines += [
             "",
             "[Service]",
             "Type=notify",
@@ -38,15 +41,16 @@ package enum UnitText {
             "TimeoutStartSec=90s",
             "TimeoutStopSec=\(wholeSeconds(stop))s",
             "OOMPolicy=continue",
-            "TasksMax=infinity",
         ]
+        if !isUsers { lines.append("TasksMax=infinity") }
         if settings.runtimeDirectory == nil {
             lines += ["RuntimeDirectory=reeve", "RuntimeDirectoryMode=0700"]
         }
-        if settings.stateDirectory == nil {
+        // For a user it would be in ~/.config before systemd 254; reeve has a better place by itself.
+        if settings.stateDirectory == nil, !isUsers {
             lines += ["StateDirectory=reeve", "StateDirectoryMode=0700"]
         }
-        lines += ["", "[Install]", "WantedBy=multi-user.target"]
+        lines += ["", "[Install]", "WantedBy=\(isUsers ? "default" : "multi-user").target"]
         return lines.joined(separator: "\n") + "\n"
     }
 

@@ -108,6 +108,7 @@ extension ValueReader {
     /// What each run gets from reeve.
     private static let ownVariables = [
         "REEVE_RUN_ID", "REEVE_RUN_PATH", "REEVE_SCHEDULER", "REEVE_ATTEMPT", "REEVE_SCHEDULED_AT",
+        "REEVE_COMMAND", "REEVE_ABOUT_RUN",
         "REEVE_ROLE",
     ]
 
@@ -147,11 +148,8 @@ extension ValueReader {
             mismatch(node, shape, &findings, example: example)
             return nil
         }
-        var isWhole = true
-        for part in elements where read(part, as: element, into: &findings) == nil {
-            isWhole = false
-        }
-        return isWhole ? .unused : nil
+        let values = elements.compactMap { read($0, as: element, into: &findings) }
+        return values.count == elements.count ? .list(values) : nil
     }
 
     func either(

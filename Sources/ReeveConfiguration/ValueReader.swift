@@ -36,7 +36,7 @@ struct ValueReader {
         case .readiness: readiness(node, shape, &findings)
         case .list(let element): list(node, shape, element, &findings)
         case .table(let fields, let oneOf):
-            table(node, shape, fields, oneOf, &findings) == nil ? nil : .unused
+            table(node, shape, fields, oneOf, &findings).map(SettingValue.table)
         case .either(let first, let second): either(node, first, second, &findings)
         case .timestamp: timestamp(node, shape, &findings)
         }

@@ -115,6 +115,9 @@ private struct RequestForm: Sendable {
         RequestForm(word: "reset", fields: ["name"]) { root throws(JSONFault) in
             .reset(name: try name(root))
         },
+        RequestForm(word: "recover", fields: ["name"]) { root throws(JSONFault) in
+            .recover(name: try name(root))
+        },
         RequestForm(word: "signal", fields: ["name", "signal"]) { root throws(JSONFault) in
             .signal(name: try name(root), try signal(root))
         },

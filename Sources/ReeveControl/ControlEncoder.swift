@@ -21,7 +21,8 @@ package enum ControlEncoder {
             .runNow(let name, let force):
             buffer.field("name", name)
             if force { buffer.field("force", true) }
-        case .stop(let name), .reset(let name), .pause(let name), .resume(let name):
+        case .stop(let name), .reset(let name), .recover(let name), .pause(let name),
+            .resume(let name):
             buffer.field("name", name)
         case .signal(let name, let signal):
             buffer.field("name", name)
@@ -82,7 +83,7 @@ package enum ControlEncoder {
             let outcome = reply.outcomes[index]
             let report = OutcomeReport(
                 name: name(outcome.scheduler)?.text ?? "?", result: outcome.result,
-                message: outcome.words)
+                message: outcome.words, actions: outcome.actions)
             report.write(to: &line)
         }
     }

@@ -24,6 +24,8 @@ package enum ControlOperation: Equatable, Sendable {
     case stop(name: String)
     case restart(name: String, force: Bool)
     case reset(name: String)
+    /// Answered when the recovery is over; each outcome has the actions that were taken.
+    case recover(name: String)
     /// `{"op":"signal","name":"web","signal":"HUP"}`: a name with or without SIG, or a number as text.
     case signal(name: String, Signal)
     /// `{"op":"run-now","name":"backup","force":false}`; `force` may be absent.
@@ -60,6 +62,7 @@ package enum ControlOperation: Equatable, Sendable {
         case .stop: "stop"
         case .restart: "restart"
         case .reset: "reset"
+        case .recover: "recover"
         case .signal: "signal"
         case .runNow: "run-now"
         case .pause: "pause"

@@ -183,6 +183,7 @@ extension SchedulerSpecification {
         buffer.field("healthCheckInterval", healthCheckInterval)
         buffer.field("errorThreshold", errorThreshold)
         memory.write(to: &buffer)
+        recovery.write(to: &buffer)
         stop.write(to: &buffer)
         log.write(to: &buffer)
         buffer.field("timeout", optional: timeout)
@@ -210,6 +211,7 @@ extension SchedulerSpecification {
         healthCheckInterval = try value.duration("healthCheckInterval")
         errorThreshold = try value.wholeNumber("errorThreshold", as: Int.self)
         memory = try value.object("memory", MemorySettings.init(reading:))
+        recovery = try value.object("recovery", RecoverySettings.init(reading:))
         stop = try value.object("stop", StopSettings.init(reading:))
         log = try value.object("log", LogSettings.init(reading:))
         timeout = try value.optionalDuration("timeout")
@@ -232,6 +234,7 @@ extension Program {
         }
         buffer.endArray()
         buffer.field("clearEnvironment", clearEnvironment)
+        launch.write(to: &buffer)
         buffer.endObject()
     }
 
@@ -246,6 +249,7 @@ extension Program {
             EnvironmentVariable(name: try variable.text("name"), value: try variable.text("value"))
         }
         clearEnvironment = try value.truth("clearEnvironment")
+        launch = try value.object("launch", LaunchSettings.init(reading:))
     }
 }
 
@@ -322,6 +326,7 @@ extension Readiness {
             buffer.field("rule", "uptime")
             buffer.field("uptime", span)
         }
+        buffer.field("startTimeout", startTimeout)
         buffer.endObject()
     }
 
@@ -334,6 +339,7 @@ extension Readiness {
             throw JSONFault(
                 kind: .invalid, words: "\"rule\" cannot be \"\(word.shortened(toBytes: 80))\"")
         }
+        startTimeout = try value.duration("startTimeout")
     }
 }
 

@@ -40,11 +40,17 @@ package struct OutcomeReport: Equatable, Sendable {
     package var result: Reply.Outcome.Result
     /// A sentence for the operator, without a full stop.
     package var message: String
+    /// What a recovery did, in its order; empty for every other request.
+    package var actions: [RecoveryAction]
 
-    package init(name: String, result: Reply.Outcome.Result, message: String) {
+    package init(
+        name: String, result: Reply.Outcome.Result, message: String,
+        actions: [RecoveryAction] = []
+    ) {
         self.name = name
         self.result = result
         self.message = message
+        self.actions = actions
     }
 
     func write(to buffer: inout [UInt8]) {
@@ -52,6 +58,9 @@ package struct OutcomeReport: Equatable, Sendable {
         buffer.field("name", name)
         buffer.field("result", result.rawValue)
         buffer.field("message", message.shortened(toBytes: ControlLimits.messageBytesMax))
+        buffer.beginArray("actions")
+        for action in actions { action.write(to: &buffer) }
+        buffer.endArray()
         buffer.endObject()
     }
 
@@ -59,6 +68,7 @@ package struct OutcomeReport: Equatable, Sendable {
         name = try value.text("name")
         result = try value.word("result", as: Reply.Outcome.Result.self)
         message = try value.text("message")
+        actions = try value.list("actions", RecoveryAction.init(reading:))
     }
 }
 

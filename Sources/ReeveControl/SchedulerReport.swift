@@ -25,6 +25,15 @@ package struct SchedulerReport: Equatable, Sendable {
         package var meaning: String
         package var at: WallTime
     }
+    /// A run that is not over.
+    package struct RunReport: Equatable, Sendable {
+        package var runID: String
+        package var pid: Int32?
+        package var since: WallTime
+        package var memoryBytes: Int64?
+        /// The nominal instant of its execution.
+        package var scheduledAt: WallTime?
+    }
     package struct DependencyReport: Equatable, Sendable {
         package var name: String
         package var condition: Dependency.Condition
@@ -57,6 +66,10 @@ package struct SchedulerReport: Equatable, Sendable {
     package var phase: Int
     package var pid: Int32?
     package var runID: String?
+    /// Every run that is not over, the current one first: the first `listedMax`; `runCount` counts all.
+    package var runs: [RunReport]
+    package var runCount: Int
+    /// Of the current run, of several their sum.
     package var memoryBytes: Int64?
     package var memoryThreshold: Int64?
     package var lastExit: LastExit?
@@ -74,6 +87,9 @@ package struct SchedulerReport: Equatable, Sendable {
     /// The first `listedMax`; `survivorCount` counts all.
     package var survivors: [Survivor]
     package var survivorCount: Int
+    /// A recovery that is under way, and the last one that is over.
+    package var recovery: RecoveryStatus?
+    package var lastRecovery: RecoveryStatus?
     /// Only in the answer about one scheduler; there it has a line of its own.
     package var settings: SettingsReport?
 
@@ -103,6 +119,12 @@ package struct SchedulerReport: Equatable, Sendable {
         phase = status.phase
         pid = status.pid?.number
         runID = status.run?.description
+        runs = status.runs.prefix(Self.listedMax).map {
+            RunReport(
+                runID: $0.id.description, pid: $0.pid?.number, since: $0.startedAt,
+                memoryBytes: $0.memory?.count, scheduledAt: $0.scheduledAt)
+        }
+        runCount = status.runs.count
         memoryBytes = status.memory?.count
         memoryThreshold = status.memoryThreshold?.count
         lastExit = status.lastExit.map(LastExit.init)
@@ -119,6 +141,8 @@ package struct SchedulerReport: Equatable, Sendable {
             Survivor(pid: $0.identity.pid.number, name: $0.name, why: $0.obstacle?.words)
         }
         survivorCount = status.survivors.count
+        recovery = status.recovery
+        lastRecovery = status.lastRecovery
     }
 }
 
@@ -160,6 +184,7 @@ extension SchedulerReport {
         buffer.field("phase", phase)
         buffer.field("pid", pid.map(Int64.init))
         buffer.field("runId", runID)
+        writeRuns(to: &buffer)
         buffer.field("memoryBytes", memoryBytes)
         buffer.field("memoryThreshold", memoryThreshold)
         writeLastExit(to: &buffer)
@@ -169,6 +194,7 @@ extension SchedulerReport {
         buffer.field("nextRestart", nextRestart, fractionDigits: 3)
         buffer.field("restartsInWindow", restartsInWindow)
         writeLists(to: &buffer)
+        writeRecoveries(to: &buffer)
         settings?.writeMembers(to: &buffer)
         if let alerts {
             buffer.beginArray("alerts")
@@ -202,6 +228,34 @@ extension SchedulerReport {
         buffer.field("meaning", lastExit.meaning.shortened(toBytes: ControlLimits.messageBytesMax))
         buffer.field("at", lastExit.at, fractionDigits: 3)
         buffer.endObject()
+    }
+
+    private func writeRecoveries(to buffer: inout [UInt8]) {
+        if let recovery {
+            recovery.write("recovery", to: &buffer)
+        } else {
+            buffer.nullField("recovery")
+        }
+        if let lastRecovery {
+            lastRecovery.write("lastRecovery", to: &buffer)
+        } else {
+            buffer.nullField("lastRecovery")
+        }
+    }
+
+    private func writeRuns(to buffer: inout [UInt8]) {
+        buffer.beginArray("runs")
+        for run in runs {
+            buffer.beginObject()
+            buffer.field("runId", run.runID)
+            buffer.field("pid", run.pid.map(Int64.init))
+            buffer.field("since", run.since, fractionDigits: 3)
+            buffer.field("memoryBytes", run.memoryBytes)
+            buffer.field("scheduledAt", run.scheduledAt, fractionDigits: 3)
+            buffer.endObject()
+        }
+        buffer.endArray()
+        buffer.field("runCount", runCount)
     }
 
     private func writeLists(to buffer: inout [UInt8]) {
@@ -243,6 +297,9 @@ extension SchedulerReport {
         phase = try value.wholeNumber("phase", as: Int.self)
         pid = try value.optional("pid", JSONValue.narrowInteger)
         runID = try value.optionalText("runId")
+        // An older supervisor does not tell.
+        runs = value["runs"] == nil ? [] : try value.list("runs", RunReport.init(reading:))
+        runCount = value["runCount"] == nil ? 0 : try value.wholeNumber("runCount", as: Int.self)
         memoryBytes = try value.optional("memoryBytes", JSONValue.integer)
         memoryThreshold = try value.optional("memoryThreshold", JSONValue.integer)
         lastExit = try value.optional("lastExit", LastExit.init(reading:))
@@ -257,6 +314,8 @@ extension SchedulerReport {
         dependencyCount = try value.wholeNumber("dependencyCount", as: Int.self)
         survivors = try value.list("survivors", Survivor.init(reading:))
         survivorCount = try value.wholeNumber("survivorCount", as: Int.self)
+        recovery = try value.optional("recovery", RecoveryStatus.init(reading:))
+        lastRecovery = try value.optional("lastRecovery", RecoveryStatus.init(reading:))
     }
 }
 
@@ -274,6 +333,16 @@ extension SchedulerReport.LastExit {
         signal = try value.optionalText("signal")
         meaning = try value.text("meaning")
         at = try value.time("at")
+    }
+}
+
+extension SchedulerReport.RunReport {
+    fileprivate init(reading value: JSONValue) throws(JSONFault) {
+        runID = try value.text("runId")
+        pid = try value.optional("pid", JSONValue.narrowInteger)
+        since = try value.time("since")
+        memoryBytes = try value.optional("memoryBytes", JSONValue.integer)
+        scheduledAt = try value.optionalTime("scheduledAt")
     }
 }
 

@@ -9,6 +9,9 @@ package enum Effect: Equatable, Sendable {
     case ledger(LedgerEntry)
     /// Start the scheduler's program as this run. Answered by `spawned` or `spawnFailed`.
     case spawn(RunID, SchedulerID)
+    /// The run is to be ended and its spawn has not been answered: if its program has not begun, it must
+    /// not. Answered by `spawnAbandoned`, unless `spawned` or `spawnFailed` is on its way.
+    case abandonSpawn(RunID)
     /// Send a signal and then SIGCONT, so that a stopped process can take it. To `everyone` and to
     /// `others` it is answered by `surveyed`; a failure to signal the leader by `signalFailed`.
     case signal(RunID, Signal, to: SignalTarget)
@@ -22,6 +25,11 @@ package enum Effect: Equatable, Sendable {
     case runStopCommand(RunID)
     /// Read the memory of this run's tree. Answered by `sampled`.
     case sample(RunID)
+    /// Execute a command that is no run. Answered by `commandEnded`, exactly once: when it has ended, or
+    /// could not be started, or was killed at its timeout.
+    case runCommand(CommandID, AuxiliaryCommand)
+    /// SIGKILL to every process of a command that is not wanted any more. `commandEnded` still comes.
+    case endCommand(CommandID)
     /// The run is over: drop what is kept for it. Processes it left (`leftovers = "keep"`, survivors
     /// that the operator started over) become orphans. A run whose survivors are still watched is
     /// forgotten when the last of them is gone.
@@ -39,9 +47,8 @@ package enum Effect: Equatable, Sendable {
     indirect case adoptSettings(SupervisorSettings)
     /// One line of the event stream, of reeve's own log, and of `reeve why`.
     case record(Record)
-    /// Give these alerts to the command of `[alerts] exec`. Answered by `alertsDelivered`; never asked for
-    /// again before that.
-    case deliverAlerts([Alert])
+    /// As `runCommand`, with these alerts as JSON on its stdin.
+    case deliverAlerts(CommandID, AuxiliaryCommand, [Alert])
     /// Keep what is known of a run that failed; before `forget`.
     indirect case keepFailure(FailureReport)
     /// To a service manager above.

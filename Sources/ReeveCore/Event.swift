@@ -9,6 +9,9 @@ package enum Event: Equatable, Sendable {
     /// A spawn succeeded: the leader of this run.
     case spawned(RunID, ProcessIdentity)
     case spawnFailed(RunID, SpawnFailure)
+    /// The answer to a spawn that was abandoned in time: its program never began, and nothing of it is
+    /// left.
+    case spawnAbandoned(RunID)
     /// The leader was reaped. `leftovers` are the run's members that were alive right after it.
     /// `used`: processor time of the leader, and of members that reeve reaped before it.
     case exited(
@@ -24,6 +27,8 @@ package enum Event: Equatable, Sendable {
     /// The stop command could not be started or ended without success.
     case stopCommandFailed(RunID, words: String)
     case sampled(RunID, MemoryReading)
+    /// The answer to `runCommand`: it is over, and nothing of it is left but what cannot die.
+    case commandEnded(CommandID, CommandOutcome)
     case requested(RequestID, Request)
     /// Whoever asked has gone; no reply is wanted any more.
     case requestWithdrawn(RequestID)
@@ -37,22 +42,20 @@ package enum Event: Equatable, Sendable {
     case shutdownRequested(ShutdownCause)
     /// The answer to `sweep`: what of reeve's descendants is still alive.
     case swept(alive: [ProcessDescription])
-    /// The answer to `deliverAlerts`; nil: the command ended with success.
-    case alertsDelivered(failure: String?)
     /// `nextDeadline` has come.
     case timePassed
 
     /// The order inside a turn; smaller is first. Readiness and spawn outcomes before exits, so that
     /// "started, then died" is not read as "never started"; exits before requests, so that nothing is
-    /// sent to a process that is known dead; time after both, so that no deadline falls on a run whose
-    /// sign of life is in the same batch; samples last, since they act on what is left.
+    /// sent to a process that is known dead, and no command's outcome counts for it; time after both, so
+    /// that no deadline falls on a run whose sign of life is in the same batch; samples last, since they act on what is left.
     package var priority: Int {
         switch self {
         case .began: 0
-        case .spawned, .spawnFailed: 1
-        case .exited, .surveyed, .signalFailed, .stopCommandFailed, .swept, .alertsDelivered: 2
+        case .spawned, .spawnFailed, .spawnAbandoned: 1
+        case .exited, .surveyed, .signalFailed, .stopCommandFailed, .swept: 2
         case .shutdownRequested, .requested, .requestWithdrawn, .reloadRequested,
-            .configurationLoaded, .configurationRejected:
+            .configurationLoaded, .configurationRejected, .commandEnded:
             3
         case .timePassed: 4
         case .sampled: 5
@@ -98,6 +101,8 @@ package enum Request: Equatable, Sendable {
     case restart(SchedulerID, force: Bool)
     /// Forgets failures, the restart window and the count of restarts; leaves `exhausted`.
     case reset(SchedulerID)
+    /// Climb the ladder of recovery: free memory, forget failures, see to its dependencies, restart.
+    case recover(SchedulerID)
     /// To the leader of the current run.
     case signal(SchedulerID, Signal)
     case startAll
@@ -130,11 +135,16 @@ package struct Reply: Equatable, Sendable {
         package var result: Result
         /// A sentence for the operator: "web: started, pid 4711".
         package var words: String
+        /// What a recovery did, in its order; empty for every other request.
+        package var actions: [RecoveryAction]
 
-        package init(scheduler: SchedulerID, result: Result, words: String) {
+        package init(
+            scheduler: SchedulerID, result: Result, words: String, actions: [RecoveryAction] = []
+        ) {
             self.scheduler = scheduler
             self.result = result
             self.words = words
+            self.actions = actions
         }
     }
 

@@ -46,6 +46,8 @@ package enum Limits {
     package static let alertGathering = Duration.seconds(1)
     /// From the end of one delivery to the next.
     package static let alertSpacing = Duration.seconds(5)
+    /// How long the alert command may take.
+    package static let alertTimeout = Duration.seconds(30)
     /// Attempts to deliver the same alerts, and the pause before the second; twice that before the third.
     package static let alertAttemptsMax = 3
     package static let alertRetryDelay = Duration.seconds(10)
@@ -53,6 +55,8 @@ package enum Limits {
     package static let alertsWaitingMax = 256
     /// Alerts in one delivery.
     package static let alertsDeliveredMax = 64
+    /// From a cleanup until what it freed is measured, and the longest wait for that measurement.
+    package static let cleanupSettleTime = Duration.seconds(10)
     /// A change between the two clocks from which on the wall clock was set.
     package static let clockStep = Duration.milliseconds(500)
 }

@@ -87,10 +87,17 @@ package enum Fact: Equatable, Sendable {
     case stopped(after: Duration, killed: Int)
     case survived([ProcessDescription])
     case staysStopped
+    case staysPaused
 
     // Memory and health
     case memoryAbove(Bytes, limit: Bytes, samples: Int, action: String)
     case memoryRecovered(Bytes, limit: Bytes)
     case memoryUnreadable(String)
+    case cleanupBegan(String)
+    /// A command around a run did not succeed.
+    case hookFailed(AuxiliaryCommand.Purpose, words: String)
+    /// An action of a recovery, done.
+    indirect case recovering(RecoveryAction)
+    case recoveryFailed(RecoveryTrigger, reason: String)
     case healthChanged(from: Health, to: Health, reason: String)
 }

@@ -10,8 +10,13 @@ extension Record {
             .completed,
             .failuresReset, .waiting, .dependencyBack, .stopping, .stopped, .signalled,
             .memoryRecovered, .reloadBegan, .configurationChanged, .removed, .orphansAdopted,
-            .staysStopped, .retryScheduled, .paused, .resumed:
+            .staysStopped, .staysPaused, .retryScheduled, .paused, .resumed, .cleanupBegan:
             return .info
+        case .recovering(let action):
+            switch action.result {
+            case .helped, .done, .skipped: return .info
+            case .failed, .refused: return .warning
+            }
         case .timedOut:
             // The warning is the line of its end, which says after which timeout and how it came.
             return .info
@@ -33,7 +38,7 @@ extension Record {
             return timedOut ? .warning : .debug
         case .shutdownForced, .spawnFailed, .overRestartLimit,
             .dependencyTimedOut, .dependencyLost, .killed, .signalFailed, .stopCommandFailed,
-            .memoryAbove, .memoryUnreadable:
+            .memoryAbove, .memoryUnreadable, .recoveryFailed, .hookFailed:
             return .warning
         case .shutdownEnded(_, _, let alive):
             return alive.isEmpty ? .info : .error
@@ -107,9 +112,14 @@ extension Record {
         case .stopped: "stopped"
         case .survived: "survived"
         case .staysStopped: "stays-stopped"
+        case .staysPaused: "stays-paused"
         case .memoryAbove: "memory-above"
         case .memoryRecovered: "memory-recovered"
         case .memoryUnreadable: "memory-unreadable"
+        case .cleanupBegan: "cleanup-began"
+        case .recovering: "recovering"
+        case .hookFailed: "hook-failed"
+        case .recoveryFailed: "recovery-failed"
         case .healthChanged: "health-changed"
         }
     }
@@ -199,11 +209,18 @@ extension Record {
             "could not be ended: \(listed(processes)); it is not started again while they live"
         case .staysStopped:
             "stays stopped, as an operator wanted before reeve was started; `reeve start` starts it"
+        case .staysPaused:
+            "stays paused, as an operator wanted before reeve was started; `reeve resume` resumes it"
         case .memoryAbove(let bytes, let limit, let samples, let action):
             "uses \(bytes), above \(limit) in \(counted(samples, "sample")) in a row: \(action)"
         case .memoryRecovered(let bytes, let limit): "uses \(bytes) again, below \(limit)"
         case .memoryUnreadable(let why):
             "its memory cannot be read (\(why)): the memory rule is inactive until it can"
+        case .cleanupBegan(let words): "memory cleanup: \(words)"
+        case .recovering(let action): action.words
+        case .hookFailed(let purpose, let words): "its \(purpose.rawValue) command \(words)"
+        case .recoveryFailed(let trigger, let reason):
+            "could not be recovered (\(trigger.words)): \(reason)"
         case .healthChanged(let old, let new, let reason):
             "\(old.rawValue) -> \(new.rawValue): \(reason)"
         }

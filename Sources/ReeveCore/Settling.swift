@@ -85,10 +85,12 @@ extension Supervisor {
     }
 
     private mutating func review(_ id: SchedulerID, _ turn: inout Turn) {
+        schedulers[id.index].arrangeLanes()
         if shutdown == nil {
             reactToDependencies(id, &turn)
             beginPendingStop(id, &turn)
             startIfMet(id, &turn)
+            advanceRecovery(id, &turn)
             reviewAlarms(id, &turn)
         } else {
             schedulers[id.index].alarmDeadline = nil
@@ -260,12 +262,12 @@ extension Supervisor {
         case .reconfigured:
             reason =
                 schedulers[id.index].isRemoved ? "it is no longer configured" : "enabled = false"
-        case .byOperator, .shutdown, .replaced, .dependencyBack, .memoryThreshold, .memoryHardLimit,
+        case .byOperator, .shutdown, .replaced, .dependencyBack, .recovery, .memoryHardLimit,
             .timeout,
             .leftovers:
             reason = "asked by the operator"
         }
-        schedulers[id.index].beginStop(cause, reason: reason, &turn)
+        schedulers[id.index].beginStops(cause, reason: reason, &turn)
     }
 
     /// Everything that an operator's stop takes down with it, by `stop` edges, nearest first.

@@ -36,6 +36,18 @@ package struct SchedulerStatus: Equatable, Sendable {
         package var meaning: String
         package var at: WallTime
     }
+    /// A run that is not over.
+    package struct CurrentRun: Equatable, Sendable {
+        package var id: RunID
+        /// Its leader; nil while its spawn is not answered, and once the leader was reaped.
+        package var pid: PID?
+        /// When it was started.
+        package var startedAt: WallTime
+        /// As `SchedulerStatus.memory`, of this run alone.
+        package var memory: Bytes?
+        /// The nominal instant of its execution; nil for daemons and tasks.
+        package var scheduledAt: WallTime?
+    }
     /// One edge, as it stands.
     package struct DependencyStatus: Equatable, Sendable {
         /// Whom it depends on.
@@ -64,7 +76,10 @@ package struct SchedulerStatus: Equatable, Sendable {
     package var run: RunID?
     /// The leader of the current run.
     package var pid: PID?
-    /// The last sample of the current run; nil where none was taken or /proc did not tell.
+    /// Every run that is not over, the current one first; more than one with `overlap = "allow"` only.
+    package var runs: [CurrentRun] = []
+    /// The last sample of the current run, of several their sum; nil where one was not taken, or /proc
+    /// did not tell.
     package var memory: Bytes?
     package var memoryThreshold: Bytes?
     /// How long the current run has been up; nil when down.
@@ -85,6 +100,34 @@ package struct SchedulerStatus: Equatable, Sendable {
     package var dependencies: [DependencyStatus]
     /// What a stop could not end.
     package var survivors: [ProcessDescription]
+    /// A recovery that is under way.
+    package var recovery: RecoveryStatus?
+    /// The last one that is over.
+    package var lastRecovery: RecoveryStatus?
+}
+
+/// A recovery, as far as it has come.
+package struct RecoveryStatus: Equatable, Sendable {
+    /// Counts the recoveries of one scheduler, from 1.
+    package var number: Int
+    package var trigger: RecoveryTrigger
+    /// What is waited for, or how it ended; a sentence without a full stop.
+    package var words: String
+    /// In the order in which they were taken.
+    package var actions: [RecoveryAction]
+    /// When it was over; nil while it is under way.
+    package var endedAt: WallTime?
+
+    package init(
+        number: Int, trigger: RecoveryTrigger, words: String, actions: [RecoveryAction],
+        endedAt: WallTime? = nil
+    ) {
+        self.number = number
+        self.trigger = trigger
+        self.words = words
+        self.actions = actions
+        self.endedAt = endedAt
+    }
 }
 
 /// What a run of a scheduled one is told in its environment.

@@ -18,7 +18,7 @@ extension Supervisor {
             health: health, lifecycle: scheduler.lifecycle.name,
             reason: describe(reason, of: id), priority: scheduler.specification.order.priority,
             phase: plan.phases[id.index], run: run?.id, pid: leader?.pid,
-            memory: run?.memory.last, memoryThreshold: scheduler.specification.memory.threshold,
+            runs: currentRuns(of: scheduler), memory: memory(of: scheduler), memoryThreshold: scheduler.specification.memory.threshold,
             uptime: uptime(of: scheduler, leader, at: now),
             consecutiveFailures: scheduler.consecutiveFailures,
             restartCount: scheduler.restartCount,
@@ -34,7 +34,8 @@ extension Supervisor {
                     name: edge.name, condition: edge.condition,
                     isMet: edge.target.map { views[$0.index].meets(edge.condition) } ?? false)
             },
-            survivors: survivors(of: scheduler))
+            survivors: survivors(of: scheduler), recovery: scheduler.recovery?.status,
+            lastRecovery: scheduler.lastRecovery?.status)
     }
 
     /// The whole as it is now.
@@ -92,9 +93,30 @@ extension Supervisor {
 
     /// What a run of a scheduled one is told of its execution; nil for other runs.
     package func execution(of run: RunID) -> ExecutionContext? {
-        guard let id = scheduler(of: run), let execution = schedulers[id.index].schedule?.current
+        guard let id = scheduler(of: run), schedulers[id.index].schedule != nil,
+            let execution = schedulers[id.index].executing.first(where: {
+                $0.lifecycle.run?.id == run
+            })?.execution
         else { return nil }
         return ExecutionContext(scheduledAt: execution.occurrence, attempt: execution.attempt)
+    }
+
+    private func currentRuns(of scheduler: Scheduler) -> [SchedulerStatus.CurrentRun] {
+        scheduler.lifecycles.compactMap { lifecycle in
+            guard let run = lifecycle.run else { return nil }
+            return .init(
+                id: run.id, pid: lifecycle.isLeaderGone ? nil : run.leader?.pid,
+                startedAt: run.startedAt.wall, memory: run.memory.last,
+                scheduledAt: execution(of: run.id)?.scheduledAt)
+        }
+    }
+
+    /// A sum without one of them would be less than they use.
+    private func memory(of scheduler: Scheduler) -> Bytes? {
+        let runs = scheduler.runs
+        let samples = runs.compactMap(\.memory.last)
+        guard !samples.isEmpty, samples.count == runs.count else { return nil }
+        return samples.reduce(.zero) { $0 + $1 }
     }
 
     private func nextRestart(of scheduler: Scheduler, at now: Moment) -> WallTime? {
@@ -103,9 +125,6 @@ extension Supervisor {
     }
 
     private func survivors(of scheduler: Scheduler) -> [ProcessDescription] {
-        guard case .stopped(.survivors(let stop, nextSurvey: _)) = scheduler.lifecycle else {
-            return []
-        }
-        return stop.alive
+        scheduler.survived.flatMap(\.alive)
     }
 }

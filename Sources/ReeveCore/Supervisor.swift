@@ -31,6 +31,7 @@ package struct Supervisor: Sendable {
     var touched = TouchedQueue()
     var startup = Startup()
     var requests = RequestTable()
+    var commands = CommandTable()
     var shutdown: Shutdown?
     /// A new configuration is being read.
     var reload: Reload?
@@ -40,6 +41,8 @@ package struct Supervisor: Sendable {
     var delivery = AlertDelivery()
     /// How many schedulers have processes that reeve answers for.
     var liveCount = 0
+    /// What is kept for schedulers that were not configured at the start. Looked up, never iterated.
+    var otherWishes: [String: Wish] = [:]
     let startedAt: Moment
     var defects = 0
 
@@ -71,7 +74,12 @@ package struct Supervisor: Sendable {
         for scheduler in schedulers { idsByName[scheduler.specification.name.text] = scheduler.id }
         self.idsByName = idsByName
         for (name, wish) in wishes {
-            if let id = idsByName[name.text] { schedulers[id.index].wish = wish }
+            guard let id = idsByName[name.text] else {
+                otherWishes[name.text] = wish
+                continue
+            }
+            schedulers[id.index].wish = wish
+            if wish.isPaused { schedulers[id.index].schedule?.pause() }
         }
         views = schedulers.map { SchedulerView(of: $0) }
         deadlines = DeadlineQueue(count: schedulers.count)
@@ -84,7 +92,7 @@ package struct Supervisor: Sendable {
 
     /// Takes one event and returns what is to be done, in order.
     package mutating func handle(_ event: Event, at now: Moment) -> [Effect] {
-        var turn = Turn(now: now)
+        var turn = Turn(now: now, sequence: sequence)
         watchClock(&turn)
         switch event {
         case .began: began(&turn)
@@ -95,12 +103,15 @@ package struct Supervisor: Sendable {
             }
         case .spawnFailed(let run, let failure):
             withScheduler(of: run, "spawnFailed", &turn) { $0.spawnFailed(failure, &$1) }
+        case .spawnAbandoned(let run):
+            withScheduler(of: run, "spawnAbandoned", &turn) { $0.spawnAbandoned(&$1) }
         case .exited(let run, let status, let leftovers, let used):
             withScheduler(of: run, "exited", &turn) {
                 $0.metrics.used(used)
                 return $0.exited(status, leftovers: leftovers, &$1)
             }
         case .surveyed, .signalFailed, .stopCommandFailed, .sampled: answered(event, &turn)
+        case .commandEnded(let id, let outcome): commandEnded(id, outcome, &turn)
         case .requested(let id, let request): requested(id, request, &turn)
         case .requestWithdrawn(let id): withdraw(id)
         case .reloadRequested(let reason): requestReload(nil, because: reason, &turn)
@@ -108,11 +119,13 @@ package struct Supervisor: Sendable {
         case .configurationRejected(let words): configurationRejected(words, &turn)
         case .shutdownRequested(let cause): requestShutdown(cause, &turn)
         case .swept(let alive): swept(alive, &turn)
-        case .alertsDelivered(let failure): alertsDelivered(failure, &turn)
         case .timePassed: timePassed(&turn)
         }
         settle(&turn)
+        commands.add(from: &turn)
+        sequence = turn.sequence
         for case .forget(let run) in turn.effects { idsByRun[run] = nil }
+        for run in turn.dropped { idsByRun[run] = nil }
         return turn.effects
     }
 
@@ -171,9 +184,10 @@ package struct Supervisor: Sendable {
             if let event { defect("\(event) for run \(run), which is over", &turn) }
             return
         }
-        let outcome = body(&schedulers[id.index], &turn)
+        let outcome = schedulers[id.index].handle(run) { body(&$0, &turn) }
         touch(id)
         carryOut(outcome, id, &turn)
+        if schedulers[id.index].schedule?.queue.isEmpty == false { takeNext(id, &turn) }
     }
 
     /// An answer to an effect. The run may have ended since it was asked, which is no defect.
@@ -197,9 +211,9 @@ package struct Supervisor: Sendable {
                 scheduler.sampled(reading, autoRecovery: autoRecovery, &turn)
                 return .settled
             }
-        case .began, .spawned, .spawnFailed, .exited, .requested, .requestWithdrawn,
-            .reloadRequested, .configurationLoaded, .configurationRejected, .shutdownRequested,
-            .swept, .alertsDelivered, .timePassed:
+        case .began, .spawned, .spawnFailed, .spawnAbandoned, .exited, .commandEnded, .requested,
+            .requestWithdrawn, .reloadRequested, .configurationLoaded, .configurationRejected,
+            .shutdownRequested, .swept, .timePassed:
             break
         }
     }
@@ -221,7 +235,7 @@ package struct Supervisor: Sendable {
 
     /// Starts the program now: its dependencies are met.
     mutating func spawn(_ id: SchedulerID, _ turn: inout Turn) {
-        schedulers[id.index].spawn(&sequence, &turn)
+        schedulers[id.index].spawn(&turn)
         if case .starting(let run) = schedulers[id.index].lifecycle { idsByRun[run.id] = id }
         touch(id)
     }
@@ -254,6 +268,7 @@ package struct Supervisor: Sendable {
             {
                 wantStart(id, &turn)
             }
+            timePassedInLanes(id, &turn)
             if schedulers[id.index].schedule != nil { occurrencesDue(id, &turn) }
             touch(id)
         }
@@ -264,14 +279,6 @@ package struct Supervisor: Sendable {
 }
 
 extension Scheduler {
-    /// Whether an event of this run is for the present state.
-    func isConcerned(with run: RunID) -> Bool {
-        if case .stopped(.survivors(let stop, nextSurvey: _)) = lifecycle {
-            return stop.run.id == run
-        }
-        return lifecycle.run?.id == run
-    }
-
     /// Waits for dependencies, and patience has not run out.
     var isWaitingInTime: Bool {
         if case .waitingForDependencies(let wait) = lifecycle { return wait.until != nil }

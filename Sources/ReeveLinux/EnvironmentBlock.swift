@@ -143,6 +143,28 @@ package struct EnvironmentBlock: Hashable, Sendable {
         strings.append(unchecked: Array(name.utf8) + [UInt8(ascii: "=")] + Array(value.utf8))
     }
 
+    /// The same for a value that need not be UTF-8.
+    package mutating func set(_ name: String, bytes: [UInt8]) throws(SystemFailure) {
+        guard !bytes.contains(0) else {
+            throw SystemFailure(
+                "environment variable \(printable(name)): contains a NUL character", errno: .invalid
+            )
+        }
+        try set(name, "")
+        remove(name)
+        strings.append(unchecked: Array(name.utf8) + [UInt8(ascii: "=")] + bytes)
+    }
+
+    /// Adds a whole "NAME=VALUE" as it came from another block; the name must not be there yet.
+    package mutating func append(entry: [UInt8]) {
+        strings.append(unchecked: entry.filter { $0 != 0 })
+    }
+
+    /// Each "NAME=VALUE" as bytes.
+    package var entries: [[UInt8]] {
+        (0..<strings.count).map { Array(strings.slice(at: $0)) }
+    }
+
     /// Adds or replaces all of these, in order.
     package mutating func set(_ variables: [EnvironmentVariable]) throws(SystemFailure) {
         for variable in variables { try set(variable.name, variable.value) }

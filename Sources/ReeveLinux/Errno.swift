@@ -99,6 +99,8 @@ package struct Errno: Error, Hashable, Sendable, CustomStringConvertible {
     package static let connectionAborted = Errno(103)
     /// ECONNRESET.
     package static let connectionReset = Errno(104)
+    /// ETIMEDOUT.
+    package static let timedOut = Errno(110)
     /// ECONNREFUSED.
     package static let connectionRefused = Errno(111)
 

@@ -27,6 +27,17 @@ package enum Memfd {
         return memory
     }
 
+    /// A file with these contents, to be read from its start by whoever gets a duplicate. Throws as
+    /// `sealed` does.
+    package static func readable(
+        name: String, contents: Span<UInt8>
+    ) throws(Errno) -> FileDescriptor {
+        let memory = try empty(name: name)
+        // By offset: what follows it is the position that the reader shares.
+        try memory.writeAll(contents, at: 0)
+        return memory
+    }
+
     /// The whole contents from the start, wherever the file's position is. Throws EFBIG where they
     /// are longer than `max` bytes.
     package static func readAll(

@@ -2,7 +2,7 @@
 //
 // Starting programs with posix_spawn(3): no fork of our memory, and every error of the exec comes
 // back as an errno. The child gets a session of its own, the default action of every signal, an
-// empty signal mask, /dev/null as its input, two streams, and no other descriptor of ours.
+// empty signal mask, /dev/null as its input or what it is given, two streams, and no other descriptor of ours.
 
 internal import CReeveLinux
 package import ReeveCore
@@ -36,7 +36,7 @@ package struct SpawnRequest: Sendable {
     }
 }
 
-/// Where one output stream of a child goes.
+/// Where one stream of a child goes, or comes from.
 package enum StreamEnd: ~Copyable, Sendable {
     /// To wherever reeve's own goes.
     case inherit
@@ -46,8 +46,10 @@ package enum StreamEnd: ~Copyable, Sendable {
     case descriptor(FileDescriptor)
 }
 
-/// Where both output streams of a child go.
+/// Where the streams of a child go, and what it reads.
 package struct ChildStreams: ~Copyable, Sendable {
+    /// Nothing, unless said otherwise.
+    package var stdin = StreamEnd.null
     package var stdout: StreamEnd
     package var stderr: StreamEnd
 
@@ -103,10 +105,24 @@ package final class ProcessSpawner {
     package func spawn(
         _ request: SpawnRequest, streams: borrowing ChildStreams
     ) throws(SpawnFailure) -> SpawnedProcess {
+        try spawn(request, streams: streams, extras: nil)
+    }
+
+    /// The same, and the child gets duplicates of two more descriptors, as its 3 and 4.
+    package func spawn(
+        _ request: SpawnRequest, streams: borrowing ChildStreams,
+        handing third: borrowing FileDescriptor, _ fourth: borrowing FileDescriptor
+    ) throws(SpawnFailure) -> SpawnedProcess {
+        try spawn(request, streams: streams, extras: (third.number, fourth.number))
+    }
+
+    private func spawn(
+        _ request: SpawnRequest, streams: borrowing ChildStreams, extras: (Int32, Int32)?
+    ) throws(SpawnFailure) -> SpawnedProcess {
         let program = try ProgramSearch(request).program()
         var pid: Int32 = 0
         let before = Clock.sinceBoot()
-        let result = start(program, request, streams, &pid)
+        let result = start(program, request, streams, extras, &pid)
         guard result == 0 else {
             let diagnosis = SpawnDiagnosis(
                 program: program, directory: request.workingDirectory, errno: Errno(-result))
@@ -147,8 +163,9 @@ package final class ProcessSpawner {
 
     private func start(
         _ program: String, _ request: SpawnRequest, _ streams: borrowing ChildStreams,
-        _ pid: inout Int32
+        _ extras: (Int32, Int32)?, _ pid: inout Int32
     ) -> Int32 {
+        let input = number(of: streams.stdin, inherited: 0)
         let output = number(of: streams.stdout, inherited: 1)
         let error = number(of: streams.stderr, inherited: 2)
         let result = unsafe request.arguments.withPointers { arguments in
@@ -160,9 +177,11 @@ package final class ProcessSpawner {
                         unsafe spawn.arguments = unsafe arguments
                         unsafe spawn.environment = unsafe environment
                         unsafe spawn.directory = unsafe directory
-                        unsafe spawn.streams = (null.number, output, error)
+                        unsafe spawn.streams = (input, output, error)
                         unsafe spawn.has_nofile = openFiles == nil ? 0 : 1
                         unsafe spawn.nofile = openFiles ?? 0
+                        unsafe spawn.has_extras = extras == nil ? 0 : 1
+                        unsafe spawn.extras = extras ?? (-1, -1)
                         return unsafe reeve_spawn(&spawn, &pid)
                     }
                 }
@@ -180,7 +199,7 @@ package final class ProcessSpawner {
     }
 }
 
-private func withOptionalCString<Result>(
+func withOptionalCString<Result>(
     _ text: String?, _ body: (UnsafePointer<CChar>?) -> Result
 ) -> Result {
     guard let text else { return body(nil) }

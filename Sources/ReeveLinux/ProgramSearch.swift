@@ -22,6 +22,12 @@ struct ProgramSearch {
         directory = request.workingDirectory
     }
 
+    init(name: String, environment: EnvironmentBlock, directory: String?) {
+        self.name = name
+        self.environment = environment
+        self.directory = directory
+    }
+
     /// What to execute: a name with a slash as it is, relative to the working directory; any other
     /// name as the first match in PATH that may be executed. As in execvp(3), an empty element is
     /// the working directory, and a match that may not be executed does not end the search.

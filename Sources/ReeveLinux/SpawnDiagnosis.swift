@@ -14,6 +14,8 @@ struct SpawnDiagnosis {
     let program: String
     let directory: String?
     let errno: Errno
+    /// Who may not execute it.
+    var whose = "reeve's user"
 
     /// A path as the child would see it: relative ones begin at its working directory.
     static func path(_ path: String, from directory: String?) -> String {
@@ -107,7 +109,7 @@ struct SpawnDiagnosis {
         if mayExecute < 0 {
             let isBare = facts.mode & 0o111 == 0
             return isBare
-                ? "not executable (chmod +x is missing)" : "not executable for reeve's user"
+                ? "not executable (chmod +x is missing)" : "not executable for \(whose)"
         }
         switch ProgramHead(path).interpreter {
         case .script(let interpreter):

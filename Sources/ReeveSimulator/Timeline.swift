@@ -25,6 +25,7 @@ package struct Timeline {
     /// Labels of runs by their order of spawn: "web/3" is the third run of web.
     private var labels: [RunID: String] = [:]
     private var runsOf: [Int]
+    private var commandLabels: [CommandID: String] = [:]
 
     init(specification: Specification) {
         self.specification = specification
@@ -38,6 +39,12 @@ package struct Timeline {
         {
             runsOf[scheduler.index] += 1
             labels[run] = "\(name(scheduler))/\(runsOf[scheduler.index])"
+        }
+        if case .effect(.deliverAlerts(let id, _, _)) = happening {
+            commandLabels[id] = "alert/\(commandLabels.count + 1)"
+        }
+        if case .effect(.runCommand(let id, let command)) = happening {
+            commandLabels[id] = "\(command.purpose.rawValue)/\(commandLabels.count + 1)"
         }
         entries.append(Entry(at: instant, happening: happening))
     }
@@ -83,11 +90,16 @@ package struct Timeline {
 
     func label(_ run: RunID) -> String { labels[run] ?? "unknown run \(run)" }
 
+    private func label(_ command: CommandID) -> String {
+        commandLabels[command] ?? "unknown command \(command)"
+    }
+
     private func text(_ event: Event) -> String {
         switch event {
         case .began: "began"
         case .spawned(let run, let identity): "spawned \(label(run)), pid \(identity.pid)"
         case .spawnFailed(let run, let failure): "spawnFailed \(label(run)): \(failure)"
+        case .spawnAbandoned(let run): "spawnAbandoned \(label(run))"
         case .exited(let run, let status, let leftovers, used: _):
             "exited \(label(run)): \(status)"
                 + (leftovers.isEmpty ? "" : ", leftovers \(text(leftovers))")
@@ -98,6 +110,7 @@ package struct Timeline {
             "signalFailed \(label(run)) \(signal): \(words)"
         case .stopCommandFailed(let run, let words): "stopCommandFailed \(label(run)): \(words)"
         case .sampled(let run, let reading): "sampled \(label(run)): \(reading)"
+        case .commandEnded(let id, let outcome): "commandEnded \(label(id)): \(outcome)"
         case .requested(let id, let request): "requested \(id.number): \(text(request))"
         case .requestWithdrawn(let id): "requestWithdrawn \(id.number)"
         case .reloadRequested(let reason): "reloadRequested \(reason)"
@@ -105,7 +118,6 @@ package struct Timeline {
         case .configurationRejected(let words): "configurationRejected: \(words)"
         case .shutdownRequested(let cause): "shutdownRequested \(cause)"
         case .swept(let alive): "swept, alive: \(text(alive))"
-        case .alertsDelivered(let failure): "alertsDelivered" + (failure.map { ": \($0)" } ?? "")
         case .timePassed: "timePassed"
         }
     }
@@ -118,6 +130,7 @@ package struct Timeline {
         case .restart(let scheduler, let force):
             "restart \(name(scheduler))" + (force ? " --force" : "")
         case .reset(let scheduler): "reset \(name(scheduler))"
+        case .recover(let scheduler): "recover \(name(scheduler))"
         case .signal(let scheduler, let signal): "signal \(name(scheduler)) \(signal)"
         case .runNow(let scheduler, let force):
             "runNow \(name(scheduler))" + (force ? " --force" : "")
@@ -133,12 +146,17 @@ package struct Timeline {
         switch effect {
         case .ledger(let entry): "ledger \(entry.scheduler) \(entry.occurrence): \(entry.event)"
         case .spawn(let run, let scheduler): "spawn \(label(run)) of \(name(scheduler))"
+        case .abandonSpawn(let run): "abandonSpawn \(label(run))"
         case .signal(let run, let signal, let target): "signal \(label(run)) \(signal) to \(target)"
         case .passSignal(let run, let signal): "passSignal \(label(run)) \(signal)"
         case .kill(let run): "kill \(label(run))"
         case .survey(let run): "survey \(label(run))"
         case .runStopCommand(let run): "runStopCommand \(label(run))"
         case .sample(let run): "sample \(label(run))"
+        case .runCommand(let id, let command):
+            "runCommand \(label(id)) for \(command.scheduler.map(name) ?? "reeve")"
+                + (command.run.map { ", about \(label($0))" } ?? "")
+        case .endCommand(let id): "endCommand \(label(id))"
         case .forget(let run): "forget \(label(run))"
         case .sweep(let signal): "sweep" + (signal.map { " with \($0)" } ?? "")
         case .reply(let id, let reply): "reply \(id.number): \(text(reply))"
@@ -146,8 +164,8 @@ package struct Timeline {
             "record \(record.scheduler?.text ?? "reeve"): \(record.name): \(record.message)"
         case .keep(let scheduler, let wish):
             "keep \(scheduler.index) \(wish?.rawValue ?? "nothing")"
-        case .deliverAlerts(let alerts):
-            "deliverAlerts "
+        case .deliverAlerts(let id, _, let alerts):
+            "deliverAlerts \(label(id)): "
                 + alerts.map { "\($0.number) \($0.phase.rawValue)" }.joined(separator: ", ")
         case .keepFailure(let report): "keepFailure \(label(report.run)): \(report.meaning)"
         case .tellManager(let message): "tellManager \(message)"

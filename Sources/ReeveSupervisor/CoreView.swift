@@ -16,6 +16,7 @@ package struct CoreView {
     private let owner: (RunID) -> SchedulerID?
     private let settings: (SchedulerID) -> SchedulerSpecification?
     private let memory: (SchedulerID) -> MemoryReading?
+    private let memoryOfRun: (RunID) -> MemoryReading?
     private let strangers: () -> Orphans
     private let ledger: (SchedulerID, Int) -> [LedgerEntry]
     private let measures: (SchedulerID, Moment) -> SchedulerMetrics?
@@ -31,6 +32,7 @@ package struct CoreView {
         schedulerOfRun: @escaping (RunID) -> SchedulerID?,
         specification: @escaping (SchedulerID) -> SchedulerSpecification?,
         sampleMemory: @escaping (SchedulerID) -> MemoryReading?,
+        sampleRun: @escaping (RunID) -> MemoryReading? = { _ in nil },
         orphans: @escaping () -> Orphans = { Orphans() },
         entries: @escaping (SchedulerID, Int) -> [LedgerEntry] = { _, _ in [] },
         metrics: @escaping (SchedulerID, Moment) -> SchedulerMetrics? = { _, _ in nil },
@@ -44,6 +46,7 @@ package struct CoreView {
         owner = schedulerOfRun
         settings = specification
         memory = sampleMemory
+        memoryOfRun = sampleRun
         strangers = orphans
         ledger = entries
         measures = metrics
@@ -87,6 +90,9 @@ package struct CoreView {
     /// Reads the memory of the scheduler's current process tree now: a few system calls per
     /// process. nil when nothing of it runs.
     package func sampleMemory(of id: SchedulerID) -> MemoryReading? { memory(id) }
+
+    /// The same for one of several runs of a scheduler.
+    package func sampleMemory(of run: RunID) -> MemoryReading? { memoryOfRun(run) }
 
     /// Reads which children of reeve belong to no run: a system call, and a few per orphan.
     package func orphans() -> Orphans { strangers() }

@@ -23,4 +23,8 @@ package enum SourceKind: UInt8, Sendable, CaseIterable {
     case manager = 9
     /// The ledger's background synchronisation is over.
     case ledger = 10
+    /// The read end of an auxiliary command's output.
+    case command = 11
+    /// The pipe of a launcher that has not become its program.
+    case launch = 20
 }

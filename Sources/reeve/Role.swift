@@ -18,6 +18,7 @@ enum Role {
     /// Takes the role on and returns the exit code when it is over. The variable goes at once, so that
     /// no child inherits it.
     static func enter(_ text: String) -> Int32 {
+        if text == LauncherRole.role { return LauncherRole.run() }
         _ = unsafe unsetenv(variable)
         // After an exec through /proc/self/exe the kernel's name would be "exe".
         SelfExecution.setName("reeve")

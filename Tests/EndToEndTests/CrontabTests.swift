@@ -45,6 +45,44 @@ import Testing
         #expect(leaks.isEmpty)
     }
 
+    @Test(.enabled(if: unsafe geteuid() == 0 && getpwnam("nobody") != nil))
+    func `a job of the system's crontab runs as its user`() async throws {
+        let place = try Place()
+        defer { place.remove() }
+        try place.write(
+            "crontab",
+            """
+            LC_ALL=C
+            @start nobody echo "other $(id -u):$(id -G) $HOME $LOGNAME $SHELL $PWD"
+            @start root   echo "own $(id -u) $PWD"
+
+            """)
+        let words = [
+            "crontab", place.file("crontab"), "--system", "--runtime-directory", place.file("run"),
+            "--state-directory", place.file("state"),
+        ]
+        let process = try Guarded(
+            [Tree.product("reeve")] + words,
+            environment: Guarded.environment.merging(["HOME": "/usr"]) { $1 },
+            directory: place.directory, name: "crontab")
+        let pid = try await process.pid()
+        do {
+            for text in ["other 65534:65534 /nonexistent nobody /bin/sh /", "own 0 /usr"] {
+                try await eventually("\"\(text)\" in the output") { process.output.contains(text) }
+            }
+        } catch {
+            Processes.signal(pid, SIGKILL)
+            throw HarnessFailure("\(error)\n\(process.output)\n\(process.errors)")
+        }
+        Processes.signal(pid, SIGTERM)
+        #expect(try await process.ended() == .exit(0))
+        let leaks = try await process.leaks()
+        #expect(leaks.isEmpty)
+        let converted = try await reeve(
+            "crontab", place.file("crontab"), "--system", "--convert", in: place)
+        #expect(converted.code == 0 && converted.output.contains("user = \"nobody\""))
+    }
+
     @Test func `a crontab is converted to a configuration that check takes`() async throws {
         let place = try Place()
         defer { place.remove() }

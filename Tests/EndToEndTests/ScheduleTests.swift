@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import ReeveTestSupport
 import Testing
 
@@ -49,6 +50,42 @@ import Testing
             let daemon = try await reeve.command("run-now", "web")
             #expect(daemon.code == 1)
             #expect(daemon.errors.contains("has no schedule"))
+        }
+    }
+
+    @Test func `several run at a time where that is allowed, and a stop ends all of them`()
+        async throws
+    {
+        try await Reeve.supervising({ place in
+            """
+            [schedulers.slow]
+            command = \(place.child("stamp", "@slow", "up", "fork", "forever", "end", "await", "@go", "exit", "0"))
+            cron = "* * * * * *"
+            overlap = "allow"
+            max-parallel = 3
+            """
+        }) { reeve in
+            _ = try await reeve.stamps("slow", reach: 3)
+            try await reeve.log(says: "3 executions at a time, the most that max-parallel allows")
+            let slow = try await reeve.scheduler("slow", becomes: "three") { $0.runs.count == 3 }
+            #expect(slow.lifecycle == "running" && slow.status == "healthy")
+            #expect(slow.runId == slow.runs[0].runId && slow.pid == slow.runs[0].pid)
+            #expect(Set(slow.runs.map(\.scheduledAt)).count == 3)
+            #expect(Set(slow.runs.compactMap(\.pid)) == Set(reeve.stamps("slow").map(\.pid)))
+            #expect((slow.memoryBytes ?? 0) > 0)
+            let shown = try await reeve.command("status", "slow")
+            #expect(shown.output.contains("processes: pid \(slow.runs[0].pid ?? 0), up"))
+            let table = try await reeve.command("status")
+            #expect(table.output.contains("\(slow.pid ?? 0) +2"))
+            let signalled = try await reeve.command("signal", "slow", "CONT")
+            #expect(signalled.output.contains("sent to pids"))
+            let runs = try await reeve.command("runs", "slow")
+            #expect(runs.output.contains("skipped-overlap"))
+            let stop = try await reeve.command("stop", "slow")
+            #expect(stop.code == 0, "\(stop.errors)")
+            for run in slow.runs { #expect(run.pid.map { !Processes.isAlive($0) } == true) }
+            let ended = try await reeve.command("runs", "slow")
+            #expect(ended.output.components(separatedBy: "cancelled").count == 4)
         }
     }
 

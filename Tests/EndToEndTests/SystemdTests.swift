@@ -309,4 +309,181 @@ import Testing
             true
             """)
     }
+
+    @Test func `a credential reaches the one program that it is for, and nobody else`() async throws
+    {
+        try await boot(
+            """
+            [schedulers.web]
+            command = "env >/tmp/web.env; exec sleep 1240"
+            secrets = { TOKEN = "$CREDENTIALS_DIRECTORY/token" }
+            user = "nobody"
+            ready = "spawn"
+            [schedulers.other]
+            command = "env >/tmp/other.env; exec sleep 1241"
+            ready = "spawn"
+            [schedulers.lost]
+            command = ["sleep", "1242"]
+            secrets = { TOKEN = "${CREDENTIALS_DIRECTORY}/none" }
+            """,
+            """
+            printf 't0p-s3cr3t\\n' >/etc/reeve/token
+            chmod 600 /etc/reeve/token
+            dropin LoadCredential=token:/etc/reeve/token
+            systemctl start reeve || fail "start"
+            eventually 10 test -s /tmp/web.env
+            eventually 10 test -s /tmp/other.env
+            grep -qx 'TOKEN=t0p-s3cr3t' /tmp/web.env || fail "$(cat /tmp/web.env)"
+            [ "$(stat -c %U /proc/$(pgrep -f 'sleep 1240'))" = nobody ] || fail "not its user"
+            grep -q t0p-s3cr3t /tmp/other.env && fail "another program has it"
+            grep -h CREDENTIALS_DIRECTORY /tmp/*.env && fail "the directory is handed on"
+            directory=$(tr '\\0' '\\n' </proc/$(show MainPID)/environ | sed -n s/^CREDENTIALS_DIRECTORY=//p)
+            [ -r "$directory/token" ] || fail "systemd gave no credential"
+            eventually 5 said "secret TOKEN: $directory/none: no such file or directory"
+            for words in status 'status --json' events 'logs web' 'check /etc/reeve/reeve.toml --explain'; do
+                reeve $words >>/tmp/shown 2>&1
+            done
+            [ -s /tmp/shown ] || fail "nothing is shown"
+            journalctl --no-pager -o export >>/tmp/shown
+            grep -a t0p-s3cr3t /tmp/shown && fail "it is shown"
+            grep -ra t0p-s3cr3t /run/reeve /var/lib/reeve && fail "it is kept"
+            tr '\\0' '\\n' </proc/$(show MainPID)/environ | grep t0p-s3cr3t && fail "reeve has it"
+            # A new value is for the next start, of the program and not of reeve.
+            systemctl stop reeve
+            rm /etc/systemd/system/reeve.service.d/test-*.conf
+            systemctl daemon-reload
+            systemctl start reeve || fail "start without credentials"
+            eventually 5 said 'there is no CREDENTIALS_DIRECTORY'
+            """)
+    }
+
+    @Test func `a user's reeve runs under the user's manager`() async throws {
+        try await boot(
+            """
+            [schedulers.unused]
+            command = ["true"]
+            kind = "task"
+            """,
+            """
+            home=/srv/rv runtime=/run/user/4242
+            echo "rv:x:4242:4242::$home:/bin/sh" >>/etc/passwd
+            echo "rv:x:4242:" >>/etc/group
+            mkdir -p $home/.config/reeve $home/.config/systemd/user $runtime
+            cp $units/user/reeve.service $home/.config/systemd/user/
+            cat >$home/.config/reeve/reeve.toml <<'END'
+            [schedulers.web]
+            command = ["sleep", "1243"]
+            ready = "2s"
+            END
+            chown -R 4242:4242 $home $runtime
+            chmod 700 $runtime
+            user() {
+                setpriv --reuid=4242 --regid=4242 --clear-groups env -i PATH=$PATH HOME=$home USER=rv \
+                    XDG_RUNTIME_DIR=$runtime "$@"
+            }
+            user systemd-analyze --user verify $home/.config/systemd/user/reeve.service \
+                || fail "the unit is not in order"
+            user reeve unit --user $home/.config/reeve/reeve.toml >$home/.config/systemd/user/own.service \
+                || fail "reeve unit --user"
+            user systemd-analyze --user verify $home/.config/systemd/user/own.service \
+                || fail "what reeve unit --user prints is not in order"
+            systemd-run -q --unit=manager -p User=4242 -p Type=notify -p Delegate=yes -E HOME=$home \
+                -E XDG_RUNTIME_DIR=$runtime /lib/systemd/systemd --user --unit=basic.target \
+                || fail "no manager of a user: $(journalctl -u manager --no-pager -n 20)"
+            ctl() { user systemctl --user "$@"; }
+            state() { ctl show reeve -P "$1"; }
+            is() { [ "$(state "$1")" = "$2" ]; }
+            ctl start --no-block reeve || fail "start"
+            eventually 10 is ActiveState activating
+            eventually 10 is ActiveState active
+            is StatusText "1 of 1 scheduler healthy" || fail "status text: $(state StatusText)"
+            user reeve status | grep -q '^healthy: 1 scheduler' || fail "reeve status"
+            [ -S $runtime/reeve/control.sock ] || fail "the socket is elsewhere"
+            [ -d $home/.local/state/reeve ] || fail "the state is elsewhere"
+            [ "$(stat -c %u /proc/$(pgrep -f 'sleep 1243'))" = 4242 ] || fail "user of the child"
+            first=$(pgrep -f 'sleep 1243')
+            sed -i s/1243/1244/ $home/.config/reeve/reeve.toml
+            ctl reload reeve || fail "reload"
+            pgrep -f 'sleep 1244' >/dev/null || fail "not in force when reload came back"
+            [ ! -d /proc/$first ] || fail "the old one runs"
+            ctl stop reeve || fail "stop"
+            is Result success || fail "ended by $(state Result)"
+            pgrep -f 'sleep 124[34]' && fail "a sleep is left"
+            ctl enable reeve 2>/dev/null || fail "enable"
+            [ -L $home/.config/systemd/user/default.target.wants/reeve.service ] || fail "wanted by"
+            """)
+    }
+
+    @Test func `in the sandbox of its drop-in reeve does all that it does`() async throws {
+        try await boot(
+            """
+            [schedulers.web]
+            command = "id -u >/run/web/id; (setsid sleep 1246 &); exec sleep 1245"
+            user = "nobody"
+            limits = { nofile = "100:200" }
+            nice = 5
+            env-file = "/etc/reeve/web.env"
+            ready = "spawn"
+            memory-threshold = "500MB"
+            health-check-interval = "1s"
+            [schedulers.job]
+            interval = "1s"
+            command = ["/bin/true"]
+            """,
+            """
+            cp -r $units/reeve.service.d /etc/systemd/system/
+            rm /etc/systemd/system/reeve.service.d/kill-process.conf
+            mkdir -p /run/web
+            chown nobody /run/web
+            echo A=1 >/etc/reeve/web.env
+            chmod 600 /etc/reeve/web.env
+            dropin ReadWritePaths=/run/web WatchdogSec=3s
+            systemctl start reeve || fail "start"
+            eventually 10 test -s /run/web/id
+            [ "$(cat /run/web/id)" = 65534 ] || fail "ran as $(cat /run/web/id)"
+            healthy() { reeve status | grep -q '^healthy: 2 schedulers'; }
+            eventually 10 healthy
+            eventually 10 said 'job: the execution of .* succeeded'
+            said refused && fail "something was refused"
+            reeve restart web || fail "restart"
+            one() { [ "$(pgrep -cx -f 'sleep 1246')" = 1 ]; }
+            eventually 5 one
+            echo A=2 >>/etc/reeve/web.env
+            sed -i s/1245/1247/ /etc/reeve/reeve.toml
+            systemctl reload reeve || fail "reload"
+            pgrep -f 'sleep 1247' >/dev/null || fail "not in force"
+            eventually 5 reeve status web --json | grep -q memoryBytes || fail "memory"
+            sleep 4
+            shows NRestarts 0 || fail "the watchdog starved"
+            systemd-analyze security --no-pager reeve | tail -n 1
+            systemctl stop reeve || fail "stop"
+            shows Result success || fail "ended by $(show Result)"
+            pgrep -f 'sleep 124[567]' && fail "a sleep is left"
+            true
+            """)
+    }
+
+    @Test func `each point that systemd's analysis finds open is explained`() async throws {
+        guard FileManager.default.isExecutableFile(atPath: "/usr/bin/systemd-analyze") else {
+            return
+        }
+        let place = try Place()
+        defer { place.remove() }
+        // Alone: beside its drop-ins it would be judged with them.
+        let unit = try String(contentsOfFile: Tree.root + "/units/reeve.service", encoding: .utf8)
+        try place.write("reeve.service", unit)
+        let analysis = try Guarded(
+            [
+                "systemd-analyze", "security", "--offline=true", "--no-pager",
+                place.file("reeve.service"),
+            ], directory: place.directory, name: "analysis")
+        _ = try await analysis.ended(within: 60)
+        let open = analysis.output.split(separator: "\n").filter { $0.contains("✗") }
+            .compactMap { line in line.split(separator: " ").dropFirst().first.map(String.init) }
+        #expect(open.count > 50, "\(analysis.output)\n\(analysis.errors)")
+        let article =
+            "\(Tree.root)/Sources/ReeveConfiguration/Documentation.docc/SystemdSecurity.md"
+        let text = try String(contentsOfFile: article, encoding: .utf8).replacing("\\|", with: "|")
+        for name in open { #expect(text.contains("`\(name)`"), "\(name)") }
+    }
 }

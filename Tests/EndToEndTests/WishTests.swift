@@ -42,6 +42,44 @@ import Testing
         }
     }
 
+    @Test func `what was paused stays paused over a restart of reeve until it is resumed`()
+        async throws
+    {
+        let kept = try Place()
+        defer { kept.remove() }
+        let setup: @Sendable (inout Reeve.Setup) -> Void = {
+            $0.settings = "state-directory = \"\(kept.file("state"))\""
+        }
+        let configuration: @Sendable (Place) -> String = { place in
+            """
+            [schedulers.tick]
+            command = \(place.child("stamp", "@ticks", "tick", "exit", "0"))
+            cron = "* * * * * *"
+            run-on-start = true
+            """
+        }
+        try await Reeve.supervising(configuration, setup: setup) { reeve in
+            _ = try await reeve.stamps("ticks", reach: 1)
+            #expect(try await reeve.command("pause", "tick").code == 0)
+            // Paused ones pass while it runs, too.
+            try await reeve.scheduler("tick", becomes: "paused") { $0.nextRun == nil }
+        }
+        try await Reeve.supervising(configuration, setup: setup) { reeve in
+            try await reeve.log(says: "stays paused, as an operator wanted")
+            try await reeve.scheduler("tick", becomes: "idle") {
+                $0.lifecycle == "idle" && $0.reason == "paused by the operator"
+            }
+            let runs = try await reeve.command("runs", "tick")
+            #expect(!runs.output.contains("missed") && !runs.output.contains("coalesced"))
+            #expect(reeve.stamps("ticks").isEmpty)
+            #expect(try await reeve.command("resume", "tick").code == 0)
+            _ = try await reeve.stamps("ticks", reach: 1)
+        }
+        try await Reeve.supervising(configuration, setup: setup) { reeve in
+            _ = try await reeve.stamps("ticks", reach: 2)
+        }
+    }
+
     @Test func `without a usable state directory reeve goes on and says so`() async throws {
         try await Reeve.supervising(
             { _ in Self.configuration },

@@ -134,12 +134,45 @@ import Testing
         #expect(places(read("")) == [] && read("").crontab?.jobs.isEmpty == true)
     }
 
-    @Test func `a job of another user is an error as long as users cannot be changed`() {
-        let outcome = read("* * * * * www-data a\n* * * * * root b\n", form: .system)
-        let canChange = KnownKeys.all.contains {
-            $0.name == "user" && $0.group != .gateway && $0.status == .now
-        }
-        #expect(places(outcome) == (canChange ? [] : ["1:11 error"]))
+    @Test func `jobs of other users become theirs, in their homes`() throws {
+        let machine = Machine(
+            user: 0,
+            passwd: """
+                root:x:0:0:root:/root:/bin/bash
+                backup:x:34:34:backup:/usr:/usr/sbin/nologin
+                nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
+                """, group: "", mountinfo: "")
+        let text = """
+            * * * * * backup a
+            * * * * * root b
+            * * * * * nobody c
+            SHELL=/bin/bash
+            HOME=/srv
+            * * * * * backup d
+            * * * * * backap e
+
+            """
+        let outcome = Crontab.read(
+            Array(text.utf8), path: "crontab", form: .system, user: "root", machine: machine)
+        #expect(
+            outcome.diagnostics.map(Found.init) == [
+                Found(
+                    "7:11+6 warning", "there is no user \"backap\" in /etc/passwd",
+                    help: "did you mean \"backup\"?")
+            ])
+        let crontab = try #require(outcome.crontab)
+        #expect(crontab.jobs.map(\.user) == ["backup", nil, "nobody", "backup", "backap"])
+        #expect(crontab.jobs.map(\.home) == ["/usr", nil, "/", "/usr", nil])
+        let known = Crontab(jobs: Array(crontab.jobs.prefix(4)), differences: crontab.differences)
+        let loaded = ConfigurationLoader.load(
+            text: known.toml(source: "crontab", home: "/root"), machine: machine)
+        #expect(loaded.diagnostics.map(Found.init) == [])
+        let programs = loaded.specification?.schedulers.map(\.program) ?? []
+        #expect(programs.map(\.launch.user?.number) == [34, nil, 65_534, 34])
+        #expect(programs.map(\.workingDirectory) == ["/usr", "/root", "/", "/srv"])
+        let shells = programs.map { $0.environment.first { $0.name == "SHELL" }?.value }
+        #expect(shells == ["/bin/sh", nil, "/bin/sh", "/bin/bash"])
+        #expect(crontab.differences.contains { $0.contains("runs in /") })
     }
 
     @Test func `no bytes make it trap`() {

@@ -188,24 +188,39 @@ import Testing
         command = ["cache"]
         """#
 
+    @Test func `restart-when-idle of the defaults is for those that it fits`() throws {
+        let found = try specification(
+            """
+            [defaults]
+            memory-action = "restart-when-idle"
+            [schedulers.web]
+            command = ["web"]
+            [schedulers.job]
+            command = ["job"]
+            interval = "5m"
+            """)
+        #expect(found.schedulers.map(\.memory.action) == [.recover, .restartWhenIdle])
+    }
+
     /// Otherwise a word could be valid and mean nothing.
     @Test func `every word of a choice is a case of what it becomes`() throws {
         let words: [(key: String, count: Int, read: (SchedulerSpecification) -> String)] = [
             ("restart", 3, { $0.restart.mode.rawValue }),
             ("when-exhausted", 3, { $0.restart.whenExhausted.rawValue }),
-            ("memory-action", 3, { $0.memory.action.rawValue }),
+            ("memory-action", 4, { $0.memory.action.rawValue }),
             ("stop-scope", 3, { $0.stop.scope.rawValue }),
             ("leftovers", 2, { $0.stop.leftovers.rawValue }),
             ("log", 4, { $0.log.destination.rawValue }),
             ("kind", 3, { $0.kind.rawValue }),
         ]
+        let scheduled = ["scheduled", "restart-when-idle"]
         for (name, count, read) in words {
             let key = try #require(KnownKeys.find(name, in: .schedulers))
             #expect(key.choices.count == count)
             for word in key.choices {
                 let found = try specification(
                     "[schedulers.a]\ncommand = [\"a\"]\n\(name) = \"\(word)\""
-                        + (word == "scheduled" ? "\ncron = \"@daily\"" : ""))
+                        + (scheduled.contains(word) ? "\ncron = \"@daily\"" : ""))
                 #expect(found.schedulers.map(read) == [word], "\(name)")
             }
         }

@@ -437,15 +437,6 @@ import Testing
                     help: #"use one of "prefixed", "inherit", "journal", "none""#)
             ]),
         Case(
-            #"memory-action = "restart-when-idle""#,
-            [
-                Found(
-                    "3:17+19 error",
-                    #"`memory-action = "restart-when-idle"` is not in this version "#
-                        + #"of reeve yet"#,
-                    help: #"use one of "recover", "restart", "alert""#)
-            ]),
-        Case(
             #"memory-measure = "pss""#,
             [
                 Found(
@@ -456,13 +447,14 @@ import Testing
         Case(
             #"""
             cron = "@daily"
-            overlap = "allow"
+            overlap = "queue"
+            max-parallel = 3
             """#,
             [
                 Found(
-                    "4:11+7 error",
-                    #"`overlap = "allow"` is not in this version of reeve yet"#,
-                    help: #"use one of "skip", "queue", "replace""#)
+                    "5:16+1 warning",
+                    #"max-parallel has no effect while overlap is "queue""#,
+                    help: #"set overlap = "allow""#)
             ]),
         Case(
             #"ready = "notify""#,
@@ -485,6 +477,19 @@ import Testing
     @Test(arguments: laterChoices)
     func `a choice of a later version is refused, with those there are`(_ example: Case) {
         example.check()
+    }
+
+    @Test func `memory-action restart-when-idle is for what has executions`() {
+        Case(
+            #"memory-action = "restart-when-idle""#,
+            [
+                Found(
+                    "3:17+19 error",
+                    #"`memory-action = "restart-when-idle"` waits for the end of an execution, "#
+                        + #"and "web" is a daemon, which has none"#,
+                    help: #"use "recover", "restart" or "alert""#)
+            ]
+        ).check()
     }
 
     private static let readiness: [Case] = [

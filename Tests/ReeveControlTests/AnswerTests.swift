@@ -115,8 +115,8 @@ import Testing
             ]))
         #expect(
             line == #"{"id":7,"ok":true,"results":[{"name":"web","result":"done","#
-                + #""message":"started, pid 12"},{"name":"db","result":"unchanged","#
-                + #""message":"is running already"}],"more":false}"# + "\n")
+                + #""message":"started, pid 12","actions":[]},{"name":"db","result":"unchanged","#
+                + #""message":"is running already","actions":[]}],"more":false}"# + "\n")
         #expect(
             message.body
                 == .outcomes(

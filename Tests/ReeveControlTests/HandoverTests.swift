@@ -45,6 +45,7 @@ import Testing
             try survives { $0.restart.whenExhausted = word }
         }
         for word in MemorySettings.Action.allCases { try survives { $0.memory.action = word } }
+        try survives { $0.recovery.cleanup = .command(["/bin/free", "-a"]) }
         for word in StopSettings.Scope.allCases { try survives { $0.stop.scope = word } }
         for word in StopSettings.Leftovers.allCases { try survives { $0.stop.leftovers = word } }
         for word in LogSettings.Destination.allCases { try survives { $0.log.destination = word } }
@@ -206,7 +207,8 @@ private func changedSchedule() -> ScheduleSettings {
     schedule.hash = .max - 1
     schedule.jitter = .seconds(3)
     schedule.spread = .seconds(4)
-    schedule.overlap = .replace
+    schedule.overlap = .allow
+    schedule.maxParallel = 3
     schedule.misfire = .runAll
     schedule.misfireDeadline = .seconds(5)
     schedule.runOnStart = true
@@ -221,6 +223,25 @@ private func changedSchedule() -> ScheduleSettings {
     return schedule
 }
 
+private func changedLaunch() -> LaunchSettings {
+    var launch = LaunchSettings()
+    launch.user = UserAccount(
+        name: "web", number: 1_001, group: 1_002, groups: [1_002, 4], home: "/srv/web",
+        shell: "/bin/bash")
+    launch.group = GroupAccount(name: "www", number: 33)
+    launch.umask = 0o27
+    launch.limits = [
+        ResourceLimit(.nofile, soft: 1, hard: nil), ResourceLimit(.core, soft: 0, hard: .max - 1),
+    ]
+    launch.nice = -3
+    launch.oomScoreAdjustment = 200
+    launch.environmentFiles = [EnvironmentFile(path: "/etc/default/web", mayBeMissing: true)]
+    launch.secrets = [Secret(name: "TOKEN", path: "$CREDENTIALS_DIRECTORY/token")]
+    launch.isForced = true
+    launch.slowPlace = "/srv (nfs4)"
+    return launch
+}
+
 private func changedScheduler() throws -> SchedulerSpecification {
     var program = Program(arguments: ["/usr/bin/web", "--port", "80 80"])
     program.workingDirectory = "/srv"
@@ -228,6 +249,7 @@ private func changedScheduler() throws -> SchedulerSpecification {
         EnvironmentVariable(name: "B", value: "2"), EnvironmentVariable(name: "A", value: "1"),
     ]
     program.clearEnvironment = true
+    program.launch = changedLaunch()
     var scheduler = SchedulerSpecification(name: try name("web"), kind: .task, program: program)
     scheduler.enabled = false
     scheduler.description = "the \"front\" end"
@@ -248,12 +270,17 @@ private func changedScheduler() throws -> SchedulerSpecification {
     scheduler.order.dependencies = [edge]
     scheduler.order.dependencyTimeout = .seconds(58)
     scheduler.readiness.rule = .uptime(.milliseconds(1_234))
+    scheduler.readiness.startTimeout = .seconds(61)
     scheduler.healthCheckInterval = .seconds(15)
     scheduler.errorThreshold = 6
     scheduler.memory.threshold = Bytes(50_000_000)
     scheduler.memory.samples = 4
     scheduler.memory.hardLimit = Bytes(60_000_000)
     scheduler.memory.action = .alert
+    scheduler.recovery.cleanup = .signal(.user2)
+    scheduler.recovery.onStart = ["/bin/prepare", "it"]
+    scheduler.recovery.onStop = ["/bin/tidy"]
+    scheduler.recovery.hookTimeout = .seconds(7)
     scheduler.stop.signal = .quit
     scheduler.stop.timeout = .seconds(12)
     scheduler.stop.scope = .leader

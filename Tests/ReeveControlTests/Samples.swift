@@ -18,6 +18,13 @@ func fullStatus() throws -> SchedulerStatus {
         id: SchedulerID(0), name: try name("post-scheduler"), kind: .daemon, health: .degraded,
         lifecycle: .backingOff, reason: "failed with exit code 3, next start in 4s", priority: 10,
         phase: 2, run: RunID("01J9ZK00000000000000000000"), pid: PID(4711),
+        runs: RunID("01J9ZK00000000000000000000").map {
+            [
+                .init(
+                    id: $0, pid: PID(4711), startedAt: sampleTime, memory: Bytes(45_999_999),
+                    scheduledAt: nil)
+            ]
+        } ?? [],
         memory: Bytes(45_999_999), memoryThreshold: Bytes(50_000_000),
         uptime: .milliseconds(3_600_999), consecutiveFailures: 1, restartCount: 2,
         restartsInWindow: 1,

@@ -13,7 +13,10 @@ import Testing
             "lastExecution":{"timestamp":"2024-01-15T10:30:00Z","duration":1250,"success":true},\
             "kind":"daemon","lifecycle":"backing-off",\
             "reason":"failed with exit code 3, next start in 4s","priority":10,"phase":2,\
-            "pid":4711,"runId":"01J9ZK00000000000000000000","memoryBytes":45999999,\
+            "pid":4711,"runId":"01J9ZK00000000000000000000",\
+            "runs":[{"runId":"01J9ZK00000000000000000000","pid":4711,\
+            "since":"2024-01-15T10:30:00.000Z","memoryBytes":45999999,"scheduledAt":null}],\
+            "runCount":1,"memoryBytes":45999999,\
             "memoryThreshold":50000000,\
             "lastExit":{"code":3,"signal":null,"meaning":"failed with exit code 3",\
             "at":"2024-01-15T10:30:01.250Z"},"nextRun":null,\
@@ -21,7 +24,7 @@ import Testing
             "dependencies":[{"name":"db","condition":"healthy","met":true},\
             {"name":"cache","condition":"ready","met":false}],"dependencyCount":2,\
             "survivors":[{"pid":99,"name":"dd","why":"waits for a device (state D)"},\
-            {"pid":98,"name":"cp","why":null}],"survivorCount":2}
+            {"pid":98,"name":"cp","why":null}],"survivorCount":2,"recovery":null,"lastRecovery":null}
             """
         #expect(text { report.write(to: &$0) } == expected)
     }
@@ -32,9 +35,10 @@ import Testing
             {"name":"worker","status":"stopped","memoryUsage":null,"uptime":0,\
             "consecutiveFailures":0,"restartCount":0,"lastExecution":null,\
             "kind":"task","lifecycle":"stopped","reason":"not started yet","priority":0,"phase":4,\
-            "pid":null,"runId":null,"memoryBytes":null,"memoryThreshold":null,"lastExit":null,\
+            "pid":null,"runId":null,"runs":[],"runCount":0,"memoryBytes":null,"memoryThreshold":null,"lastExit":null,\
             "nextRun":null,"paused":false,"lastOutcome":null,"nextRestart":null,"restartsInWindow":0,"dependencies":[],\
-            "dependencyCount":0,"survivors":[],"survivorCount":0}
+            "dependencyCount":0,"survivors":[],"survivorCount":0,\
+            "recovery":null,"lastRecovery":null}
             """
         #expect(text { report.write(to: &$0) } == expected)
     }

@@ -23,6 +23,7 @@ import Testing
             [
                 .shutdownRequested(.terminalClosed), .requested(RequestID(1), .startAll),
                 .requestWithdrawn(RequestID(1)),
+                .commandEnded(CommandID(Self.run), .timedOut(output: "")),
             ],
             [.timePassed], [.sampled(Self.run, .resident(Bytes(1)))],
         ]

@@ -146,7 +146,7 @@ import Testing
             (.byOperator, "asked by the operator"), (.shutdown, "reeve shuts down"),
             (.dependencyLost(name("db")), "its dependency db is lost"),
             (.dependencyBack(name("db")), "its dependency db is back"),
-            (.memoryThreshold, "memory above the threshold"),
+            (.recovery(.memory), "its memory is above the threshold"),
             (.memoryHardLimit, "memory above the hard limit"),
             (.timeout, "ran longer than its timeout"),
             (

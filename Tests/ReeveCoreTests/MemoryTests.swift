@@ -266,7 +266,7 @@ import Testing
                     .memoryAbove(
                         Bytes(62_000_000), limit: Bytes(50_000_000), samples: 3,
                         action:
-                            "it is restarted after the cooldown of 30s, if it still is above")
+                            "it is restarted after the cooldown of 30s, if it still is wrong")
                 ])
         #expect(world.sample("web", megabytes: 63) == [])
         world.pass(.seconds(25))

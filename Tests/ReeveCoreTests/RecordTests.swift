@@ -137,6 +137,10 @@ import Testing
             "stays stopped, as an operator wanted before reeve was started; `reeve start` starts it"
         ),
         (
+            .staysPaused, "stays-paused", .info,
+            "stays paused, as an operator wanted before reeve was started; `reeve resume` resumes it"
+        ),
+        (
             .memoryAbove(
                 Bytes(60_000_000), limit: Bytes(50_000_000), samples: 3, action: "it is restarted"),
             "memory-above", .warning,

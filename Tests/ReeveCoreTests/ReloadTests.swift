@@ -80,6 +80,32 @@ private func other(_ name: String) -> SchedulerSpecification {
         #expect(world.status("web").restartCount == 0)
     }
 
+    @Test func `a completed task takes other settings with its next start, and does not run again`()
+    {
+        var world = World.booted([
+            task("migrate"), daemon("web") { $0.needs("migrate", .completed) },
+        ])
+        world.exit("migrate", code: 0)
+        world.pass(.seconds(2))
+        #expect(world.lifecycle("migrate") == .completed)
+        var changed = task("migrate")
+        changed.program.arguments = ["/bin/other"]
+        let effects = world.reload([changed, daemon("web") { $0.needs("migrate", .completed) }])
+        #expect(effects.actions == [.loadConfiguration])
+        #expect(
+            effects.facts(of: "migrate")
+                == [.configurationChanged(keys: ["command"], restarts: true)])
+        #expect(world.lifecycle("migrate") == .completed)
+        #expect(world.supervisor.specification(of: world.id("migrate")) == changed)
+        let started = world.request(9, .start(world.id("migrate"), force: false))
+        #expect(started.spawned == [world.id("migrate")])
+        world.exit("migrate", code: 0)
+        world.pass(.seconds(2))
+        // As a daemon it is another thing, and wanted up.
+        let asDaemon = world.reload([daemon("migrate"), daemon("web")])
+        #expect(asDaemon.spawned == [world.id("migrate")])
+    }
+
     @Test func `settings that are looked at afresh change under the running program`() {
         var world = World.booted([daemon("web")])
         world.pass(.seconds(2))
@@ -146,9 +172,9 @@ private func other(_ name: String) -> SchedulerSpecification {
     }
 
     @Test func `what starts looks at what its dependencies have become by the same file`() {
-        let migrate = task("migrate")
+        let migrate = task("migrate") { $0.restart.mode = .never }
         var world = World.booted([migrate])
-        world.exit("migrate", code: 0)
+        world.exit("migrate", code: 1)
         world.pass(.seconds(2))
         var changed = migrate
         changed.program.arguments = ["/bin/other"]

@@ -96,7 +96,7 @@ import Testing
         var world = World([daemon("web")])
         world.answersSpawns = false
         world.boot()
-        #expect(world.terminate().actions == [])
+        #expect(world.terminate().actions == [.abandonSpawn(world.run(of: "web"))])
         let effects = world.send(
             .spawned(world.run(of: "web"), ProcessIdentity(pid: PID(7), startTime: 1)))
         #expect(effects.actions == [signal(world, "web")])

@@ -59,9 +59,9 @@ import Testing
                     .exited(
                         .killed(.terminate), ran: .milliseconds(1_300), isFailure: false,
                         meaning: "ended by SIGTERM when it was stopped")),
-                .forget(run),
                 world.record(
                     "web", run: run, .stopped(after: .milliseconds(300), killed: 0)),
+                .forget(run),
             ])
         #expect(ended.replies(to: 1).map(\.succeeded) == [true])
         let status = world.status("web")
@@ -314,7 +314,7 @@ import Testing
         world.boot()
         let run = world.run(of: "web")
         let asked = stop(&world)
-        #expect(asked.actions == [])
+        #expect(asked.actions == [.abandonSpawn(run)])
         #expect(world.lifecycle("web") == .stopping)
         let leader = ProcessIdentity(pid: PID(500), startTime: 3)
         let effects = world.send(.spawned(run, leader))
@@ -335,6 +335,56 @@ import Testing
         #expect(effects.replies(to: 1).count == 1)
         #expect(world.lifecycle("web") == .stopped)
         #expect(world.supervisor.nextDeadline == nil)
+    }
+
+    @Test func `a stop before the program has begun keeps it from beginning, and nothing failed`() {
+        var world = World([daemon("web")])
+        world.answersSpawns = false
+        world.boot()
+        let run = world.run(of: "web")
+        _ = stop(&world)
+        let effects = world.send(.spawnAbandoned(run))
+        #expect(effects.actions.filter { $0 == .forget(run) }.count == 1)
+        #expect(effects.replies(to: 1).count == 1)
+        #expect(world.lifecycle("web") == .stopped)
+        #expect(world.status("web").consecutiveFailures == 0)
+        #expect(world.supervisor.nextDeadline == nil)
+        world.answersSpawns = true
+        world.pass(.seconds(1))
+        let again = world.request(2, .start(world.id("web"), force: false))
+        #expect(again.spawned == [world.id("web")])
+    }
+
+    @Test func `a start that is given up unasked is a failure of it`() {
+        var world = World([daemon("web")])
+        world.answersSpawns = false
+        world.boot()
+        world.send(.spawnAbandoned(world.run(of: "web")))
+        #expect(world.lifecycle("web") == .backingOff)
+        #expect(world.status("web").consecutiveFailures == 1)
+    }
+
+    @Test func `a restart before the program has begun is a start anew`() {
+        var world = World([daemon("web")])
+        world.answersSpawns = false
+        world.boot()
+        let run = world.run(of: "web")
+        let asked = world.request(1, .restart(world.id("web"), force: false))
+        #expect(asked.actions == [.abandonSpawn(run)])
+        world.send(.spawnAbandoned(run))
+        world.pass(.seconds(1))
+        #expect(world.run(of: "web") != run)
+        #expect(world.lifecycle("web") == .starting)
+    }
+
+    @Test func `a shutdown waits for no program that has not begun`() {
+        var world = World([daemon("web")])
+        world.answersSpawns = false
+        world.boot()
+        let asked = world.terminate()
+        #expect(asked.actions == [.abandonSpawn(world.run(of: "web"))])
+        let effects = world.send(.spawnAbandoned(world.run(of: "web")))
+        #expect(effects.exitCodes == [0])
     }
 
     @Test func `however late the spawn is answered, its process is ended`() {

@@ -90,6 +90,67 @@ import Testing
         #expect(wishes(effects) == ["0 nothing"] && effects.spawned.count == 1)
     }
 
+    @Test func `a pause and a stop are kept beside each other`() {
+        var world = World.booted([scheduled("job", .cron("* * * * *"))])
+        let job = world.id("job")
+        #expect(wishes(world.request(1, .pause(job))) == ["0 paused"])
+        #expect(wishes(world.request(2, .pause(job))) == [])
+        #expect(wishes(world.request(3, .stop(job))) == ["0 stopped-and-paused"])
+        #expect(wishes(world.request(4, .start(job, force: false))) == ["0 paused"])
+        #expect(wishes(world.request(5, .resume(job))) == ["0 nothing"])
+    }
+
+    @Test func `what was paused stays paused, and what passes meanwhile is paused, not missed`() {
+        var world = World.booted([
+            scheduled("job", .cron("* * * * *")) { $0.runOnStart = true },
+            scheduled("boot", .cron("@reboot")),
+        ])
+        for name in ["job", "boot"] { world.exit(name, code: 0) }
+        world.pass(.seconds(30))
+        world.exit("job", code: 0)
+        world.request(1, .pause(world.id("job")))
+        world.request(2, .pause(world.id("boot")))
+        world.pass(.seconds(60))
+        world.replaceSupervisor(after: .seconds(240), boot: "B")
+        #expect(world.history.facts(of: "job").contains(.staysPaused))
+        #expect(world.lifecycle("job") == .idle && world.lifecycle("boot") == .idle)
+        #expect(world.status("job").isPaused)
+        #expect(world.supervisor.nextWallDeadline == nil)
+        let outcomes = world.ledger.suffix(3).map { entry in
+            "\(entry.scheduler) \(entry.count) \(entry.event)"
+        }
+        #expect(
+            outcomes == [
+                "job 5 ended(ReeveCore.LedgerEntry.Outcome.paused, "
+                    + "reason: \"the scheduler was paused\", run: nil)",
+                "job 1 ended(ReeveCore.LedgerEntry.Outcome.paused, "
+                    + "reason: \"the scheduler is paused\", run: nil)",
+                "boot 1 ended(ReeveCore.LedgerEntry.Outcome.paused, "
+                    + "reason: \"the scheduler is paused\", run: nil)",
+            ])
+        world.request(3, .resume(world.id("job")))
+        world.pass(.seconds(60))
+        #expect(world.lifecycle("job") == .running)
+        world.replaceSupervisor(after: .seconds(1), boot: "B")
+        #expect(!world.status("job").isPaused && world.status("boot").isPaused)
+    }
+
+    @Test func `what comes back with a reload is started, and a pause of it goes on`() {
+        let job = scheduled("job", .cron("* * * * *"))
+        var world = World.booted([daemon("web"), job])
+        world.isObedient = true
+        world.request(1, .stop(world.id("web")))
+        world.request(2, .pause(world.id("job")))
+        for schedulers in [[], [daemon("web"), job]] {
+            world.send(.reloadRequested(reason: "test"))
+            world.send(.configurationLoaded(Specification(schedulers: schedulers)))
+        }
+        #expect(wishes(world.history) == ["0 stopped", "1 paused", "0 nothing"])
+        world.pass(.milliseconds(100))
+        #expect(world.lifecycle("web") == .starting)
+        #expect(world.status("job").isPaused && world.supervisor.nextWallDeadline == nil)
+    }
+
     @Test func `a dependent of what stayed stopped waits for it`() throws {
         let name = try #require(SchedulerName("base"))
         var world = World(

@@ -20,6 +20,8 @@ struct World {
     private(set) var history: [Effect] = []
     /// Everything written down, by this supervisor and those before it.
     private(set) var ledger: [LedgerEntry] = []
+    /// Commands that are not answered; `end` answers one, and an `endCommand` does.
+    private(set) var commands: [(id: CommandID, command: AuxiliaryCommand)] = []
     private var lastPID: Int32 = 1_000
     /// By scheduler: the run that was asked for last.
     private var lastRuns: [RunID?]
@@ -80,9 +82,14 @@ struct World {
             case .sweep:
                 if let strays { following += send(.swept(alive: strays)) }
             case .ledger(let entry): ledger.append(entry)
-            case .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget, .reply,
+            case .runCommand(let id, let command), .deliverAlerts(let id, let command, _):
+                commands.append((id, command))
+            case .endCommand(let id):
+                following += end(id, .ended(.killed(.kill), output: ""))
+            case .abandonSpawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample,
+                .forget, .reply,
                 .keep, .loadConfiguration, .adoptSettings, .record, .tellManager, .exit,
-                .deliverAlerts, .keepFailure:
+                .keepFailure:
                 break
             }
         }
@@ -140,13 +147,17 @@ struct World {
         return send(.timePassed)
     }
 
-    /// Another supervisor takes over, with the ledger of this one, after a while without any.
+    /// Another supervisor takes over, with the ledger and the wishes of this one, after a while without
+    /// any.
     mutating func replaceSupervisor(after span: Duration, seed: UInt64 = 2, boot: String = "") {
         let settings = supervisor.settings
         let schedulers = supervisor.schedulers.map(\.specification)
+        let wishes = supervisor.schedulers.compactMap { scheduler in
+            scheduler.wish.map { (name: scheduler.specification.name, wish: $0) }
+        }
         jump(to: now.monotonic + span)
         supervisor = Supervisor(
-            Specification(supervisor: settings, schedulers: schedulers),
+            Specification(supervisor: settings, schedulers: schedulers), wishes: wishes,
             history: LedgerHistory(entries: ledger, boot: boot), origin: World.origin, seed: seed,
             at: now)
         send(.began)
@@ -175,6 +186,14 @@ struct World {
     @discardableResult
     mutating func exit(_ name: String, code: Int32) -> [Effect] {
         exit(name, .exited(code: code))
+    }
+
+    /// A command that runs comes to its end; none where it is not running.
+    @discardableResult
+    mutating func end(_ id: CommandID, _ outcome: CommandOutcome) -> [Effect] {
+        guard let index = commands.firstIndex(where: { $0.id == id }) else { return [] }
+        commands.remove(at: index)
+        return send(.commandEnded(id, outcome))
     }
 
     @discardableResult

@@ -12,7 +12,8 @@ enum Fault: String, CaseIterable, Sendable {
     case spawnsTwice, spawnsWhenShuttingDown, spawnsEverythingAtOnce, spawnsAgainAtOnce
     case spawnsWhatWasStopped, startsDisabled, announcesRestartsOnly
     case swallowsExits, swallowsWithdrawals, swallowsSamples, swallowsFirstShutdown
-    case neverKills, killsAtOnce, signalsTheDead, forgetsEarly, neverForgets, hidesSurvivors
+    case neverAbandons, neverKills, killsAtOnce, signalsTheDead, forgetsEarly, neverForgets,
+        hidesSurvivors
     case answersTwice, answersNever, answersAtOnce
     case neverWakes, wakesLate, wakesWithoutEnd
     case leavesAtOnce, leavesNever, leavesWithAnotherCode, leavesAndGoesOn, stopsAllAtOnce
@@ -30,7 +31,9 @@ enum Fault: String, CaseIterable, Sendable {
     /// The checkers of which one has to notice.
     var caughtBy: [String] {
         switch self {
-        case .spawnsTwice, .forgetsEarly, .neverForgets, .signalsTheDead, .startsDisabled: ["runs"]
+        case .neverAbandons, .spawnsTwice, .forgetsEarly, .neverForgets, .signalsTheDead,
+            .startsDisabled:
+            ["runs"]
         case .hidesSurvivors: ["runs", "shutdown"]
         case .spawnsWhenShuttingDown, .leavesAtOnce, .leavesWithAnotherCode, .leavesAndGoesOn,
             .stopsAllAtOnce, .leavesNever:
@@ -56,7 +59,8 @@ enum Fault: String, CaseIterable, Sendable {
         case .alertsTwice, .alertsNever, .alertsWithoutEnd, .inventsLeaks, .ignoresErrorRate,
             .ignoresFrequentRestarts, .ignoresTimeouts, .repeatsTooOften:
             ["alerts"]
-        case .deliversTwice, .deliversNever: ["deliveries"]
+        case .deliversTwice: ["deliveries", "commands"]
+        case .deliversNever: ["deliveries"]
         case .ignoresDependents: ["stops", "dependencies"]
         case .ignoresLeftovers: ["runs"]
         case .ignoresHardLimit, .ignoresMemoryThreshold, .ignoresTaskTimeout:
@@ -145,7 +149,8 @@ struct FaultyCore: SimulatedCore {
     /// What comes out in place of it.
     private mutating func mangled(_ effect: Effect) -> [Effect] {
         switch (fault, effect) {
-        case (.neverKills, .kill), (.neverForgets, .forget), (.answersNever, .reply),
+        case (.neverAbandons, .abandonSpawn), (.neverKills, .kill), (.neverForgets, .forget),
+            (.answersNever, .reply),
             (.leavesNever, .exit):
             return []
         case (.spawnsTwice, .spawn(let run, let scheduler)):

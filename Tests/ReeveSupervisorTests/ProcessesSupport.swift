@@ -16,6 +16,8 @@ final class Nursery {
     static let origin: UInt64 = 0x5EED_5EED_5EED_5EED
     let processes: Processes
     private(set) var events: [Event] = []
+    /// Called after each reaping of `wait`.
+    var onReaping: ((Processes.Reaping) -> Void)?
     private var runs: UInt64 = 0
 
     init(proc: ProcFS = ProcFS()) throws {
@@ -24,7 +26,8 @@ final class Nursery {
         processes = Processes(
             origin: Nursery.origin, own: Host.pid, proc: proc,
             spawner: try ProcessSpawner(processes: proc),
-            environment: ChildEnvironment(own: .current(), names: variables.map(\.name)))
+            environment: ChildEnvironment(own: .current(), names: variables.map(\.name)),
+            launches: Launches(epoll: try Epoll()))
     }
 
     /// Spawns `sh -c SCRIPT` as a new run of scheduler 0.
@@ -55,7 +58,9 @@ final class Nursery {
     ) {
         let deadline = Clock.now().monotonic + .seconds(10)
         while true {
-            events += processes.reap(at: Clock.now()).events
+            let reaping = processes.reap(at: Clock.now())
+            events += reaping.events
+            onReaping?(reaping)
             if condition() { return }
             guard Clock.now().monotonic < deadline else {
                 Issue.record(what, sourceLocation: sourceLocation)

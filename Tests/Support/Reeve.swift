@@ -20,10 +20,24 @@ package struct SchedulerReport: Decodable, Sendable {
         package let meaning: String
         package let at: String
     }
+    package struct Run: Decodable, Sendable {
+        package let runId: String
+        package let pid: Int32?
+        package let scheduledAt: String?
+    }
     package struct Execution: Decodable, Sendable {
         package let timestamp: String
         package let duration: Int
         package let success: Bool
+    }
+    package struct Recovery: Decodable, Sendable {
+        package struct Action: Decodable, Sendable {
+            package let action, result, reason: String
+            package let before, after: String?
+        }
+        package let trigger, message: String
+        package let endedAt: String?
+        package let actions: [Action]
     }
 
     package let name: String
@@ -35,6 +49,7 @@ package struct SchedulerReport: Decodable, Sendable {
     package let phase: Int
     package let pid: Int32?
     package let runId: String?
+    package let runs: [Run]
     package let memoryUsage: Int?
     package let memoryBytes: Int?
     package let uptime: Int
@@ -46,6 +61,7 @@ package struct SchedulerReport: Decodable, Sendable {
     package let lastOutcome: String?
     package let lastExit: LastExit?
     package let lastExecution: Execution?
+    package let recovery, lastRecovery: Recovery?
 }
 
 /// `reeve status --json`.

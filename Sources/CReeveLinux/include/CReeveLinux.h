@@ -140,8 +140,47 @@ struct reeve_spawn {
     int streams[3];        /* descriptors that become 0, 1 and 2 */
     int has_nofile;
     uint64_t nofile; /* soft limit of the child */
+    int has_extras;
+    int extras[2]; /* descriptors that become 3 and 4 */
 };
 int reeve_spawn(const struct reeve_spawn *request, int32_t *pid);
+
+/* The launcher: see Launch.c. Unlimited is UINT64_MAX. */
+struct reeve_launch_limit {
+    int resource; /* RLIMIT_ */
+    uint64_t soft;
+    uint64_t hard;
+};
+enum {
+    REEVE_LAUNCH_GROUPS = 1,
+    REEVE_LAUNCH_GROUP = 2,
+    REEVE_LAUNCH_USER = 3,
+    REEVE_LAUNCH_DIRECTORY = 4,
+    REEVE_LAUNCH_PROGRAM = 5
+};
+struct reeve_launch {
+    char *const *programs; /* tried in this order; ended by NULL */
+    char *const *arguments;
+    char *const *environment;
+    const char *directory; /* or NULL */
+    const struct reeve_launch_limit *limits;
+    size_t limit_count;
+    int has_user;
+    uint32_t user;
+    int has_group;
+    uint32_t group;
+    int has_groups;
+    const uint32_t *groups;
+    size_t group_count;
+    int report; /* descriptor for lines: "limit INDEX ERRNO SOFT HARD", "exec" */
+};
+/* Comes back only with a negated errno and the step that failed. */
+int reeve_launch(const struct reeve_launch *launch, int *step);
+int reeve_set_umask(unsigned mask);
+int reeve_set_nice(int value);
+/* The number of a resource by its name in the configuration; below zero for none. */
+int reeve_limit_number(const char *name);
+
 int reeve_exec_self(char *const *arguments, char *const *environment);
 char **reeve_environment(void);
 /* The arguments that the kernel gave to this process, without /proc. */

@@ -16,7 +16,11 @@ extension StatusText {
         block.add("reason", scheduler.reason.printable)
         if let settings = scheduler.settings { add(settings, to: &block) }
         block.add("kind", kind(scheduler))
-        block.add("process", process(scheduler))
+        if scheduler.runCount > 1 {
+            addRuns(of: scheduler, at: now, to: &block)
+        } else {
+            block.add("process", process(scheduler))
+        }
         block.add("memory", memory(scheduler))
         if let metrics = scheduler.metrics { addTrend(metrics, to: &block) }
         block.add("restarts", restarts(scheduler))
@@ -93,6 +97,19 @@ extension StatusText {
         guard let pid = scheduler.pid else { return "none" }
         let run = scheduler.runID.map { ", run \($0.printable)" } ?? ""
         return "pid \(pid), up \(uptime(scheduler))\(run)"
+    }
+
+    private static func addRuns(
+        of scheduler: SchedulerReport, at now: WallTime, to block: inout Block
+    ) {
+        for (index, run) in scheduler.runs.enumerated() {
+            let process = run.pid.map { "pid \($0)" } ?? "no leader"
+            let span = max(.zero, now - run.since)
+            block.add(
+                index == 0 ? "processes" : "",
+                "\(process), up \(Duration.seconds(span.seconds)), run \(run.runID.printable)")
+        }
+        block.addRest(scheduler.runCount - scheduler.runs.count)
     }
 
     private static func memory(_ scheduler: SchedulerReport) -> String {

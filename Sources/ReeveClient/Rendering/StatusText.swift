@@ -25,7 +25,7 @@ package enum StatusText {
             table.add([
                 .init(text: scheduler.name.printable, tint: .strong),
                 .init(text: state(scheduler, appearance), tint: scheduler.status.tint),
-                .init(text: scheduler.pid.map { "\($0)" } ?? "-"),
+                .init(text: processes(scheduler)),
                 .init(text: uptime(scheduler)),
                 .init(text: scheduler.memoryBytes.map { Bytes($0).description } ?? "-"),
                 .init(
@@ -79,6 +79,12 @@ package enum StatusText {
     }
 
     // MARK: Cells
+
+    /// "4711"; "4711 +2" where two more run beside it.
+    private static func processes(_ scheduler: SchedulerReport) -> String {
+        guard let pid = scheduler.pid else { return "-" }
+        return scheduler.runCount > 1 ? "\(pid) +\(scheduler.runCount - 1)" : "\(pid)"
+    }
 
     /// The health, with the lifecycle where that says more.
     static func state(_ scheduler: SchedulerReport, _ appearance: Appearance) -> String {

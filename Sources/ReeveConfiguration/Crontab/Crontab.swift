@@ -39,6 +39,8 @@ package struct Crontab: Sendable {
         package var input: String?
         /// The settings above it, in their order, each name once.
         package var environment: [EnvironmentVariable]
+        /// Where a job of another user runs that has no HOME of its own; nil where that is not known.
+        package var home: String?
 
         /// The last setting of a name.
         package func setting(_ name: String) -> String? {
@@ -78,9 +80,10 @@ extension Crontab {
     /// Reads a text, any bytes at all. `path` is only a name for messages. `user` is the account that
     /// reeve runs as: a job of another one needs the key `user`.
     package static func read(
-        _ bytes: [UInt8], path: String, form: Form, user: String?
+        _ bytes: [UInt8], path: String, form: Form, user: String?, machine: Machine = .current()
     ) -> CrontabOutcome {
-        var reader = CrontabReader(path: path, bytes: bytes, form: form, user: user)
+        var reader = CrontabReader(
+            path: path, bytes: bytes, form: form, user: user, machine: machine)
         return reader.read()
     }
 }

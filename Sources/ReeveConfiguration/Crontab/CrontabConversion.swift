@@ -41,6 +41,9 @@ struct CrontabDifferences {
             all.append(
                 "a job whose HOME is not a directory does not run, as under cron, and says so")
         }
+        if jobs.contains(where: { $0.user != nil && $0.home == "/" && $0.setting("HOME") == nil }) {
+            all.append("a job of a user whose home is not a directory runs in /")
+        }
         if hasReboot {
             all.append(
                 "@reboot runs once per boot and container, told by the kernel; Debian's cron goes by "
@@ -118,11 +121,17 @@ extension Crontab {
         if let zone = job.setting("CRON_TZ"), !zone.isEmpty {
             lines.append("timezone = \(tomlString(zone))")
         }
-        if let directory = job.setting("HOME") ?? home, directory.hasPrefix("/") {
+        let own = job.user == nil ? home : job.home
+        if let directory = job.setting("HOME") ?? own, directory.hasPrefix("/") {
             lines.append("working-directory = \(tomlString(directory))")
         }
-        if !job.environment.isEmpty {
-            let pairs = job.environment.map { "\(tomlKey($0.name)) = \(tomlString($0.value))" }
+        var environment = job.environment
+        // The shell of another user's account is not what cron gives to its jobs.
+        if job.user != nil, job.setting("SHELL") == nil {
+            environment.append(EnvironmentVariable(name: "SHELL", value: "/bin/sh"))
+        }
+        if !environment.isEmpty {
+            let pairs = environment.map { "\(tomlKey($0.name)) = \(tomlString($0.value))" }
             lines.append("environment = { \(pairs.joined(separator: ", ")) }")
         }
         return lines

@@ -7,13 +7,15 @@ struct CrontabReader {
     private let source: SourceText
     private let form: Crontab.Form
     private let user: String?
+    private let machine: Machine
     private var findings: Findings
     private var environment: [EnvironmentVariable] = []
     private var jobs: [Crontab.Job] = []
     private var names = CrontabNames()
     private var differences = CrontabDifferences()
 
-    init(path: String, bytes: [UInt8], form: Crontab.Form, user: String?) {
+    init(path: String, bytes: [UInt8], form: Crontab.Form, user: String?, machine: Machine) {
+        self.machine = machine
         source = SourceText(name: path, bytes: bytes)
         self.form = form
         self.user = user
@@ -115,7 +117,7 @@ struct CrontabReader {
                     help: "in this file the name of a user stands before the command")
             }
             account = line.text(word)
-            guard isUsable(account, at: span(number, word.lowerBound, word.count)) else { return }
+            check(line.text(word), at: span(number, word.lowerBound, word.count))
         }
         guard let command = words.first else {
             return findings.warning(
@@ -128,21 +130,17 @@ struct CrontabReader {
                 name: names.name(for: percent.command), line: number, schedule: schedule,
                 user: account == user ? nil : account, command: percent.command,
                 input: percent.input,
-                environment: environment))
+                environment: environment,
+                home: account == user ? nil : account.flatMap(machine.home(of:))))
     }
 
-    /// Whether reeve can run a job of this user.
-    private mutating func isUsable(_ account: String?, at span: SourceSpan) -> Bool {
-        guard let account, account != user else { return true }
-        let isActive = KnownKeys.all.contains {
-            $0.name == "user" && $0.group != .gateway && $0.status == .now
-        }
-        if isActive { return true }
-        findings.error(
-            "this job is to run as user \(quoted(account)); this version runs everything as "
-                + "\(quoted(user ?? "the user it was started by"))", at: span,
-            help: "run one reeve for each user, or take the job out")
-        return false
+    /// Warns of a user that is not on this machine: what is converted here may run elsewhere.
+    private mutating func check(_ account: String, at span: SourceSpan) {
+        guard account != user, machine.accounts.user(account, group: nil) == nil else { return }
+        let nearest = Suggestion.nearest(to: account, in: machine.accounts.userNames)
+        findings.warning(
+            "there is no user \(quoted(account)) in /etc/passwd", at: span,
+            help: nearest.map { "did you mean \"\(printable($0))\"?" })
     }
 
     /// The checked expression; nil, and said, where there is none that runs.

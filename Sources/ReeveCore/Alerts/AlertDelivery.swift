@@ -15,8 +15,8 @@ struct AlertDelivery: Equatable, Sendable {
     var current: [Alert] = []
     /// Attempts that `current` has had.
     var attempts = 0
-    /// The command has `current` and has not ended.
-    var isRunning = false
+    /// The command that has been started and has not ended.
+    var running: CommandID?
     /// When the next delivery is due; nil while nothing waits or one is running.
     var dueAt: Instant?
     var lastEnd: Instant?
@@ -34,7 +34,7 @@ extension Supervisor {
             }
         }
         delivery.waiting.append(alert)
-        guard !delivery.isRunning, delivery.dueAt == nil else { return }
+        guard delivery.running == nil, delivery.dueAt == nil else { return }
         let spaced = (delivery.lastEnd ?? turn.now.monotonic) + Limits.alertSpacing
         let gathered = turn.now.monotonic + Limits.alertGathering
         delivery.dueAt = delivery.lastEnd == nil ? gathered : max(gathered, spaced)
@@ -44,7 +44,7 @@ extension Supervisor {
     mutating func deliveryTimePassed(_ turn: inout Turn) {
         guard let due = delivery.dueAt, due <= turn.now.monotonic else { return }
         delivery.dueAt = nil
-        guard shutdown == nil, settings.alerts.exec != nil else { return }
+        guard shutdown == nil, let exec = settings.alerts.exec else { return }
         if delivery.current.isEmpty {
             delivery.current = Array(delivery.waiting.prefix(Limits.alertsDeliveredMax))
             delivery.waiting.removeFirst(delivery.current.count)
@@ -53,15 +53,15 @@ extension Supervisor {
         guard !delivery.current.isEmpty else { return }
         delivery.dropped = 0
         delivery.attempts += 1
-        delivery.isRunning = true
-        turn.effects.append(.deliverAlerts(delivery.current))
+        let command = AuxiliaryCommand(.alert, arguments: exec, timeout: Limits.alertTimeout)
+        delivery.running = turn.deliver(delivery.current, by: command)
     }
 
-    /// The command has ended; `failure` says what went wrong.
-    mutating func alertsDelivered(_ failure: String?, _ turn: inout Turn) {
-        // A reload may have taken the command away meanwhile.
-        guard delivery.isRunning else { return }
-        delivery.isRunning = false
+    /// The alert command has ended.
+    mutating func alertsDelivered(_ id: CommandID, _ outcome: CommandOutcome, _ turn: inout Turn) {
+        guard delivery.running == id else { return }
+        let failure = outcome.failureWords
+        delivery.running = nil
         delivery.lastEnd = turn.now.monotonic
         if let failure {
             let isLast = delivery.attempts >= Limits.alertAttemptsMax
@@ -78,5 +78,31 @@ extension Supervisor {
         delivery.current = []
         guard !delivery.waiting.isEmpty, shutdown == nil else { return }
         delivery.dueAt = turn.now.monotonic + Limits.alertSpacing
+    }
+}
+
+extension Turn {
+    /// Has alerts delivered by a command. Its outcome comes in a later turn, in any case.
+    fileprivate mutating func deliver(_ alerts: [Alert], by command: AuxiliaryCommand) -> CommandID {
+        let id = CommandID(sequence.next(at: now.wall))
+        effects.append(.deliverAlerts(id, command, alerts))
+        newCommands.append((id, command))
+        return id
+    }
+}
+
+extension CommandOutcome {
+    /// What went wrong, with the last of what it wrote; nil: it ended with success.
+    fileprivate var failureWords: String? {
+        switch self {
+        case .ended(.exited(code: 0), output: _): nil
+        case .ended(let status, let output): "it ended with \(status)" + saying(output)
+        case .timedOut(let output): "it took longer than \(Limits.alertTimeout)" + saying(output)
+        case .notStarted(let words): words
+        }
+    }
+
+    private func saying(_ output: String) -> String {
+        output.isEmpty ? "" : " (\(output.suffix(200)))"
     }
 }

@@ -6,11 +6,17 @@
 extension Scheduler {
     /// The public state and why.
     var health: (health: Health, reason: String) {
-        switch lifecycle {
+        if !lanes.isEmpty, let stop = survived.first {
+            return (.unhealthy, "could not be ended: \(listed(stop.alive))")
+        }
+        return switch lifecycle {
         case .stopped(let reason): stoppedHealth(reason)
         case .waitingForPhase: failing ?? (.starting, "waits for its phase")
         case .waitingForDependencies(let wait): waitingHealth(wait)
-        case .starting(let run): upHealth(run, otherwise: .starting, "not ready yet")
+        case .starting(let run):
+            upHealth(
+                run, otherwise: .starting,
+                run.onStart == nil ? "not ready yet" : "its on-start command runs")
         case .running(let run):
             pendingStop != nil
                 ? (.stopping, "waits for its dependents to stop")
@@ -85,7 +91,8 @@ extension Scheduler {
         }
         if let failing { return failing }
         if let lost = ignoredLosses.first { return (.degraded, "its dependency \(lost) is lost") }
-        if run.memory.isPressing(specification.memory), let bytes = run.memory.last,
+        let pressing = runs.first { $0.memory.isPressing(specification.memory) }
+        if let bytes = pressing?.memory.last,
             let limit = specification.memory.threshold
         {
             return (.degraded, "uses \(bytes) of its threshold of \(limit)")
@@ -163,14 +170,22 @@ extension Scheduler {
 extension Stop {
     /// Why it is being stopped, for `status`.
     var reason: String {
-        switch cause {
+        if case .onStop = step { return "its on-stop command runs" }
+        return cause.words
+    }
+}
+
+extension Stop.Cause {
+    /// "its dependency db is lost".
+    var words: String {
+        switch self {
         case .byOperator: "asked by the operator"
         case .replaced: "the next occurrence takes its place"
         case .reconfigured: "the configuration changed"
         case .shutdown: "reeve shuts down"
         case .dependencyLost(let name): "its dependency \(name) is lost"
         case .dependencyBack(let name): "its dependency \(name) is back"
-        case .memoryThreshold: "memory above the threshold"
+        case .recovery(let trigger): trigger.words
         case .memoryHardLimit: "memory above the hard limit"
         case .timeout: "ran longer than its timeout"
         case .leftovers: "its leader left processes behind"

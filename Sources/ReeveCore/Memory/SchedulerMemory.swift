@@ -48,7 +48,10 @@ extension Scheduler {
         let verdict = run.memory.sampled(reading, specification.memory)
         if case .resident(let bytes) = reading {
             let now = turn.now.monotonic
-            _ = metrics.sampled(bytes, age: now - run.startedAt.monotonic, at: now)
+            // Of several at a time no curve is that of one run.
+            if lanes.isEmpty {
+                _ = metrics.sampled(bytes, age: now - run.startedAt.monotonic, at: now)
+            }
         }
         let memory = run.memory
         if run.nextSample != nil {
@@ -60,6 +63,7 @@ extension Scheduler {
             $0.nextSample = next
         }
         guard !isStopping else { return }
+        measuredAfterCleanup(reading, &turn)
         switch verdict {
         case .below, .above:
             break
@@ -67,6 +71,7 @@ extension Scheduler {
             record(.memoryUnreadable(why), run: run.id, in: &turn)
         case .recovered(let bytes, let limit):
             recoveryWasRefused = false
+            updateRun { $0.isCleanupTried = false }
             record(.memoryRecovered(bytes, limit: limit), run: run.id, in: &turn)
         case .hardLimit(let bytes, let limit):
             let mayRestart = desired == .up && specification.restart.mode != .never
@@ -81,12 +86,13 @@ extension Scheduler {
         }
     }
 
-    /// Above the threshold in enough samples: acts, or says once why not.
+    /// Above the threshold in enough samples: recovers, or says once why not.
     private mutating func exceeded(
         _ run: Run, _ bytes: Bytes, limit: Bytes, samples: Int, _ autoRecovery: Bool,
         _ turn: inout Turn
     ) {
-        let refusal = recoveryRefusal(autoRecovery, at: turn.now.monotonic)
+        guard recovery == nil else { return }
+        let refusal = memoryRefusal(autoRecovery, at: turn.now.monotonic)
         if let refusal {
             guard !recoveryWasRefused else { return }
             recoveryWasRefused = true
@@ -95,32 +101,25 @@ extension Scheduler {
                 in: &turn)
         }
         recoveryWasRefused = false
+        let action = mayCleanUp ? "memory cleanup comes first" : recoveryRestartWords
         record(
-            .memoryAbove(bytes, limit: limit, samples: samples, action: recoveryWords),
-            run: run.id, in: &turn)
-        beginStop(.memoryThreshold, reason: "\(bytes) is above the threshold of \(limit)", &turn)
+            .memoryAbove(bytes, limit: limit, samples: samples, action: action), run: run.id,
+            in: &turn)
+        beginRecovery(.memory, &turn)
     }
 
-    private var recoveryWords: String {
-        specification.restart.mode == .never
-            ? "it is stopped, and restart is \"never\"" : "it is restarted"
-    }
-
-    /// Why a recovery restart is not done now; nil where it is.
-    private mutating func recoveryRefusal(_ autoRecovery: Bool, at now: Instant) -> String? {
-        if specification.memory.action == .alert {
-            return "nothing is done (memory-action = \"alert\")"
+    /// Why nothing is done about its memory now; nil where something is.
+    private mutating func memoryRefusal(_ autoRecovery: Bool, at now: Instant) -> String? {
+        switch specification.memory.action {
+        case .alert: return "nothing is done (memory-action = \"alert\")"
+        case .restartWhenIdle:
+            return "it is left to the end of its execution (memory-action = \"restart-when-idle\")"
+        case .recover, .restart: break
         }
-        if desired != .up || pendingStop != nil { return "it is being stopped anyway" }
-        if !autoRecovery { return "it would be restarted, but auto-recovery is off" }
-        let policy = specification.restart
-        if let last = lastRecoveryRestart, now - last < policy.cooldown {
-            return "it is restarted after the cooldown of \(policy.cooldown), if it still is above"
+        if mayCleanUp {
+            if desired != .up || pendingStop != nil { return "it is being stopped anyway" }
+            return autoRecovery ? nil : "it would be cleaned up, but auto-recovery is off"
         }
-        let inWindow = restartWindow.count(within: policy.window, at: now)
-        if let maxRestarts = policy.maxRestarts, inWindow >= maxRestarts {
-            return "it would be restarted, but was \(maxRestarts) times within \(policy.window)"
-        }
-        return nil
+        return recoveryRestartRefusal(.memory, autoRecovery, at: now)
     }
 }

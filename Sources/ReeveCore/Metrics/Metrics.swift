@@ -4,29 +4,6 @@
 // most 4 kB whatever happens (a test adds it up). It lives as long as the scheduler is configured, through
 // restarts, stops and reloads; it does not outlive reeve.
 
-/// What a recovery did.
-package enum RecoveryAction: String, Hashable, Sendable, CaseIterable {
-    /// Its `cleanup`: a signal, or a command.
-    case cleanup
-    /// Failures were forgotten.
-    case errorReset = "error-reset"
-    case dependencyCheck = "dependency-check"
-    case restart
-}
-
-/// What came of a recovery's action.
-package enum RecoveryResult: String, Hashable, Sendable, CaseIterable {
-    /// It was done, and what was wrong is right.
-    case helped
-    /// It was done; whether it helped could not be measured.
-    case done
-    /// It was done and changed nothing.
-    case vain = "did-not-help"
-    case failed
-    /// It was not done: the cooldown, a limit, or `auto-recovery = false`.
-    case refused
-}
-
 /// How runs end, as a kind: a code or a signal.
 package enum EndKind: Hashable, Sendable {
     case code(UInt8)
@@ -119,13 +96,13 @@ struct Metrics: Equatable, Sendable {
     }
 
     /// A recovery has done this, and this came of it: the one place where recovery tells.
-    mutating func note(_ action: RecoveryAction, _ result: RecoveryResult) {
-        let results = RecoveryResult.allCases
+    mutating func note(_ action: RecoveryAction.Kind, _ result: RecoveryAction.Result) {
+        let results = RecoveryAction.Result.allCases
         if actions.isEmpty {
-            let count = RecoveryAction.allCases.count * results.count
+            let count = RecoveryAction.Kind.allCases.count * results.count
             actions = Array(repeating: 0, count: count)
         }
-        guard let row = RecoveryAction.allCases.firstIndex(of: action),
+        guard let row = RecoveryAction.Kind.allCases.firstIndex(of: action),
             let column = results.firstIndex(of: result)
         else { return }
         let index = row * results.count + column
@@ -138,11 +115,11 @@ struct Metrics: Equatable, Sendable {
     }
 
     /// Actions that there were, in the order of `allCases`.
-    var actionCounts: [(action: RecoveryAction, result: RecoveryResult, count: Int)] {
-        let results = RecoveryResult.allCases
+    var actionCounts: [(action: RecoveryAction.Kind, result: RecoveryAction.Result, count: Int)] {
+        let results = RecoveryAction.Result.allCases
         return actions.enumerated().filter { $0.element > 0 }.map { index, count in
             (
-                RecoveryAction.allCases[index / results.count], results[index % results.count],
+                RecoveryAction.Kind.allCases[index / results.count], results[index % results.count],
                 Int(count)
             )
         }

@@ -42,8 +42,8 @@ package struct SchedulerMetrics: Equatable, Sendable {
 
     /// How often an action of recovery had this result.
     package struct ActionCount: Equatable, Sendable {
-        package var action: RecoveryAction
-        package var result: RecoveryResult
+        package var action: RecoveryAction.Kind
+        package var result: RecoveryAction.Result
         package var count: Int
     }
 

@@ -39,7 +39,8 @@ extension Supervisor {
             touch(id)
         }
         for index in schedulers.indices where schedulers[index].specification.enabled {
-            if schedulers[index].wish == .stopped {
+            if schedulers[index].isKeptPaused { schedulers[index].record(.staysPaused, in: &turn) }
+            if schedulers[index].wish?.isStopped == true {
                 holdDown(SchedulerID(index), &turn)
             } else {
                 queueForPhase(SchedulerID(index))
@@ -49,7 +50,7 @@ extension Supervisor {
     }
 
     /// An operator stopped it before reeve was started; a start takes that back.
-    private mutating func holdDown(_ id: SchedulerID, _ turn: inout Turn) {
+    mutating func holdDown(_ id: SchedulerID, _ turn: inout Turn) {
         if case .stopped(.unstartable) = schedulers[id.index].lifecycle { return }
         schedulers[id.index].enter(.stopped(.heldDown))
         schedulers[id.index].schedule?.noteStopped()

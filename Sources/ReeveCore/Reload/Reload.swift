@@ -115,12 +115,12 @@ extension Supervisor {
             changes.changed.map { ($0.name.text, $0) }, uniquingKeysWith: { first, _ in first })
         for scheduler in new.schedulers {
             guard let id = idsByName[scheduler.name.text] else {
-                let id = add(scheduler)
+                let id = add(scheduler, &turn)
                 if scheduler.enabled { concerned.append(id) }
                 continue
             }
             if schedulers[id.index].isRemoved {
-                revive(id, scheduler)
+                revive(id, scheduler, &turn)
                 if scheduler.enabled { concerned.append(id) }
             } else if let change = changesByName[scheduler.name.text] {
                 if self.change(id, to: scheduler, change, &turn) { concerned.append(id) }
@@ -166,7 +166,9 @@ extension Supervisor {
         }
     }
 
-    private mutating func add(_ specification: SchedulerSpecification) -> SchedulerID {
+    private mutating func add(
+        _ specification: SchedulerSpecification, _ turn: inout Turn
+    ) -> SchedulerID {
         let id = SchedulerID(schedulers.count)
         schedulers.append(
             Scheduler(
@@ -179,33 +181,46 @@ extension Supervisor {
         deadlines.add()
         wallDeadlines.add()
         startup.isAwaited.append(false)
-        begin(id)
+        schedulers[id.index].wish = otherWishes[specification.name.text]
+        begin(id, &turn)
         return id
     }
 
-    private mutating func begin(_ id: SchedulerID) {
+    /// It is wanted, whatever was before; a pause goes on.
+    private mutating func begin(_ id: SchedulerID, _ turn: inout Turn) {
+        if schedulers[id.index].wish?.isPaused == true { schedulers[id.index].schedule?.pause() }
+        if schedulers[id.index].isKeptPaused {
+            schedulers[id.index].record(.staysPaused, in: &turn)
+        }
+        if schedulers[id.index].configured.enabled { keep(stopped: false, of: id, &turn) }
         schedulers[id.index].startReason = "added to the configuration"
         touch(id)
         if schedulers[id.index].configured.enabled { queueForPhase(id) }
     }
 
     /// Its place is taken again. What of the old one is still being stopped is waited for.
-    private mutating func revive(_ id: SchedulerID, _ specification: SchedulerSpecification) {
+    private mutating func revive(
+        _ id: SchedulerID, _ specification: SchedulerSpecification, _ turn: inout Turn
+    ) {
         guard schedulers[id.index].isDropped else {
             schedulers[id.index].isRemoved = false
             schedulers[id.index].replacement = specification
             schedulers[id.index].specification.order = specification.order
-            if specification.enabled { schedulers[id.index].desired = .up }
+            if specification.enabled {
+                schedulers[id.index].desired = .up
+                keep(stopped: false, of: id, &turn)
+            }
             return touch(id)
         }
-        let lastSpawn = schedulers[id.index].lastSpawn
+        let (lastSpawn, wish) = (schedulers[id.index].lastSpawn, schedulers[id.index].wish)
         let sufferers = schedulers[id.index].sufferers
         schedulers[id.index] = Scheduler(
             id: id, specification, zones: zones, seed: seed, alerts: settings.alerts,
             forceTimeout: settings.forceTimeout)
         schedulers[id.index].lastSpawn = lastSpawn
         schedulers[id.index].sufferers = sufferers
-        begin(id)
+        schedulers[id.index].wish = wish
+        begin(id, &turn)
     }
 
     private mutating func remove(_ id: SchedulerID, _ turn: inout Turn) {
@@ -236,6 +251,7 @@ extension Supervisor {
         _ turn: inout Turn
     ) -> Bool {
         let wasEnabled = schedulers[id.index].configured.enabled
+        let wasTask = schedulers[id.index].configured.kind == .task
         schedulers[id.index].record(
             .configurationChanged(keys: change.keys, restarts: change.needsRestart),
             run: schedulers[id.index].lifecycle.run?.id, in: &turn)
@@ -259,6 +275,10 @@ extension Supervisor {
             return true
         }
         guard change.needsRestart, schedulers[id.index].desired == .up else { return false }
+        // A task that is done has done what it was for: other settings are no reason to do it again.
+        if wasTask && new.kind == .task, schedulers[id.index].lifecycle == .completed {
+            return false
+        }
         restart(id, change.keys, &turn)
         return true
     }
@@ -269,7 +289,7 @@ extension Supervisor {
         case .starting, .running:
             // One that is to be stopped anyway comes back, if at all, with the new settings.
             guard schedulers[id.index].pendingStop == nil else { return }
-            schedulers[id.index].beginStop(.reconfigured, reason: reason, &turn)
+            schedulers[id.index].beginStops(.reconfigured, reason: reason, &turn)
         case .backingOff where schedulers[id.index].schedule != nil:
             // Its next attempt has the new settings.
             break
@@ -321,14 +341,16 @@ extension Scheduler {
     /// Whether memory is sampled may be another.
     mutating func adoptSampling(at now: Instant) {
         let first = isSampled ? firstSample(after: now) : nil
-        updateRun {
-            $0.nextSample = first == nil || $0.leader == nil ? nil : $0.nextSample ?? first
+        forEachExecution { scheduler in
+            scheduler.updateRun {
+                $0.nextSample = first == nil || $0.leader == nil ? nil : $0.nextSample ?? first
+            }
         }
     }
 
     /// Nothing runs under the old settings any more.
     mutating func adoptReplacement() {
-        guard let replacement else { return }
+        guard let replacement, !lanes.contains(where: \.lifecycle.isLive) else { return }
         specification = replacement
         self.replacement = nil
         adoptSchedule(at: nil)

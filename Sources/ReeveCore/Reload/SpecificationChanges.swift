@@ -158,6 +158,10 @@ private func key(_ label: String, in group: String) -> String {
     case ("readiness", "rule"): return "ready"
     case ("log", "destination"): return "log"
     case ("alerts", _): return "alerts.\(kebab(label))"
+    case ("launch", "environmentFiles"): return "env-file"
+    case ("launch", "oomScoreAdjustment"): return "oom-score-adj"
+    case ("launch", "isForced"), ("launch", "slowPlace"): return "launcher"
+    case ("launch", _), ("readiness", "startTimeout"): return kebab(label)
     case ("", _), ("program", _), ("order", _): return kebab(label)
     default: return "\(kebab(group))-\(kebab(label))"
     }

@@ -13,6 +13,8 @@ enum RequestGoal: Equatable, Sendable {
     case restarted(from: RunID?)
     /// The execution of this number has begun, or will not.
     case executed(Int)
+    /// The recovery of this number is over.
+    case recovered(Int)
 }
 
 struct WaitingRequest: Equatable, Sendable {

@@ -35,6 +35,9 @@ extension Supervisor {
         case .reset(let scheduler):
             guard isKnown(scheduler, id, &turn) else { return }
             reset(scheduler, id, &turn)
+        case .recover(let scheduler):
+            guard isKnown(scheduler, id, &turn) else { return }
+            recover(scheduler, id, &turn)
         case .signal(let scheduler, let signal):
             guard isKnown(scheduler, id, &turn) else { return }
             pass(signal, to: scheduler, id, &turn)
@@ -90,32 +93,38 @@ extension Supervisor {
     private mutating func isFree(
         _ scheduler: SchedulerID, _ id: RequestID, force: Bool, _ turn: inout Turn
     ) -> Bool {
-        guard
-            case .stopped(.survivors(let survived, nextSurvey: _)) = schedulers[
-                scheduler.index
-            ].lifecycle
-        else { return true }
+        guard case .stopped(.survivors) = schedulers[scheduler.index].lifecycle else { return true }
+        let survived = schedulers[scheduler.index].survived
         if force {
-            turn.effects.append(.forget(survived.run.id))
+            for stop in survived { turn.effects.append(.forget(stop.run.id)) }
+            schedulers[scheduler.index].lanes = []
             schedulers[scheduler.index].enter(.stopped(.byOperator))
             return true
         }
         let words =
-            "not started: \(listed(survived.alive)) of its last run cannot be ended; --force starts it all the same"
+            "not started: \(listed(survived.flatMap(\.alive))) of its last run cannot be ended; "
+            + "--force starts it all the same"
         let outcome = Reply.Outcome(scheduler: scheduler, result: .failed, words: words)
         turn.effects.append(.reply(id, Reply(refusal: .survivors, outcomes: [outcome])))
         return false
     }
 
     /// What an operator wants holds beyond the end of reeve.
-    private mutating func keep(_ wish: Wish?, of id: SchedulerID, _ turn: inout Turn) {
+    mutating func keep(
+        stopped isStopped: Bool? = nil, paused isPaused: Bool? = nil, of id: SchedulerID,
+        _ turn: inout Turn
+    ) {
+        let before = schedulers[id.index].wish
+        let wish = Wish(
+            stopped: isStopped ?? before?.isStopped ?? false,
+            paused: isPaused ?? before?.isPaused ?? false)
         guard schedulers[id.index].wish != wish else { return }
         schedulers[id.index].wish = wish
         turn.effects.append(.keep(id, wish))
     }
 
     private mutating func start(_ id: SchedulerID, _ turn: inout Turn) {
-        keep(nil, of: id, &turn)
+        keep(stopped: false, of: id, &turn)
         schedulers[id.index].desired = .up
         if schedulers[id.index].pendingStop == .byOperator {
             schedulers[id.index].pendingStop = nil
@@ -181,7 +190,7 @@ extension Supervisor {
         case .stopping:
             schedulers[id.index].desired = .down
         }
-        keep(.stopped, of: id, &turn)
+        keep(stopped: true, of: id, &turn)
     }
 
     /// A stop of what has no process but was to get one.
@@ -194,9 +203,9 @@ extension Supervisor {
     private mutating func restart(_ id: SchedulerID, _ turn: inout Turn) {
         switch schedulers[id.index].lifecycle {
         case .starting, .running:
-            keep(nil, of: id, &turn)
+            keep(stopped: false, of: id, &turn)
             schedulers[id.index].desired = .up
-            schedulers[id.index].beginStop(.byOperator, reason: "restart by the operator", &turn)
+            schedulers[id.index].beginStops(.byOperator, reason: "restart by the operator", &turn)
             touch(id)
         case .stopped, .waitingForPhase, .idle, .waitingForDependencies, .backingOff, .exhausted,
             .completed, .stopping:
@@ -225,17 +234,24 @@ extension Supervisor {
     private mutating func pass(
         _ signal: Signal, to id: SchedulerID, _ request: RequestID, _ turn: inout Turn
     ) {
-        let lifecycle = schedulers[id.index].lifecycle
-        guard let run = lifecycle.run, let leader = run.leader, !lifecycle.isLeaderGone else {
+        let leaders = schedulers[id.index].lifecycles.filter { !$0.isLeaderGone }
+            .compactMap { $0.run?.leader }
+        guard !leaders.isEmpty else {
             let words = "is not running, so \(signal) went to nobody"
             let outcome = Reply.Outcome(scheduler: id, result: .failed, words: words)
             turn.effects.append(.reply(request, Reply(refusal: .notRunning, outcomes: [outcome])))
             return
         }
-        schedulers[id.index].updateRun { $0.operatorSignal = signal }
-        turn.effects.append(.passSignal(run.id, signal))
+        schedulers[id.index].forEachExecution { scheduler in
+            guard let run = scheduler.lifecycle.run, run.leader != nil,
+                !scheduler.lifecycle.isLeaderGone
+            else { return }
+            scheduler.updateRun { $0.operatorSignal = signal }
+            turn.effects.append(.passSignal(run.id, signal))
+        }
+        let pids = "pid\(leaders.count > 1 ? "s" : "") \(listed(leaders.map(\.pid)))"
         let outcome = Reply.Outcome(
-            scheduler: id, result: .done, words: "\(signal) sent to pid \(leader.pid)")
+            scheduler: id, result: .done, words: "\(signal) sent to \(pids)")
         turn.effects.append(.reply(request, Reply(outcomes: [outcome])))
     }
 
@@ -249,7 +265,7 @@ extension Supervisor {
                 continue
             case .backingOff where schedulers[id.index].schedule != nil: continue
             case .stopped, .exhausted, .backingOff:
-                keep(nil, of: id, &turn)
+                keep(stopped: false, of: id, &turn)
                 schedulers[id.index].restartWindow.clear()
                 schedulers[id.index].startReason = "asked by the operator"
                 queueForPhase(id)
@@ -303,6 +319,7 @@ extension Supervisor {
         case .restarted(let run): outcomeUp(id, from: run, since: request.askedAt)
         case .down: outcomeDown(id, since: request.askedAt)
         case .executed(let number): outcomeExecuted(number, id)
+        case .recovered(let number): outcomeRecovered(number, id)
         case .reloaded:
             schedulers[id.index].desired == .up
                 ? outcomeUp(id, from: nil, since: request.askedAt)
@@ -359,8 +376,9 @@ extension Supervisor {
         }
         let scheduler = schedulers[id.index]
         switch scheduler.lifecycle {
-        case .stopped(.survivors(let stop, nextSurvey: _)):
-            return ended(.failed, "could not be ended: \(listed(stop.alive))")
+        case .stopped(.survivors):
+            let alive = scheduler.survived.flatMap(\.alive)
+            return ended(.failed, "could not be ended: \(listed(alive))")
         case .completed: return ended(.unchanged, "has completed, nothing of it runs")
         case .stopped:
             guard let stop = scheduler.lastStop, stop.at >= askedAt else {

@@ -40,6 +40,7 @@ extension Supervisor {
             schedulers[id.index].schedule?.resume(at: turn.now)
             schedulers[id.index].record(.resumed, in: &turn)
         }
+        keep(paused: isPaused, of: id, &turn)
         touch(id)
         let next = schedulers[id.index].schedule?.nextDue(at: turn.now)
         let words = isPaused ? "paused" : "resumed" + (next.map { ", next run at \($0)" } ?? "")
@@ -75,8 +76,9 @@ extension Supervisor {
         func ended(_ result: Reply.Outcome.Result, _ words: String) -> Reply.Outcome {
             Reply.Outcome(scheduler: id, result: result, words: words)
         }
-        if let current = schedule.current, current.number == number {
-            switch schedulers[id.index].lifecycle {
+        let executing = schedulers[id.index].executing.first { $0.execution.number == number }
+        if let executing {
+            switch executing.lifecycle {
             case .running(let run): return run.leader.map { ended(.done, "started, pid \($0.pid)") }
             case .backingOff(let backOff):
                 return backOff.isSpacing

@@ -52,7 +52,7 @@ extension Scheduler {
                 at: turn.now.monotonic)
         }
         switch outcome {
-        case .failed, .timedOut, .lost: consecutiveFailures += 1
+        case .failed, .timedOut, .lost: countFailure(&turn)
         case .succeeded: resetFailures(reason: "it succeeded", &turn)
         case .skippedOverlap, .skippedDependency, .missed, .coalesced, .cancelled, .paused: break
         }
@@ -136,9 +136,11 @@ extension Scheduler {
             conclude(.cancelled, reason: "ended because its configuration changed", &turn)
         case .dependencyLost(let name), .dependencyBack(let name):
             conclude(.cancelled, reason: "ended for its dependency \(name)", &turn)
-        case .memoryThreshold, .memoryHardLimit:
+        case .recovery(.memory), .memoryHardLimit:
             let verdict = Verdict(kind: .failure, meaning: "was stopped for its memory")
             return followExecution(verdict, &turn)
+        case .recovery:
+            conclude(.cancelled, reason: "ended by a recovery: \(stop.reason)", &turn)
         case .timeout:
             return followExecution(
                 Verdict(kind: .failure, meaning: "ran longer than its timeout"), isTimeout: true,
@@ -162,17 +164,13 @@ extension Scheduler {
             settle(execution, .cancelled, reason: reason, &turn)
         }
         schedule?.queue = []
-        switch lifecycle {
-        case .backingOff(let backOff) where !backOff.isSpacing:
-            conclude(.failed, reason: "\(backOff.reason); no further attempt: \(reason)", &turn)
-        case .backingOff, .waitingForDependencies: conclude(.cancelled, reason: reason, &turn)
-        case .stopped, .waitingForPhase, .idle, .starting, .running, .stopping, .exhausted,
-            .completed:
-            break
-        }
+        withdrawAttempts(reason: reason, &turn)
         accountForPause(&turn)
         schedule?.disable()
     }
+
+    /// Its schedule was paused by an operator before it was taken up.
+    var isKeptPaused: Bool { wish?.isPaused == true && schedule?.isPaused == true }
 
     /// Gives the occurrences of a pause, or of a stop, their outcome.
     mutating func accountForPause(through wall: WallTime? = nil, _ turn: inout Turn) {

@@ -23,8 +23,8 @@ extension Supervisor {
     }
 
     /// Executes what waits.
-    private mutating func takeNext(_ id: SchedulerID, _ turn: inout Turn) {
-        while case .idle = schedulers[id.index].lifecycle,
+    mutating func takeNext(_ id: SchedulerID, _ turn: inout Turn) {
+        while schedulers[id.index].hasRoom,
             let next = schedulers[id.index].schedule?.queue.first
         {
             schedulers[id.index].schedule?.queue.removeFirst()
@@ -53,6 +53,10 @@ extension Supervisor {
         let execution = schedulers[id.index].schedule?.newExecution(
             trigger, at: turn.now.wall, reason: trigger == .start ? "at start" : "after the boot")
         guard let execution else { return }
+        if state.isPaused {
+            return schedulers[id.index].settle(
+                execution, .paused, reason: "the scheduler is paused", &turn)
+        }
         let unmet = unmetDependencies(of: id)
         guard !unmet.isEmpty else { return begin(execution, id, &turn) }
         schedulers[id.index].schedule?.current = execution
@@ -70,12 +74,6 @@ extension Supervisor {
             .skippedDependency, reason: "its dependencies were not met in time: \(listed(unmet))",
             &turn)
         wantExecution(id, &turn)
-    }
-
-    private mutating func begin(_ execution: Execution, _ id: SchedulerID, _ turn: inout Turn) {
-        schedulers[id.index].schedule?.current = execution
-        schedulers[id.index].startReason = execution.reason
-        spawn(id, &turn)
     }
 
     private mutating func skip(
@@ -186,7 +184,7 @@ extension Supervisor {
             let unmet = unmetDependencies(of: id)
             if !unmet.isEmpty { return skip(execution, unmet, id, &turn) }
         }
-        if case .idle = schedulers[id.index].lifecycle, state.queue.isEmpty {
+        if schedulers[id.index].hasRoom, state.queue.isEmpty {
             return begin(execution, id, &turn)
         }
         if mayWait || execution.isForced, state.queue.count <= Limits.misfireRunsMax {
@@ -197,7 +195,7 @@ extension Supervisor {
         case .queue where state.queue.isEmpty:
             schedulers[id.index].schedule?.queue.append(execution)
         case .replace: replace(with: execution, id, &turn)
-        case .skip, .queue:
+        case .skip, .queue, .allow:
             schedulers[id.index].settle(
                 execution, .skippedOverlap, reason: schedulers[id.index].busyWords, &turn)
         }
@@ -211,8 +209,11 @@ extension Supervisor {
             schedulers[id.index].settle(waiting, .cancelled, reason: reason, &turn)
         }
         schedulers[id.index].schedule?.queue = [execution]
+        // Several run where the configuration allowed it until now.
+        let isSeveral = !schedulers[id.index].lanes.isEmpty
+        if isSeveral { schedulers[id.index].withdrawAttempts(reason: reason, &turn) }
         switch schedulers[id.index].lifecycle {
-        case .starting, .running: schedulers[id.index].beginStop(.replaced, reason: reason, &turn)
+        case .starting, .running: schedulers[id.index].beginStops(.replaced, reason: reason, &turn)
         case .backingOff, .waitingForDependencies:
             schedulers[id.index].conclude(.cancelled, reason: reason, &turn)
             wantExecution(id, &turn)
@@ -300,6 +301,7 @@ extension Scheduler {
     /// Why an occurrence finds no room.
     var busyWords: String {
         if schedule?.queue.isEmpty == false { return "one waits already for the current to end" }
+        if let fullWords { return fullWords }
         switch lifecycle {
         case .backingOff: return "the one before waits for its next attempt"
         case .stopped(.survivors): return "processes of the last run cannot be ended"

@@ -11,7 +11,9 @@ package struct ScheduleSettings: Equatable, Sendable {
     /// What an interval counts from: the start of the execution before, or its end.
     package enum IntervalOrigin: String, Equatable, Sendable, CaseIterable { case start, end }
     /// What becomes of an occurrence that is due while an execution runs, or waits for its retry.
-    package enum Overlap: String, Equatable, Sendable, CaseIterable { case skip, queue, replace }
+    package enum Overlap: String, Equatable, Sendable, CaseIterable {
+        case skip, queue, replace, allow
+    }
     /// What becomes of occurrences that passed while nothing could run.
     package enum Misfire: String, Equatable, Sendable, CaseIterable {
         case runOnce = "run-once"
@@ -31,6 +33,8 @@ package struct ScheduleSettings: Equatable, Sendable {
     /// A fixed delay below this, by `hash`.
     package var spread = Duration.zero
     package var overlap = Overlap.skip
+    /// With `overlap = "allow"`: executions at a time, at least 1.
+    package var maxParallel = 10
     package var misfire = Misfire.runOnce
     /// How late a missed occurrence may still be made up for; nil is without limit.
     package var misfireDeadline: Duration?

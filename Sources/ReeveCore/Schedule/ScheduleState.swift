@@ -119,6 +119,10 @@ struct ScheduleState: Sendable {
         if earlier.count > Limits.stretchesMax { earlier.removeFirst() }
     }
 
+    mutating func exchangeCurrent(_ lane: inout Lane) {
+        swap(&current, &lane.execution)
+    }
+
     mutating func newExecution(
         _ trigger: LedgerEntry.Trigger, at occurrence: WallTime, reason: String,
         isForced: Bool = false

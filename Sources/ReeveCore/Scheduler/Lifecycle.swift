@@ -143,6 +143,12 @@ struct Run: Equatable, Sendable {
     /// The last signal that an operator sent through reeve.
     var operatorSignal: Signal?
     var memory = MemoryGuard()
+    /// The command that is run before it; nil where none is, or it is over.
+    var onStart: CommandID?
+    /// The shell has been asked for it, so that it knows it.
+    var isSpawnAsked = false
+    /// Since its memory was last below the threshold.
+    var isCleanupTried = false
     /// nil where its memory is not watched.
     var nextSample: Instant?
 
@@ -166,7 +172,8 @@ struct Stop: Equatable, Sendable {
         case reconfigured
         case dependencyLost(SchedulerName)
         case dependencyBack(SchedulerName)
-        case memoryThreshold
+        /// A recovery restarts it.
+        case recovery(RecoveryTrigger)
         case memoryHardLimit
         case timeout
         /// The leader ended by itself and left members behind; what follows was decided by its end.
@@ -180,6 +187,8 @@ struct Stop: Equatable, Sendable {
         case leaderAsked(othersAt: Instant?)
         case allAsked(nextSurvey: Instant)
         case killed(nextSurvey: Instant)
+        /// Nothing of the run is alive, and the command after it runs. `isEnded`: it was cut short.
+        case onStop(CommandID, isEnded: Bool)
     }
 
     var run: Run

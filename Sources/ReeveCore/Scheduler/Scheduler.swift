@@ -15,6 +15,8 @@ struct Scheduler: Sendable {
     var desired = Desired.down
     /// Where its schedule stands; exactly where its kind is `scheduled`.
     var schedule: ScheduleState?
+    /// Executions beside the current one (`overlap = "allow"`); none while nothing is current.
+    var lanes: [Lane] = []
     /// The zones of the configuration in force.
     var zones: [ZoneFile]
     /// What is kept in the state directory for it.
@@ -37,6 +39,10 @@ struct Scheduler: Sendable {
     /// The next start is an automatic restart, which counts when it happens.
     var isRestartScheduled = false
     var lastRecoveryRestart: Instant?
+    /// A recovery that is under way, the report of the last one, and how many there were.
+    var recovery: Recovery?
+    var lastRecovery: RecoveryReport?
+    var recoveries = 0
     /// A recovery restart that could not be done was said; once per episode.
     var recoveryWasRefused = false
     var lastSpawn: Instant?
@@ -46,6 +52,8 @@ struct Scheduler: Sendable {
     var lastStop: (at: Instant, words: String)?
     /// Dependents that an operator's stop had to stop first.
     var stoppedFirst: [SchedulerName] = []
+    /// What SIGKILL was needed for in stops of other executions, while the last of them is waited for.
+    var killedBeside: [ProcessDescription] = []
     /// When the last run ended.
     var lastEnd: Instant?
     /// The last end as a shell would report it: an exit code, 128 and the signal, 126 or 127 for a
@@ -111,6 +119,13 @@ struct Scheduler: Sendable {
         }
     }
 
+    /// Puts what a lane holds into the place of the current execution, and that into the lane.
+    mutating func exchange(_ lane: inout Lane) {
+        swap(&lifecycle, &lane.lifecycle)
+        swap(&startReason, &lane.startReason)
+        schedule?.exchangeCurrent(&lane)
+    }
+
     /// Changes the run in place, in whichever state holds it.
     mutating func updateRun(_ change: (inout Run) -> Void) {
         switch lifecycle {
@@ -141,13 +156,17 @@ struct Scheduler: Sendable {
 
     /// When `timePassed` is due for this scheduler; nil while nothing of it waits for time.
     var nextDeadline: Instant? {
-        earliest(lifecycleDeadline, schedule?.next?.deadline, alarmDeadline)
+        let own = earliest(
+            deadline(of: lifecycle), schedule?.next?.deadline, recovery?.deadline, alarmDeadline)
+        return lanes.isEmpty ? own : earliest(own, lanes.compactMap(deadline(of:)).min())
     }
+
+    private func deadline(of lane: Lane) -> Instant? { deadline(of: lane.lifecycle) }
 
     /// When `timePassed` is due by the wall clock.
     var nextWallDeadline: WallTime? { schedule?.next?.due }
 
-    private var lifecycleDeadline: Instant? {
+    private func deadline(of lifecycle: Lifecycle) -> Instant? {
         switch lifecycle {
         case .waitingForDependencies(let wait): wait.until
         case .starting(let run): earliest(readyDeadline(run), runDeadline(run), run.nextSample)
@@ -162,6 +181,7 @@ struct Scheduler: Sendable {
     /// Does what is due at `turn.now`.
     mutating func timePassed(_ turn: inout Turn) {
         let now = turn.now.monotonic
+        recoveryTimePassed(&turn)
         switch lifecycle {
         case .waitingForDependencies(var wait):
             guard let until = wait.until, until <= now else { return }
@@ -194,7 +214,7 @@ struct Scheduler: Sendable {
     // MARK: Start
 
     /// Asks for the program to be started, or backs off to keep the least distance between two spawns.
-    mutating func spawn(_ sequence: inout RunSequence, _ turn: inout Turn) {
+    mutating func spawn(_ turn: inout Turn) {
         let now = turn.now.monotonic
         if let lastSpawn, lastSpawn + Limits.spawnSpacing > now {
             let reason = "at most one start in \(Limits.spawnSpacing)"
@@ -202,7 +222,8 @@ struct Scheduler: Sendable {
             enter(.backingOff(.init(until: until, reason: reason, isSpacing: true)))
             return
         }
-        let run = Run(id: sequence.next(at: turn.now.wall), askedAt: turn.now, reason: startReason)
+        let run = Run(
+            id: turn.sequence.next(at: turn.now.wall), askedAt: turn.now, reason: startReason)
         lastSpawn = now
         if isRestartScheduled {
             isRestartScheduled = false
@@ -213,9 +234,8 @@ struct Scheduler: Sendable {
         recoveryWasRefused = false
         metrics.runBegan(leakWindow: alertSettings.leakWindow)
         adoptReplacement()
-        enter(.starting(run))
         writeStart(of: run.id, &turn)
-        turn.effects.append(.spawn(run.id, id))
+        beginRun(run, &turn)
     }
 
     mutating func spawned(_ leader: ProcessIdentity, _ turn: inout Turn) {

@@ -7,14 +7,24 @@ extension Scheduler {
     mutating func spawnFailed(_ failure: SpawnFailure, _ turn: inout Turn) -> RestartOutcome {
         guard let run = lifecycle.run else { return .settled }
         record(.spawnFailed(failure), run: run.id, in: &turn)
-        turn.effects.append(.forget(run.id))
         let verdict = specification.verdict(
             on: .spawnFailed(failure), wasReady: false, operatorSignal: nil)
         note(verdict, of: run, status: nil, &turn)
         // ENOENT is what a shell reports as 127, every other reason as 126.
         lastCode = failure.errno == 2 ? 127 : 126
         if case .stopping(let stop) = lifecycle { return finished(stop, &turn) }
-        return follow(verdict, &turn)
+        return runEnded(run, verdict, nil, &turn)
+    }
+
+    /// The program never began, because it was to be stopped before: the stop is over, and nothing failed.
+    mutating func spawnAbandoned(_ turn: inout Turn) -> RestartOutcome {
+        guard case .stopping(let stop) = lifecycle, stop.step == .awaitingSpawn else {
+            let words = "its start was given up, which nobody asked for"
+            return spawnFailed(SpawnFailure(errno: 0, words: words), &turn)
+        }
+        turn.effects.append(.forget(stop.run.id))
+        lastEnd = turn.now.monotonic
+        return finished(stop, &turn)
     }
 
     /// The leader was reaped.
@@ -43,21 +53,25 @@ extension Scheduler {
         if hadGoodTime == true && schedule == nil {
             resetFailures(reason: "\(specification.restart.resetAfter) of good time", &turn)
         }
-        let verdict = specification.verdict(
+        var verdict = specification.verdict(
             on: .exited(status), wasReady: run.readyAt != nil, operatorSignal: run.operatorSignal)
+        if run.isCleanupTried, let signal = specification.recovery.cleanupSignal,
+            status.isDeath(by: signal), verdict.isFailure
+        {
+            let meaning = "was killed by its own cleanup signal \(signal), which it does not handle"
+            verdict = Verdict(kind: .failure, meaning: meaning)
+        }
         note(verdict, of: run, status: status, &turn)
         record(
             .exited(status, ran: ran, isFailure: verdict.isFailure, meaning: verdict.meaning),
             run: run.id, in: &turn)
         if leftovers.isEmpty {
-            turn.effects.append(.forget(run.id))
-            return follow(verdict, &turn)
+            return runEnded(run, verdict, status, &turn)
         }
         let keep = specification.stop.leftovers == .keep
         record(.leftBehind(leftovers, kept: keep), run: run.id, in: &turn)
         if keep {
-            turn.effects.append(.forget(run.id))
-            return follow(verdict, &turn)
+            return runEnded(run, verdict, status, &turn)
         }
         beginStopOfLeftovers(run, verdict, status, leftovers, &turn)
         return .settled
@@ -89,7 +103,7 @@ extension Scheduler {
                 succeeded: !verdict.isFailure, timedOut: false, at: turn.now.monotonic)
         }
         if verdict.isFailure {
-            consecutiveFailures += 1
+            countFailure(&turn)
         } else if specification.kind == .task && verdict.kind == .success {
             resetFailures(reason: "it succeeded", &turn)
         }

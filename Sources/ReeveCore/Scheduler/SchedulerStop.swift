@@ -13,12 +13,14 @@ extension Stop {
         case .leaderAsked(let othersAt): min(othersAt ?? killAt, killAt)
         case .allAsked(let nextSurvey): min(nextSurvey, killAt)
         case .killed(let nextSurvey): min(nextSurvey, endAt)
+        // A command that was ended is answered.
+        case .onStop(_, let isEnded): isEnded ? .distantFuture : killAt
         }
     }
 
     var isLeaderGone: Bool { leaderStatus != nil }
 
-    var isForMemory: Bool { cause == .memoryThreshold || cause == .memoryHardLimit }
+    var isForMemory: Bool { cause == .recovery(.memory) || cause == .memoryHardLimit }
 
     var isKilled: Bool {
         if case .killed = step { return true }
@@ -42,7 +44,11 @@ extension Scheduler {
             killLimit: killLimit, endAt: killAt + forceTimeout)
         let how = isKill ? "SIGKILL at once" : stopWords
         record(.stopping(reason: reason, how: how, timeout: killAt - now), run: run.id, in: &turn)
-        guard run.leader != nil else { return enter(.stopping(stop)) }
+        if let onStart = run.onStart { turn.end(onStart) }
+        guard run.leader != nil else {
+            if run.isSpawnAsked { turn.effects.append(.abandonSpawn(run.id)) }
+            return enter(.stopping(stop))
+        }
         if isKill {
             kill(&stop, &turn)
         } else {
@@ -180,7 +186,7 @@ extension Scheduler {
         metrics.ended(EndKind(status))
         if isTimeout { metrics.took(ran) }
         if isTimeout && schedule == nil {
-            consecutiveFailures += 1
+            countFailure(&turn)
             metrics.executed(succeeded: false, timedOut: true, at: turn.now.monotonic)
         }
         if isTimeout || stop.isForMemory {
@@ -252,9 +258,14 @@ extension Scheduler {
     mutating func continueStop(_ turn: inout Turn) {
         guard case .stopping(var stop) = lifecycle else { return }
         let now = turn.now.monotonic
+        if case .onStop(let command, isEnded: false) = stop.step, stop.killAt <= now {
+            turn.end(command)
+            stop.step = .onStop(command, isEnded: true)
+            return enter(.stopping(stop))
+        }
         if stop.isKilled && stop.endAt <= now { return survive(stop, &turn) }
         switch stop.step {
-        case .awaitingSpawn:
+        case .awaitingSpawn, .onStop:
             return
         case .leaderAsked, .allAsked:
             if stop.killAt <= now {
@@ -282,10 +293,11 @@ extension Scheduler {
         if stop.killAt <= turn.now.monotonic {
             switch stop.step {
             case .leaderAsked, .allAsked: kill(&stop, &turn)
-            case .awaitingSpawn, .killed: break
+            case .awaitingSpawn, .killed, .onStop: break
             }
         }
         enter(.stopping(stop))
+        if case .onStop = stop.step { continueStop(&turn) }
     }
 
     /// The stop command failed: the signal instead, unless the sequence is past that.
@@ -301,14 +313,25 @@ extension Scheduler {
 
     /// Nothing of the run is alive.
     mutating func finished(_ stop: Stop, _ turn: inout Turn) -> RestartOutcome {
-        if stop.leaderStatus != nil || stop.run.leader != nil {
-            turn.effects.append(.forget(stop.run.id))
-        }
         let now = turn.now.monotonic
         let took = now - stop.began
         record(.stopped(after: took, killed: stop.killed.count), run: stop.run.id, in: &turn)
         lastStop = (now, stopAnswer(stop, took))
+        killedBeside =
+            lanes.contains(where: \.lifecycle.isLive)
+            ? Array((killedBeside + stop.killed).prefix(Limits.killedRememberedMax)) : []
         stoppedFirst = []
+        var stop = stop
+        let goesOn = beginOnStop(&stop, &turn)
+        turn.end(stop.run)
+        guard goesOn else { return concluded(stop, &turn) }
+        enter(.stopping(stop))
+        return .settled
+    }
+
+    /// A stop is over, and what was to be done after the run is done: what it was for goes on.
+    mutating func concluded(_ stop: Stop, _ turn: inout Turn) -> RestartOutcome {
+        let now = turn.now.monotonic
         if schedule != nil { return finishedExecution(stop, &turn) }
         switch stop.cause {
         case .shutdown:
@@ -330,12 +353,11 @@ extension Scheduler {
             enter(.waitingForDependencies(.init(until: until, lost: name)))
             startReason = "\(name) is back"
             return .startNow
-        case .memoryThreshold:
+        case .recovery(let trigger):
             lastRecoveryRestart = now
-            metrics.note(.restart, .done)
-            return stoppedForMemory(immediately: true, &turn)
+            return stoppedToRecover(trigger, immediately: true, &turn)
         case .memoryHardLimit:
-            return stoppedForMemory(immediately: false, &turn)
+            return stoppedToRecover(.memory, immediately: false, &turn)
         case .timeout:
             let meaning = "ran longer than its timeout\(timeoutWords)"
             return follow(Verdict(kind: .failure, meaning: meaning), &turn)
@@ -345,7 +367,8 @@ extension Scheduler {
     }
 
     private func stopAnswer(_ stop: Stop, _ took: Duration) -> String {
-        let killed = stop.killed.isEmpty ? "" : "; killed \(listed(stop.killed))"
+        let all = killedBeside + stop.killed
+        let killed = all.isEmpty ? "" : "; killed \(listed(all))"
         let first = stoppedFirst.isEmpty ? "" : "; stopped before it: \(listed(stoppedFirst))"
         return "stopped after \(took), nothing of it is left\(killed)\(first)"
     }
@@ -354,14 +377,16 @@ extension Scheduler {
     private var timeoutWords: String { specification.timeout.map { " of \($0)" } ?? "" }
 
     /// A restart heals what leaks, unless the operator wants none: then the run has failed.
-    private mutating func stoppedForMemory(
-        immediately: Bool, _ turn: inout Turn
+    private mutating func stoppedToRecover(
+        _ trigger: RecoveryTrigger, immediately: Bool, _ turn: inout Turn
     ) -> RestartOutcome {
         let mayRestart = specification.restart.mode != .never
-        let verdict = Verdict(
-            kind: mayRestart ? .ended : .failure, meaning: "was stopped for its memory")
+        let meaning =
+            trigger == .memory
+            ? "was stopped for its memory" : "was stopped to recover it (\(trigger.words))"
+        let verdict = Verdict(kind: mayRestart ? .ended : .failure, meaning: meaning)
         if !mayRestart {
-            consecutiveFailures += 1
+            countFailure(&turn)
             metrics.executed(succeeded: false, timedOut: false, at: turn.now.monotonic)
         }
         return follow(verdict, forced: mayRestart, immediately: immediately, &turn)

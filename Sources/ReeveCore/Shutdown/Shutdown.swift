@@ -115,9 +115,14 @@ extension Supervisor {
         refuseWaiting(&turn)
         for index in schedulers.indices {
             schedulers[index].desired = .downForShutdown
+            schedulers[index].recovery = nil
             schedulers[index].closeSchedule(reason: "reeve shuts down", &turn)
             if mayBeParked(schedulers[index].lifecycle) {
                 schedulers[index].enter(.stopped(.shutdown))
+            }
+            // What is to come before its program need not be waited for.
+            if schedulers[index].lifecycle.run?.onStart != nil {
+                schedulers[index].beginStop(.shutdown, reason: "reeve shuts down", &turn)
             }
             touch(SchedulerID(index))
         }
@@ -157,10 +162,10 @@ extension Supervisor {
         else { return }
         let now = turn.now.monotonic
         for drain in drains where drain.until <= now {
-            schedulers[drain.id.index].beginStop(
+            schedulers[drain.id.index].beginStops(
                 .shutdown, reason: "reeve shuts down, and its drain-timeout is over",
                 killAt: gracefulEnd, &turn)
-            schedulers[drain.id.index].hasten(killAt: gracefulEnd, endAt: end, &turn)
+            schedulers[drain.id.index].hastenAll(killAt: gracefulEnd, endAt: end, &turn)
             touch(drain.id)
         }
         shutdown?.drains.removeAll { $0.until <= now }
@@ -196,9 +201,9 @@ extension Supervisor {
         shutdown.beginLevel(level, end: levelEnd)
         self.shutdown = shutdown
         for id in level {
-            schedulers[id.index].beginStop(
+            schedulers[id.index].beginStops(
                 .shutdown, reason: "reeve shuts down", killAt: levelEnd, &turn)
-            schedulers[id.index].hasten(killAt: levelEnd, endAt: shutdown.end, &turn)
+            schedulers[id.index].hastenAll(killAt: levelEnd, endAt: shutdown.end, &turn)
             touch(id)
         }
     }
@@ -216,7 +221,7 @@ extension Supervisor {
             beginNextLevel(&turn)
             advanceShutdown(&turn)
         case .draining:
-            guard liveCount == 0 else { return }
+            guard liveCount == 0, endCommands(shutdown, &turn) else { return }
             beginSweep(&turn)
         case .sweeping:
             return
@@ -270,10 +275,17 @@ extension Supervisor {
         shutdown.stage = .draining
         self.shutdown = shutdown
         for index in schedulers.indices where schedulers[index].lifecycle.isLive {
-            schedulers[index].beginStop(.shutdown, reason: reason, killAt: now, &turn)
-            schedulers[index].hasten(killAt: now, endAt: shutdown.end, &turn)
+            schedulers[index].beginStops(.shutdown, reason: reason, killAt: now, &turn)
+            schedulers[index].hastenAll(killAt: now, endAt: shutdown.end, &turn)
             touch(SchedulerID(index))
         }
+    }
+
+    /// Ends commands that outlive all schedulers. Returns whether they are over, or are waited for no longer.
+    private mutating func endCommands(_ shutdown: Shutdown, _ turn: inout Turn) -> Bool {
+        commands.add(from: &turn)
+        for id in commands.endAll() { turn.end(id) }
+        return commands.isEmpty || shutdown.end <= turn.now.monotonic
     }
 
     // MARK: Strays

@@ -101,6 +101,7 @@ package struct SchedulerSpecification: Equatable, Sendable {
     /// Consecutive failures from which on it is unhealthy; at least 1.
     package var errorThreshold = 5
     package var memory = MemorySettings()
+    package var recovery = RecoverySettings()
     package var stop = StopSettings()
     package var log = LogSettings()
     /// Exactly where `kind` is `scheduled`: when it is due.
@@ -137,6 +138,8 @@ package struct Program: Equatable, Sendable {
     package var environment: [EnvironmentVariable] = []
     /// The child gets `environment` and reeve's own variables only.
     package var clearEnvironment = false
+    /// What has to be done between the spawn and the program.
+    package var launch = LaunchSettings()
 
     package init(arguments: [String]) {
         self.arguments = arguments
@@ -227,13 +230,20 @@ package struct Readiness: Equatable, Sendable {
 
     /// How readiness is recognised.
     package var rule = Rule.uptime(.seconds(1))
+    /// Longest wait for the launcher to execute the program.
+    package var startTimeout = Duration.seconds(60)
 
     package init() {}
 }
 
 /// The memory rule, over the resident memory of the run's whole tree.
 package struct MemorySettings: Equatable, Sendable {
-    package enum Action: String, Equatable, Sendable, CaseIterable { case recover, restart, alert }
+    /// Climb the ladder of recovery, restart at once, leave an execution to its end, or only tell.
+    package enum Action: String, Equatable, Sendable, CaseIterable {
+        case recover, restart
+        case restartWhenIdle = "restart-when-idle"
+        case alert
+    }
 
     /// nil: not watched.
     package var threshold: Bytes?
@@ -247,6 +257,33 @@ package struct MemorySettings: Equatable, Sendable {
 
     /// Whether this scheduler is sampled without being asked.
     package var isWatched: Bool { threshold != nil || hardLimit != nil }
+}
+
+/// What a recovery may do, and what is run around a run.
+package struct RecoverySettings: Equatable, Sendable {
+    /// What makes a program free memory.
+    package enum Cleanup: Equatable, Sendable {
+        /// To the leader.
+        case signal(Signal)
+        /// Program and arguments.
+        case command([String])
+    }
+
+    /// nil: nothing but a restart frees memory.
+    package var cleanup: Cleanup?
+    /// Run before each start of its program, and after each run's last process is gone; program and arguments.
+    package var onStart: [String]?
+    package var onStop: [String]?
+    /// Longest run of each of these commands.
+    package var hookTimeout = Duration.seconds(10)
+
+    package init() {}
+
+    /// The signal of `cleanup`, where it is one.
+    package var cleanupSignal: Signal? {
+        if case .signal(let signal)? = cleanup { return signal }
+        return nil
+    }
 }
 
 /// How a run is ended.

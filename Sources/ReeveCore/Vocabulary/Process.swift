@@ -91,6 +91,12 @@ package enum ExitStatus: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// Whether this signal ended it.
+    package func isDeath(by signal: Signal) -> Bool {
+        if case .signalled(signal, coreDumped: _) = self { return true }
+        return false
+    }
+
     /// The code a shell would report: the exit code, or 128 and the signal's number.
     package var shellCode: Int32 {
         switch self {

@@ -26,6 +26,8 @@ package struct Signal: Hashable, Sendable, CustomStringConvertible {
     package static let terminate = Signal(known: 15)
     package static let `continue` = Signal(known: 18)
     package static let stop = Signal(known: 19)
+    /// SIGWINCH: without a handler it does nothing.
+    package static let windowChange = Signal(known: 28)
 
     /// Reads "TERM", "SIGTERM", "term", "15", "RTMIN", "RTMIN+3" or "RTMAX-2"; nil for anything else.
     package init?(_ text: String) {

@@ -292,7 +292,7 @@ struct DeliveryChecker: Checker {
     let name = "deliveries"
     private var waiting: [(alert: Alert, since: Instant)] = []
     private var current: [Alert] = []
-    private var isRunning = false
+    private var running: CommandID?
     private var failures = 0
     private var lastEnd: Instant?
     private var isShuttingDown = false
@@ -300,11 +300,17 @@ struct DeliveryChecker: Checker {
     mutating func told(_ event: Event, in kernel: Kernel) -> String? {
         switch event {
         case .shutdownRequested: isShuttingDown = true
-        case .alertsDelivered(let failure):
-            isRunning = false
+        case .commandEnded(running, let outcome):
+            running = nil
             lastEnd = kernel.now
-            failures = failure == nil ? 0 : failures + 1
-            if failure == nil || failures >= 3 {
+            let hasFailed: Bool
+            if case .ended(.exited(code: 0), output: _) = outcome {
+                hasFailed = false
+            } else {
+                hasFailed = true
+            }
+            failures = hasFailed ? failures + 1 : 0
+            if !hasFailed || failures >= 3 {
                 current = []
                 failures = 0
             }
@@ -321,20 +327,22 @@ struct DeliveryChecker: Checker {
                 kernel.specification.supervisor.alerts.exec != nil
             else { return nil }
             waiting.append((alert, kernel.now))
-        case .deliverAlerts(let alerts): return deliver(alerts, in: kernel)
+        case .deliverAlerts(let id, _, let alerts): return deliver(id, alerts, in: kernel)
         default: break
         }
         return nil
     }
 
-    private mutating func deliver(_ alerts: [Alert], in kernel: Kernel) -> String? {
+    private mutating func deliver(
+        _ id: CommandID, _ alerts: [Alert], in kernel: Kernel
+    ) -> String? {
         if kernel.specification.supervisor.alerts.exec == nil { return "there is no command" }
         if isShuttingDown { return "alerts are delivered in a shutdown" }
-        if isRunning { return "a delivery begins while another runs" }
+        if running != nil { return "a delivery begins while another runs" }
         if let lastEnd, kernel.now - lastEnd < .seconds(5) {
             return "a delivery begins \(kernel.now - lastEnd) after the last"
         }
-        isRunning = true
+        running = id
         if !current.isEmpty {
             return alerts == current ? nil : "another attempt delivers something else"
         }
@@ -349,8 +357,8 @@ struct DeliveryChecker: Checker {
 
     mutating func turnEnded(_ view: View, in kernel: Kernel) -> String? {
         guard !isShuttingDown, let first = waiting.first else { return nil }
-        // At worst three attempts of ten seconds each, with their pauses, are before it.
-        return kernel.now - first.since > .seconds(120)
+        // At worst three attempts of half a minute each, with their pauses, are before it.
+        return kernel.now - first.since > .seconds(180)
             ? "alert \(first.alert.number) is not delivered after \(kernel.now - first.since)" : nil
     }
 }

@@ -52,6 +52,7 @@ func allCheckers(for scenario: Scenario) -> [any Checker] {
         RecordChecker(),
         ClockChecker(),
         RunChecker(),
+        CommandChecker(scenario: scenario),
         DependencyChecker(graph: graph),
         PhaseChecker(graph: graph, slack: scenario.delivery.slack),
         RestartChecker(scenario: scenario),
@@ -59,6 +60,7 @@ func allCheckers(for scenario: Scenario) -> [any Checker] {
         ShutdownChecker(scenario: scenario, graph: graph),
         RequestChecker(scenario: scenario, graph: graph),
         MemoryChecker(scenario: scenario),
+        RecoveryChecker(scenario: scenario),
         StatusChecker(),
         AlertChecker(scenario),
         DeliveryChecker(),
@@ -131,7 +133,8 @@ extension Event {
         guard case .requested(_, let request) = self else { return nil }
         switch request {
         case .start(let scheduler, force: _), .stop(let scheduler),
-            .restart(let scheduler, force: _), .reset(let scheduler), .signal(let scheduler, _),
+            .restart(let scheduler, force: _), .reset(let scheduler), .recover(let scheduler),
+            .signal(let scheduler, _),
             .runNow(let scheduler, force: _), .pause(let scheduler), .resume(let scheduler):
             return [scheduler]
         case .startAll, .stopAll: return (0..<count).map { SchedulerID($0) }
@@ -145,7 +148,7 @@ extension Event {
         switch request {
         case .start(let scheduler, force: _), .restart(let scheduler, force: _): return [scheduler]
         case .startAll: return (0..<count).map { SchedulerID($0) }
-        case .stop, .reset, .signal, .stopAll, .runNow, .pause, .resume,
+        case .stop, .reset, .recover, .signal, .stopAll, .runNow, .pause, .resume,
             .reload:
             return []
         }
@@ -157,7 +160,7 @@ extension Event {
         switch request {
         case .stop(let scheduler): return [scheduler]
         case .stopAll: return (0..<count).map { SchedulerID($0) }
-        case .start, .restart, .reset, .signal, .startAll, .runNow, .pause, .resume,
+        case .start, .restart, .reset, .recover, .signal, .startAll, .runNow, .pause, .resume,
             .reload:
             return []
         }

@@ -8,9 +8,10 @@ struct DependencyChecker: Checker {
     let graph: Graph
 
     mutating func asked(_ effect: Effect, because cause: Event, in kernel: Kernel) -> String? {
-        guard case .spawn(_, let scheduler) = effect, graph.edges.indices.contains(scheduler.index)
+        guard let scheduler = effect.starts(in: kernel),
+            graph.edges.indices.contains(scheduler.index)
         else { return nil }
-        let isFirst = kernel.runCount(of: scheduler) == 0
+        let isFirst = !kernel.hasBegun(scheduler)
         for edge in graph.edges[scheduler.index] where !holds(edge, in: kernel) {
             // What is to be ignored when it fails holds up the first start alone.
             if edge.onFailure == .ignore, !isFirst { continue }

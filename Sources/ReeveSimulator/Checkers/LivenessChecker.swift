@@ -125,7 +125,7 @@ struct LivenessChecker: Checker {
         _ scheduler: SchedulerID, in kernel: Kernel, _ view: View
     ) -> Bool {
         let last = kernel.lastRun(of: scheduler)
-        if let last, last.isUp { return true }
+        if let last, last.isUp || last.isLaunching { return true }
         let hasSurvivors = kernel.openRuns.contains {
             $0.scheduler == scheduler && $0.survivedAt != nil && !kernel.breathing(of: $0).isEmpty
         }
@@ -151,7 +151,7 @@ struct LivenessChecker: Checker {
         return graph.edges[scheduler.index].contains { edge in
             let isLost =
                 !checker.holds(edge, in: kernel) || !wanted[edge.target.index]
-                || (edge.onFailure != .ignore || kernel.runCount(of: edge.target) == 0)
+                || (edge.onFailure != .ignore || !kernel.hasBegun(scheduler))
                     && lacksDependency(edge.target, in: kernel)
             return isLost
         }

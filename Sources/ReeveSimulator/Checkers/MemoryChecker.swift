@@ -44,7 +44,15 @@ struct MemoryChecker: Checker {
         if let limit = memory.hardLimit, bytes > limit, truth.stopBeganAt == nil {
             return "\(label) has \(bytes), above its hard limit, and is not killed"
         }
-        if memory.action != .alert, let threshold = memory.threshold,
+        // A cleanup comes first, and has its time.
+        if let asked = truth.cleanupAskedAt,
+            kernel.now - asked < Limits.cleanupSettleTime * 2
+                + kernel.specification(of: truth.scheduler).recovery.hookTimeout
+                + scenario.delivery.slack
+        {
+            return nil
+        }
+        if memory.action == .recover || memory.action == .restart, let threshold = memory.threshold,
             (above[run] ?? 0) >= memory.samples, truth.stopBeganAt == nil,
             mayRecover(truth, kernel),
             isStopping[truth.scheduler] != true

@@ -30,15 +30,17 @@ struct PhaseChecker: Checker {
     }
 
     mutating func asked(_ effect: Effect, because cause: Event, in kernel: Kernel) -> String? {
-        switch effect {
-        case .record(let record): return check(record.fact, in: kernel)
-        case .spawn(_, let scheduler):
+        if let scheduler = effect.starts(in: kernel) {
             return isOver || !kernel.specification.supervisor.staggeredStartup
                 ? nil : check(scheduler, in: kernel)
-        case .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget, .sweep,
-            .reply, .keep, .ledger, .tellManager, .exit,
-            .loadConfiguration,
-            .adoptSettings, .deliverAlerts, .keepFailure:
+        }
+        switch effect {
+        case .record(let record): return check(record.fact, in: kernel)
+        case .spawn, .abandonSpawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget,
+            .sweep,
+            .reply, .keep, .ledger, .tellManager, .exit, .loadConfiguration,
+            .adoptSettings, .runCommand, .endCommand,
+            .deliverAlerts, .keepFailure:
             return nil
         }
     }
@@ -70,7 +72,7 @@ struct PhaseChecker: Checker {
 
     private func check(_ scheduler: SchedulerID, in kernel: Kernel) -> String? {
         let own = graph.phases[scheduler.index]
-        guard !touched[scheduler.index], kernel.runCount(of: scheduler) == 0 else { return nil }
+        guard !touched[scheduler.index], !kernel.hasBegun(scheduler) else { return nil }
         for other in graph.phases.indices where graph.phases[other] < own {
             if gaveUp.contains(graph.phases[other]) || touched[other] { continue }
             if settled(SchedulerID(other), in: kernel) { continue }

@@ -24,10 +24,11 @@ struct RecordChecker: Checker {
             return toldStopping > 1 ? "the manager was told twice that reeve stops" : nil
         case .exit:
             return toldStopping == 1 ? nil : "reeve leaves and the manager was not told"
-        case .spawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget,
+        case .spawn, .abandonSpawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample,
+            .forget,
             .sweep, .reply, .keep, .ledger, .tellManager(.status),
-            .loadConfiguration,
-            .adoptSettings, .deliverAlerts, .keepFailure:
+            .loadConfiguration, .adoptSettings, .runCommand, .endCommand,
+            .deliverAlerts, .keepFailure:
             return nil
         }
     }

@@ -26,7 +26,7 @@ struct RequestChecker: Checker {
         // Stops one after the other, then starts one after the other that wait for each other.
         longest = scenario.specification.schedulers.reduce(Duration.minutes(2)) {
             $0 + $1.stop.timeout + settings.forceTimeout + $1.order.dependencyTimeout
-                + settings.phaseTimeout + $1.restart.delayMax * 3
+                + settings.phaseTimeout + $1.restart.delayMax * 3 + $1.recovery.hookTimeout * 2
         }
     }
 
@@ -43,9 +43,10 @@ struct RequestChecker: Checker {
             }
             asked[position].state = .withdrawn
             waiting.removeAll { $0 == position }
-        case .began, .spawned, .spawnFailed, .exited, .surveyed, .signalFailed, .stopCommandFailed,
-            .sampled, .reloadRequested, .configurationLoaded, .configurationRejected,
-            .shutdownRequested, .swept, .alertsDelivered, .timePassed:
+        case .began, .spawned, .spawnFailed, .spawnAbandoned, .exited, .surveyed, .signalFailed,
+            .stopCommandFailed,
+            .sampled, .commandEnded, .reloadRequested, .configurationLoaded, .configurationRejected,
+            .shutdownRequested, .swept, .timePassed:
             break
         }
         return nil
@@ -117,7 +118,7 @@ struct RequestChecker: Checker {
                 return "the reply to \(id.number) says that \(name) was restarted, and it was not"
             }
             return nil
-        case .startAll, .reset, .signal, .runNow, .pause, .resume,
+        case .startAll, .reset, .recover, .signal, .runNow, .pause, .resume,
             .reload:
             return nil
         }

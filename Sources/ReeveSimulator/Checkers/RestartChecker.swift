@@ -42,17 +42,18 @@ struct RestartChecker: Checker {
         case .spawnFailed(let run, _):
             guard let truth = kernel.run(run) else { return nil }
             let index = truth.scheduler.index
-            memories[index].endedAt = kernel.now
+            // One that was being stopped when its spawn failed is not restarted for that.
+            memories[index].endedAt = truth.wasStopped ? nil : kernel.now
             noteOperator(index)
             if truth.wasStopped { memories[index].failuresLeast = -1 }
             memories[index].failuresLeast += 1
             memories[index].failuresMost += 1
         case .exited(let run, _, leftovers: _, used: _): ended(run, in: kernel)
         case .shutdownRequested: isShuttingDown = true
-        case .began, .spawned, .surveyed, .signalFailed, .stopCommandFailed, .sampled, .requested,
+        case .began, .spawned, .spawnAbandoned, .surveyed, .signalFailed, .stopCommandFailed,
+            .sampled, .requested,
             .requestWithdrawn, .reloadRequested, .configurationLoaded, .configurationRejected,
-            .swept,
-            .alertsDelivered, .timePassed:
+            .commandEnded, .swept, .timePassed:
             break
         }
         return nil
@@ -88,8 +89,7 @@ struct RestartChecker: Checker {
     }
 
     mutating func asked(_ effect: Effect, because cause: Event, in kernel: Kernel) -> String? {
-        switch effect {
-        case .spawn(_, let scheduler):
+        if let scheduler = effect.starts(in: kernel) {
             guard memories.indices.contains(scheduler.index) else { return nil }
             defer {
                 memories[scheduler.index].spawnedAt = kernel.now
@@ -98,6 +98,8 @@ struct RestartChecker: Checker {
                 memories[scheduler.index].promised = nil
             }
             return spawn(scheduler, in: kernel)
+        }
+        switch effect {
         case .record(let record):
             if case .shutdownBegan = record.fact { isShuttingDown = true }
             guard case .restartScheduled(let after, reason: _) = record.fact,
@@ -105,10 +107,11 @@ struct RestartChecker: Checker {
                 let index = kernel.specification.schedulers.firstIndex(where: { $0.name == name })
             else { return nil }
             return promise(after, of: SchedulerID(index), in: kernel)
-        case .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget, .sweep,
-            .reply, .keep, .ledger, .tellManager, .exit,
-            .loadConfiguration,
-            .adoptSettings, .deliverAlerts, .keepFailure:
+        case .spawn, .abandonSpawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget,
+            .sweep,
+            .reply, .keep, .ledger, .tellManager, .exit, .loadConfiguration,
+            .adoptSettings, .runCommand, .endCommand,
+            .deliverAlerts, .keepFailure:
             return nil
         }
     }

@@ -6,7 +6,8 @@ internal import ReeveCore
 /// what is left was named; no effect names a run that is not there to be named.
 struct RunChecker: Checker {
     let name = "runs"
-    private var lastRun: RunID?
+    /// By scheduler: a command before its start may let another's run overtake it.
+    private var lastRuns: [SchedulerID: RunID] = [:]
     /// The same by scheduler, until an operator forces a start over them.
     private var survivorsLast: [SchedulerID: [(run: RunID, processes: [ProcessDescription])]] = [:]
     /// Whether the operator forced the last start, by scheduler.
@@ -21,7 +22,7 @@ struct RunChecker: Checker {
         switch request {
         case .start(let scheduler, let force), .restart(let scheduler, let force):
             if force { forced[scheduler] = true }
-        case .stop, .reset, .signal, .startAll, .stopAll, .runNow, .pause, .resume,
+        case .stop, .reset, .recover, .signal, .startAll, .stopAll, .runNow, .pause, .resume,
             .reload:
             break
         }
@@ -31,6 +32,7 @@ struct RunChecker: Checker {
     mutating func asked(_ effect: Effect, because cause: Event, in kernel: Kernel) -> String? {
         switch effect {
         case .spawn(let run, let scheduler): return spawn(run, of: scheduler, in: kernel)
+        case .abandonSpawn(let run): return abandon(run, in: kernel)
         case .forget(let run): return forget(run, in: kernel)
         case .signal(let run, _, let target):
             return act(on: run, "signal", in: kernel)
@@ -48,11 +50,17 @@ struct RunChecker: Checker {
                 }
             }
             return nil
-        case .reply, .keep, .ledger, .sweep, .tellManager, .exit,
-            .loadConfiguration,
-            .adoptSettings, .deliverAlerts, .keepFailure:
+        case .reply, .keep, .ledger, .sweep, .tellManager, .exit, .loadConfiguration,
+            .adoptSettings, .runCommand, .endCommand,
+            .deliverAlerts, .keepFailure:
             return nil
         }
+    }
+
+    private func abandon(_ run: RunID, in kernel: Kernel) -> String? {
+        guard let truth = kernel.run(run) else { return "a spawn is abandoned that never was" }
+        return truth.toldAt == nil
+            ? nil : "\(kernel.label(run)): its spawn is abandoned, and was answered"
     }
 
     private func act(on run: RunID, _ verb: String, in kernel: Kernel) -> String? {
@@ -74,8 +82,10 @@ struct RunChecker: Checker {
             return "a scheduler is started that does not exist: \(scheduler.index)"
         }
         if kernel.run(run) != nil { return "\(kernel.label(run)): its id is used twice" }
-        if let last = lastRun, run <= last { return "the id of a new run is not above the last" }
-        lastRun = run
+        if let last = lastRuns[scheduler], run <= last {
+            return "the id of a new run is not above the last"
+        }
+        lastRuns[scheduler] = run
         let specification = kernel.specification(of: scheduler)
         if !specification.enabled, wanted[scheduler] == nil {
             return "\(specification.name) is disabled and is started unasked"
@@ -110,6 +120,12 @@ struct RunChecker: Checker {
     mutating func answered(
         _ event: Event, with effects: [Effect], in kernel: Kernel
     ) -> String? {
+        for case .record(let record) in effects {
+            guard case .stopping = record.fact, let run = record.run,
+                kernel.run(run)?.toldAt == nil, !effects.contains(.abandonSpawn(run))
+            else { continue }
+            return "\(kernel.label(run)) is to be ended, and its spawn is not abandoned"
+        }
         for effect in effects {
             guard case .forget(let run) = effect, let truth = kernel.run(run) else { continue }
             // Who forces a start over survivors leaves behind whatever there is.

@@ -66,9 +66,10 @@ struct ShutdownChecker: Checker {
             return order(run, in: kernel)
         case .runStopCommand(let run), .kill(let run): return order(run, in: kernel)
         case .exit(let code): return leave(code, in: kernel)
-        case .passSignal, .survey, .sample, .forget, .sweep, .reply, .keep, .ledger, .tellManager,
-            .loadConfiguration,
-            .adoptSettings, .deliverAlerts, .keepFailure:
+        case .abandonSpawn, .passSignal, .survey, .sample, .forget, .sweep, .reply, .keep, .ledger,
+            .tellManager,
+            .loadConfiguration, .adoptSettings, .runCommand, .endCommand,
+            .deliverAlerts, .keepFailure:
             return nil
         }
     }

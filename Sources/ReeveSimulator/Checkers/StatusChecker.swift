@@ -20,7 +20,7 @@ struct StatusChecker: Checker {
         for (index, isRemoved) in kernel.isRemoved.enumerated()
         where isRemoved && shown.contains(index) {
             let last = kernel.lastRun(of: SchedulerID(index))
-            if last == nil || last?.forgottenAt != nil {
+            if last == nil || last?.forgottenAt != nil, !kernel.runsHook(SchedulerID(index)) {
                 return "\(kernel.name(SchedulerID(index))) is gone and shown"
             }
         }
@@ -89,7 +89,7 @@ struct StatusChecker: Checker {
         switch status.lifecycle {
         case .running: return isUp ? nil : "is running, and nothing is up"
         case .starting, .stopping:
-            return last == nil || last?.forgottenAt != nil
+            return (last == nil || last?.forgottenAt != nil) && !kernel.runsHook(status.id)
                 ? "is \(status.lifecycle.rawValue), and no run is there" : nil
         case .stopped, .waitingForPhase, .waitingForDependencies, .idle, .backingOff, .exhausted,
             .completed:

@@ -60,10 +60,11 @@ struct StopChecker: Checker {
                 return survive(run, in: kernel)
             }
             return nil
-        case .passSignal, .survey, .sample, .forget, .sweep, .reply, .keep, .ledger, .tellManager,
-            .exit,
-            .loadConfiguration,
-            .adoptSettings, .deliverAlerts, .keepFailure:
+        case .abandonSpawn, .passSignal, .survey, .sample, .forget, .sweep, .reply, .keep, .ledger,
+            .tellManager,
+            .exit, .loadConfiguration,
+            .adoptSettings, .runCommand, .endCommand,
+            .deliverAlerts, .keepFailure:
             return nil
         }
     }

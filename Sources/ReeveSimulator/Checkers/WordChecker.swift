@@ -69,9 +69,10 @@ struct WordChecker: Checker {
                     false
                 }
             }
-        case .began, .surveyed, .signalFailed, .stopCommandFailed, .sampled, .requested,
+        case .began, .spawnAbandoned, .surveyed, .signalFailed, .stopCommandFailed, .sampled,
+            .requested,
             .requestWithdrawn, .reloadRequested, .configurationLoaded, .configurationRejected,
-            .shutdownRequested, .swept, .alertsDelivered, .timePassed:
+            .commandEnded, .shutdownRequested, .swept, .timePassed:
             return nil
         }
     }

@@ -11,6 +11,8 @@ package final class Kernel {
         case death(Int)
         case fork(run: Int, Fork)
         case told(Int)
+        /// The launcher of a run executes the program.
+        case launched(run: Int)
     }
     private struct Due {
         let at: Instant
@@ -41,8 +43,12 @@ package final class Kernel {
     private var lastPID: Int32 = 100
     /// Deaths that reeve can see and has not: leaders, and reeve's other children.
     var unreaped: [Int] = []
+    /// Commands that are no runs, in the order of their start.
+    var commands: [CommandTruth] = []
     /// Everything that happened in the kernel, for the timeline; emptied by whoever reads it.
     var happened: [KernelFact] = []
+    /// Runs whose program was executed by a launcher, for the shell.
+    var launched: [Int] = []
 
     init(specification: Specification, now: Instant) {
         self.specification = specification
@@ -154,6 +160,10 @@ package final class Kernel {
             start(fork, in: run, by: leader)
         case .told(let index):
             tell(index)
+        case .launched(let run):
+            guard runs[run].isLaunching else { return }
+            begin(run)
+            launched.append(run)
         }
     }
 
@@ -179,6 +189,17 @@ package final class Kernel {
         open.append(index)
         runsByScheduler[scheduler.index].append(index)
         guard script.failure == nil else { return nil }
+        if let launching = script.launching {
+            schedule(.launched(run: index), at: now + launching)
+            return nil
+        }
+        return begin(index)
+    }
+
+    /// The program of a run begins.
+    @discardableResult
+    private func begin(_ index: Int) -> ProcessIdentity? {
+        let script = runs[index].script
         let leader = start(
             in: index, isLeader: true, parent: nil, reaction: script.reaction,
             isForeign: script.isForeign, blocked: script.blocked)

@@ -19,10 +19,12 @@ package struct Delivery: Equatable, Sendable {
 
 /// The executor and the inbox of a simulation.
 final class Shell {
-    private enum Content {
+    enum Content {
         case event(Event, run: RunID?)
         /// A process whose end is seen when the turn comes, not before.
         case ended(process: Int)
+        /// By its index in the kernel.
+        case command(Int)
     }
     private struct Entry {
         let ready: Instant
@@ -30,8 +32,8 @@ final class Shell {
         let content: Content
     }
 
-    private let kernel: Kernel
-    private let scenario: Scenario
+    let kernel: Kernel
+    let scenario: Scenario
     private var random: Randomness
     private var entries: [Entry] = []
     private var sequence = 0
@@ -55,12 +57,12 @@ final class Shell {
     func execute(_ effect: Effect) {
         switch effect {
         case .spawn(let run, let scheduler): spawn(run, scheduler)
+        case .abandonSpawn(let run): abandonSpawn(run)
         case .signal(let run, let signal, to: let target):
             noteStop(run)
             send(signal, to: run, target)
         case .passSignal(let run, let signal):
-            if let index = kernel.index(of: run) { kernel.runs[index].passedSignal = signal }
-            send(signal, to: run, .leader)
+            pass(signal, to: run)
         case .kill(let run):
             noteStop(run)
             kill(run)
@@ -87,9 +89,24 @@ final class Shell {
                 ?? .configurationRejected(words: "it has errors")
             post(.event(event, run: nil), ready: kernel.now + delay())
         case .tellManager(.stopping): kernel.isEnding = true
-        case .deliverAlerts: deliver()
+        case .deliverAlerts(let id, let command, _): run(id, command)
+        case .runCommand(let id, let command): run(id, command)
+        case .endCommand(let id): end(id)
         case .reply, .keep, .keepFailure, .ledger, .tellManager, .adoptSettings: return
         }
+    }
+
+    /// A program that has a cleanup signal handles it, whoever sends it.
+    private func pass(_ signal: Signal, to run: RunID) {
+        guard let index = kernel.index(of: run) else { return }
+        let scheduler = kernel.runs[index].scheduler
+        let isCleanup = kernel.specification(of: scheduler).recovery.cleanup == .signal(signal)
+        if isCleanup { kernel.runs[index].cleanupAskedAt = kernel.now }
+        guard isCleanup, !kernel.runs[index].script.isForeign else {
+            kernel.runs[index].passedSignal = signal
+            return send(signal, to: run, .leader)
+        }
+        if kernel.runs[index].script.reactsToCleanup { kernel.runs[index].cleanedAt = kernel.now }
     }
 
     private func noteStop(_ run: RunID) {
@@ -110,6 +127,22 @@ final class Shell {
         } else if let failure = script.failure {
             answer(.spawnFailed(run, failure), about: run)
         }
+    }
+
+    private func abandonSpawn(_ run: RunID) {
+        guard let index = kernel.index(of: run), kernel.runs[index].isLaunching else { return }
+        kernel.runs[index].abandonedAt = kernel.now
+        answer(.spawnAbandoned(run), about: run)
+    }
+
+    /// Takes note of launchers that have become their programs; to be called after the kernel moved.
+    private func noticeLaunches() {
+        for index in kernel.launched {
+            let run = kernel.runs[index]
+            guard let leader = run.leader else { continue }
+            answer(.spawned(run.id, kernel.processes[leader].identity), about: run.id)
+        }
+        kernel.launched.removeAll(keepingCapacity: true)
     }
 
     private func send(_ signal: Signal, to run: RunID, _ target: SignalTarget) {
@@ -171,7 +204,8 @@ final class Shell {
         case .unreadable:
             answer(.sampled(run, .unreadable("/proc: permission denied (EACCES)")), about: run)
         case .grows(let from, let perSecond):
-            let age = max(0, (kernel.now - truth.askedAt).nanoseconds / 1_000_000)
+            let since = truth.cleanedAt ?? truth.askedAt
+            let age = max(0, (kernel.now - since).nanoseconds / 1_000_000)
             let total = Bytes(from.count + perSecond.count / 1_000 * age)
             answer(.sampled(run, .resident(total)), about: run)
         }
@@ -185,16 +219,9 @@ final class Shell {
         post(.event(.swept(alive: left), run: nil), ready: kernel.now + delay())
     }
 
-    /// The alert command works, fails, or takes its time.
-    private func deliver() {
-        let failure = random.chance(25) ? "it ended with exit code 1" : nil
-        let ready = kernel.now + random.pick(.milliseconds(3), .seconds(2), .seconds(10))
-        post(.event(.alertsDelivered(failure: failure), run: nil), ready: ready)
-    }
-
     // MARK: Inbox
 
-    private func delay() -> Duration {
+    func delay() -> Duration {
         random.chance(60) ? .zero : random.span(.zero, scenario.delivery.answerDelayMax)
     }
 
@@ -206,13 +233,14 @@ final class Shell {
         post(.event(event, run: run), ready: ready)
     }
 
-    private func post(_ content: Content, ready: Instant) {
+    func post(_ content: Content, ready: Instant) {
         sequence += 1
         entries.append(Entry(ready: ready, sequence: sequence, content: content))
     }
 
     /// Takes note of deaths that reeve can see; to be called after the kernel moved.
     func noticeDeaths() {
+        noticeLaunches()
         for process in kernel.unreaped {
             let index = kernel.processes[process].run
             let died = kernel.processes[process].endedAt ?? kernel.now
@@ -235,6 +263,9 @@ final class Shell {
             switch entry.content {
             case .event(let event, let run):
                 batch.append((event, key(run?.order ?? 0), entry.sequence))
+            case .command(let index):
+                guard let event = outcome(ofCommand: index) else { continue }
+                batch.append((event, key(UInt64(index)), entry.sequence))
             case .ended(let process):
                 guard let event = reap(process) else { continue }
                 let run = kernel.runs[kernel.processes[process].run]
@@ -271,13 +302,13 @@ final class Shell {
     /// Whether the event names a run that the core has let go: the shell then keeps it to itself.
     func isStale(_ event: Event) -> Bool {
         switch event {
-        case .spawned(let run, _), .spawnFailed(let run, _),
+        case .spawned(let run, _), .spawnFailed(let run, _), .spawnAbandoned(let run),
             .exited(let run, _, _, _),
             .surveyed(let run, _, _), .signalFailed(let run, _, _), .stopCommandFailed(let run, _),
             .sampled(let run, _):
             kernel.run(run)?.forgottenAt != nil
         case .began, .requested, .requestWithdrawn, .reloadRequested, .configurationLoaded,
-            .configurationRejected, .shutdownRequested, .swept, .alertsDelivered, .timePassed:
+            .configurationRejected, .shutdownRequested, .swept, .timePassed, .commandEnded:
             false
         }
     }
@@ -285,7 +316,7 @@ final class Shell {
     /// Takes down what the core is about to be told, as fact.
     func note(_ event: Event) {
         switch event {
-        case .spawned(let run, _), .spawnFailed(let run, _):
+        case .spawned(let run, _), .spawnFailed(let run, _), .spawnAbandoned(let run):
             guard let index = kernel.index(of: run) else { return }
             kernel.runs[index].toldAt = kernel.now
         case .exited(let run, let status, let leftovers, used: _):
@@ -294,9 +325,11 @@ final class Shell {
             kernel.runs[index].status = status
             kernel.runs[index].leftBehind = !leftovers.isEmpty
         case .configurationLoaded(let specification): kernel.configure(specification)
+        case .commandEnded(let id, _):
+            if let index = kernel.index(of: id) { kernel.commands[index].answeredAt = kernel.now }
         case .began, .surveyed, .signalFailed, .stopCommandFailed, .sampled, .requested,
             .requestWithdrawn, .reloadRequested, .configurationRejected, .shutdownRequested, .swept,
-            .alertsDelivered, .timePassed:
+            .timePassed:
             return
         }
     }

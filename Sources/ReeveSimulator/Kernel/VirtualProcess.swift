@@ -56,12 +56,16 @@ struct RunScript: Equatable, Sendable {
 
     /// The spawn fails; nothing else of the script happens.
     var failure: SpawnFailure?
+    /// A launcher stands before the program and takes this long.
+    var launching: Duration?
     /// nil lives until it is ended.
     var lifetime: Duration?
     var status = ExitStatus.exited(code: 0)
     var reaction = Reaction.ends(after: .milliseconds(5), .signalled(.terminate, coreDumped: false))
     var forks: [Fork] = []
     var memory = Memory.grows(from: Bytes(20_000_000), perSecond: .zero)
+    /// Its cleanup signal makes it free what it has taken.
+    var reactsToCleanup = true
     var blocked: Blocking?
     /// It changed to another user: no signal of reeve's reaches it.
     var isForeign = false
@@ -115,7 +119,11 @@ package struct RunTruth {
     var members: [Int] = []
     /// When the core was told of the spawn or its failure.
     var toldAt: Instant?
-    var failedToSpawn: Bool { script.failure != nil }
+    var failedToSpawn: Bool { script.failure != nil || abandonedAt != nil }
+    /// When its spawn was given up, before its program had begun.
+    var abandonedAt: Instant?
+    /// Whether its launcher is at work.
+    var isLaunching: Bool { leader == nil && !failedToSpawn }
     /// When the core was told of the leader's end, and of which.
     var reapedAt: Instant?
     var status: ExitStatus?
@@ -131,6 +139,9 @@ package struct RunTruth {
     var survivors: [ProcessDescription] = []
     /// The last signal that an operator sent it through reeve.
     var passedSignal: Signal?
+    /// When its cleanup signal was last sent, and when it last freed what it had taken.
+    var cleanupAskedAt: Instant?
+    var cleanedAt: Instant?
     var lastSampledAt: Instant?
     var forgottenAt: Instant?
 

@@ -82,7 +82,8 @@ extension Scenario {
         case 0..<28: return .start(scheduler, force: random.chance(20))
         case 28..<52: return .stop(scheduler)
         case 52..<72: return .restart(scheduler, force: random.chance(20))
-        case 72..<80: return .reset(scheduler)
+        case 72..<76: return .reset(scheduler)
+        case 76..<80: return .recover(scheduler)
         case 80..<88:
             return .signal(scheduler, random.pick(.user1, .hangup, .terminate, .kill, .user2))
         case 88..<93: return .startAll

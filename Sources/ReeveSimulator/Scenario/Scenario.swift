@@ -46,7 +46,7 @@ package struct Scenario: Sendable {
         var random = Randomness(seed: seed, stream: 1)
         let calm = random.chance(10)
         specification = SpecificationGenerator.specification(&random)
-        var trouble = Randomness(seed: seed, stream: 6)
+        var trouble = Randomness(seed: seed, stream: 12)
         specification.supervisor.alerts = SpecificationGenerator.alerts(&trouble)
         temperaments = specification.schedulers.map {
             calm ? Temperament(calm: $0) : Temperament(of: $0, &random)

@@ -61,7 +61,16 @@ enum SpecificationGenerator {
         result.healthCheckInterval = random.pick(.seconds(30), .seconds(5), .seconds(1))
         result.errorThreshold = random.pick(5, 2, 1)
         result.stop = stop(&random)
-        if random.chance(40) { result.memory = memory(&random) }
+        if random.chance(40) {
+            result.memory = memory(&random)
+            if random.chance(50) {
+                result.recovery.cleanup = random.pick(
+                    .signal(.windowChange), .command(["/bin/cleanup"]))
+            }
+        }
+        result.recovery.hookTimeout = random.pick(.seconds(10), .seconds(2))
+        if random.chance(15) { result.recovery.onStart = ["/bin/prepare"] }
+        if random.chance(15) { result.recovery.onStop = ["/bin/tidy"] }
         if kind == .task {
             result.timeout = random.chance(50) ? random.pick(.seconds(2), .seconds(20)) : nil
             if random.chance(20) { result.successExitCodes = [0, 3] }
@@ -140,7 +149,7 @@ enum SpecificationGenerator {
             settings.hardLimit = Bytes(90_000_000)
         }
         settings.samples = random.pick(3, 1, 2)
-        settings.action = random.pick(.recover, .restart, .alert)
+        settings.action = random.pick(.recover, .recover, .restart, .alert, .restartWhenIdle)
         return settings
     }
 }

@@ -8,6 +8,8 @@ struct Temperament: Equatable, Sendable {
     var successCodes: [Int32]
     /// Runs that cannot be started: the program is missing, or the process limit is reached.
     var failsToSpawn = 0
+    /// Runs that a launcher starts, which takes its time.
+    var launches = 0
     /// Daemons that end by themselves; tasks that fail.
     var fails = 0
     /// Tasks that never end.
@@ -19,6 +21,7 @@ struct Temperament: Equatable, Sendable {
     var forks = 0
     var forksStubborn = 0
     var grows = 0
+    var ignoresCleanup = 0
     var unreadable = 0
     var blocks = 0
     var blocksForever = 0
@@ -45,11 +48,13 @@ struct Temperament: Equatable, Sendable {
         forks = random.pick(0, 40, 100)
         forksStubborn = random.pick(0, 30, 100)
         grows = specification.memory.isWatched ? random.pick(0, 50, 100) : 0
+        ignoresCleanup = random.pick(0, 30, 100)
         unreadable = random.pick(0, 0, 10)
         blocks = random.pick(0, 0, 0, 10)
         blocksForever = random.pick(0, 50)
         foreign = random.pick(0, 0, 0, 0, 10)
         stopCommandFails = random.pick(0, 60)
+        launches = random.pick(0, 0, 50, 100)
     }
 
     func script(_ random: inout Randomness) -> RunScript {
@@ -59,6 +64,11 @@ struct Temperament: Equatable, Sendable {
                 SpawnFailure(errno: 2, words: "/bin/s: no such file or directory (ENOENT)"),
                 SpawnFailure(errno: 11, words: "/bin/s: the process limit is reached (EAGAIN)"))
             return script
+        }
+        if random.chance(launches) {
+            script.launching = random.pick(
+                random.span(.zero, .milliseconds(20)), random.span(.zero, .seconds(1)),
+                random.span(.zero, .seconds(59)))
         }
         ending(of: &script, &random)
         script.reaction = reaction(&random)
@@ -72,6 +82,7 @@ struct Temperament: Equatable, Sendable {
                 from: Bytes(20_000_000), perSecond: random.pick(Bytes(1_000_000), Bytes(20_000_000))
             )
         }
+        script.reactsToCleanup = !random.chance(ignoresCleanup)
         script.blocked = random.chance(blocks) ? blocking(&random) : nil
         script.isForeign = random.chance(foreign)
         script.stopCommand =

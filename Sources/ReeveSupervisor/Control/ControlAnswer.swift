@@ -137,12 +137,17 @@ struct AnswerSource {
     private func status(of scheduler: SchedulerID, fresh: Bool) -> SchedulerStatus? {
         guard var status = view.status(of: scheduler, at: now) else { return nil }
         guard status.run != nil, fresh || status.memory == nil else { return status }
+        guard status.runs.count <= 1 else {
+            sampleEach(of: &status)
+            return status
+        }
         switch view.sampleMemory(of: scheduler) {
         case .resident(let bytes): status.memory = bytes
         // An older sample would be taken for one of now.
         case .unreadable: status.memory = nil
         case nil: break
         }
+        if !status.runs.isEmpty { status.runs[0].memory = status.memory }
         return status
     }
 
@@ -160,6 +165,23 @@ struct AnswerSource {
         if next < failure.lines.count { return true }
         ControlEncoder.end(id: answer.id, to: &lines)
         return false
+    }
+
+    /// Of several runs: each, and their sum where all of them can be read.
+    private func sampleEach(of status: inout SchedulerStatus) {
+        var sum: Bytes? = .zero
+        for index in status.runs.indices {
+            switch view.sampleMemory(of: status.runs[index].id) {
+            case .resident(let bytes):
+                status.runs[index].memory = bytes
+                sum = sum.map { $0 + bytes }
+            case .unreadable:
+                status.runs[index].memory = nil
+                sum = nil
+            case nil: break
+            }
+        }
+        status.memory = sum
     }
 
     private func events(

@@ -47,6 +47,8 @@ extension ControlServer {
             return act(on: name, for: client, id: id, view: view) { .restart($0, force: force) }
         case .reset(let name):
             return act(on: name, for: client, id: id, view: view) { .reset($0) }
+        case .recover(let name):
+            return act(on: name, for: client, id: id, view: view) { .recover($0) }
         case .signal(let name, let signal):
             return act(on: name, for: client, id: id, view: view) { .signal($0, signal) }
         case .runNow(let name, let force):

@@ -57,7 +57,8 @@ struct EventRing {
             .signalFailed(_, let words), .memoryAbove(_, _, _, let words),
             .occurrenceEnded(_, _, _, let words), .retryScheduled(_, _, _, let words),
             .healthChanged(_, _, let words), .exited(_, _, _, let words), .reloadBegan(let words),
-            .reloadFailed(let words):
+            .reloadFailed(let words), .cleanupBegan(let words), .recoveryFailed(_, let words),
+            .hookFailed(_, let words):
             return words.utf8.count
         case .spawnFailed(let failure):
             return failure.words.utf8.count
@@ -79,9 +80,11 @@ struct EventRing {
                 + (changes.added.count + changes.changed.count + changes.removed.count) * item
         case .configurationChanged(let keys, _):
             return keys.count * item
+        case .recovering(let action):
+            return item + action.reason.utf8.count
         case .phaseBegan, .startupEnded, .shutdownBegan, .becameReady, .overRestartLimit,
             .completed, .timedOut, .dependencyBack, .paused, .resumed, .clockStepped, .stopped,
-            .memoryRecovered, .staysStopped, .removed, .alertsDropped:
+            .memoryRecovered, .staysStopped, .staysPaused, .removed, .alertsDropped:
             return 0
         }
     }

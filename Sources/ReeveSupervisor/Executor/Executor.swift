@@ -15,9 +15,9 @@ final class Executor {
     /// clients are looked at in between.
     static let spawnsPerTurnMax = 32
 
-    private struct PendingSpawn {
-        let run: RunID
-        let scheduler: SchedulerID
+    private enum PendingSpawn {
+        case run(RunID, SchedulerID)
+        case command(CommandID, AuxiliaryCommand)
     }
 
     let processes: Processes
@@ -30,6 +30,7 @@ final class Executor {
     private let core: CoreCell
     private let view: CoreView
     private let reader = ConfigurationReader()
+    let commands: Commands
     private var outcomes: [Event] = []
     private var spawns = Deque<PendingSpawn>()
     private var spawnsLeft = Executor.spawnsPerTurnMax
@@ -43,12 +44,14 @@ final class Executor {
 
     init(
         processes: Processes, output: OutputHub, control: ControlServer, manager: ManagerNotifier,
-        ledger: Ledger?, failures: FailureStore, core: CoreCell, view: CoreView, at now: Moment
+        commands: Commands, ledger: Ledger?, failures: FailureStore, core: CoreCell, view: CoreView,
+        at now: Moment
     ) {
         self.processes = processes
         self.output = output
         self.control = control
         self.manager = manager
+        self.commands = commands
         self.ledger = ledger
         self.failures = failures
         self.core = core
@@ -68,8 +71,10 @@ final class Executor {
         due = earlier(due, manager.nextDeadline)
         if !processes.strangers.isEmpty { due = earlier(due, strangersDue) }
         due = earlier(due, ledger?.nextDeadline)
+        due = earlier(due, processes.launches.nextDeadline)
         due = earlier(due, reader.nextDeadline)
         due = earlier(due, failures.nextDeadline)
+        due = earlier(due, commands.nextDeadline)
         return earlier(due, processes.nextDeadline)
     }
 
@@ -77,7 +82,7 @@ final class Executor {
     func beginTurn(at now: Moment) {
         self.now = now
         spawnsLeft = Executor.spawnsPerTurnMax
-        while spawnsLeft > 0, let next = spawns.popFirst() { start(next) }
+        while spawnsLeft > 0, let next = spawns.popFirst() { startNow(next) }
     }
 
     /// Ends a turn: what it had to say is written in one go, and the service manager told what is new.
@@ -108,12 +113,16 @@ final class Executor {
     /// Reaps. Returns what that gave, and whether there may be more.
     func reap(at now: Moment) -> (events: [Event], isBounded: Bool) {
         let reaping = processes.reap(at: now)
+        sayWhatWasRefused()
         for run in reaping.ended { output.drain(run, at: now) }
         if let failure = reaping.failure { reportDefect("reaping failed: \(failure)", at: now) }
         let read = reaping.helpers.compactMap { pid, status in
             reader.ended(pid, status) { notice(.warning, $0, at: now) }
         }
-        return (reaping.events + read, reaping.isBounded)
+        let ended = reaping.commands.compactMap { id, status in
+            status.map { commands.ended(id, $0, at: now) } ?? commands.diminished(id, at: now)
+        }
+        return (reaping.events + read + ended, reaping.isBounded)
     }
 
     /// Does what is due in the components that wait for time.
@@ -126,7 +135,31 @@ final class Executor {
         }
         if isDue(reader.nextDeadline, at: now) { reader.timePassed() }
         if isDue(failures.nextDeadline, at: now) { failures.timePassed(at: now) }
-        return isDue(control.nextDeadline, at: now) ? control.timePassed(at: now) : []
+        var events: [Event] = []
+        if isDue(processes.launches.nextDeadline, at: now) {
+            events = processes.launches.timePassed(at: now.monotonic)
+        }
+        if isDue(commands.nextDeadline, at: now) { events += commands.timePassed(at: now) }
+        if isDue(control.nextDeadline, at: now) { events += control.timePassed(at: now) }
+        return events
+    }
+
+    /// A launcher told something.
+    func launchReady(_ token: Token) -> [Event] {
+        defer { sayWhatWasRefused() }
+        return processes.launches.ready(token)
+    }
+
+    private func sayWhatWasRefused() {
+        for (run, words) in processes.launches.takeNotes() {
+            var name: SchedulerName?
+            if case .program(let scheduler) = run.kind {
+                name = core.supervisor.specification(of: scheduler)?.name
+            }
+            record(
+                Record(
+                    at: now.wall, scheduler: name, run: run.id, fact: .notice(.warning, words)))
+        }
     }
 
     /// The end: what is still to be said is said, of lost output to those who follow the events too,
@@ -159,7 +192,8 @@ final class Executor {
 
     private func perform(_ effect: Effect) {
         switch effect {
-        case .spawn(let run, let scheduler): spawn(run, scheduler)
+        case .spawn(let run, let scheduler): start(.run(run, scheduler))
+        case .abandonSpawn(let run): abandonSpawn(run)
         case .signal(let run, let signal, to: .leader): signalLeader(run, signal)
         case .signal(let run, let signal, to: .others):
             signalMembers(run, signal, sparingLeader: true)
@@ -170,6 +204,8 @@ final class Executor {
         case .survey(let run): survey(run)
         case .runStopCommand(let run): runStopCommand(run)
         case .sample(let run): sample(run)
+        case .runCommand(let id, let command): start(.command(id, command))
+        case .endCommand(let id): endCommand(id)
         case .forget(let run): forget(run)
         case .sweep(let signal): outcomes.append(.swept(alive: processes.sweep(signal).alive))
         case .ledger(let entry): ledger?.append(.entry(entry), at: now)
@@ -179,39 +215,46 @@ final class Executor {
         case .adoptSettings(let settings): output.adopt(settings)
         case .record(let record): self.record(record)
         case .keepFailure(let report): keepFailure(report)
-        case .deliverAlerts(let alerts): deliver(alerts)
+        case .deliverAlerts(let id, let command, let alerts): deliver(id, command, alerts)
         case .tellManager(let message): manager.tell(message, at: now)
         case .exit(let code): exitCode = code
         }
     }
 
-    private func spawn(_ run: RunID, _ scheduler: SchedulerID) {
-        let pending = PendingSpawn(run: run, scheduler: scheduler)
+    private func start(_ pending: PendingSpawn) {
         guard spawnsLeft > 0, spawns.isEmpty else {
             spawns.append(pending)
             return
         }
-        start(pending)
+        startNow(pending)
     }
 
-    private func start(_ pending: PendingSpawn) {
+    private func startNow(_ pending: PendingSpawn) {
         spawnsLeft -= 1
         failures.runBegins(at: now)
-        guard let specification = core.supervisor.specification(of: pending.scheduler) else {
+        switch pending {
+        case .run(let run, let scheduler): spawn(run, scheduler)
+        case .command(let id, let command): runCommand(id, command)
+        }
+    }
+
+    private func spawn(_ run: RunID, _ scheduler: SchedulerID) {
+        guard let specification = core.supervisor.specification(of: scheduler) else {
             reportDefect("the core asked for a scheduler that it does not have", at: now)
             let failure = SpawnFailure(errno: 0, words: "there is no such scheduler")
-            return outcomes.append(.spawnFailed(pending.run, failure))
+            return outcomes.append(.spawnFailed(run, failure))
         }
-        output.adopt(specification, of: pending.scheduler)
+        output.adopt(specification, of: scheduler)
         do throws(SpawnFailure) {
-            let streams = try openStreams(pending.run, pending.scheduler)
+            let streams = try openStreams(run, scheduler)
             let identity = try processes.spawn(
-                pending.run, of: pending.scheduler, specification,
-                execution: core.supervisor.execution(of: pending.run), streams: streams)
-            outcomes.append(.spawned(pending.run, identity))
+                run, of: scheduler, specification,
+                execution: core.supervisor.execution(of: run), streams: streams)
+            // A launcher answers for itself.
+            if let identity { outcomes.append(.spawned(run, identity)) }
         } catch {
             // The core forgets the run in answer to this, which closes its streams.
-            outcomes.append(.spawnFailed(pending.run, error))
+            outcomes.append(.spawnFailed(run, error))
         }
     }
 
@@ -222,8 +265,42 @@ final class Executor {
         failures.keep(report, of: scheduler, at: now)
     }
 
-    private func deliver(_ alerts: [Alert]) {
-        outcomes.append(.alertsDelivered(failure: "not there"))
+    private func abandonSpawn(_ run: RunID) {
+        let waiting = spawns.firstIndex { pending in
+            if case .run(run, _) = pending { true } else { false }
+        }
+        guard let waiting else { return outcomes += processes.launches.abandon(run) }
+        spawns.remove(at: waiting)
+        outcomes.append(.spawnAbandoned(run))
+    }
+
+    private func deliver(_ id: CommandID, _ command: AuxiliaryCommand, _ alerts: [Alert]) {
+        var input: [UInt8] = []
+        AlertDocument.write(alerts, host: Host.name, to: &input)
+        do throws(SpawnFailure) {
+            try commands.start(id, command, nil, input: input, at: now)
+        } catch {
+            outcomes.append(.commandEnded(id, .notStarted(words: error.words)))
+        }
+    }
+
+    private func runCommand(_ id: CommandID, _ command: AuxiliaryCommand) {
+        let specification = command.scheduler.flatMap { core.supervisor.specification(of: $0) }
+        do throws(SpawnFailure) {
+            try commands.start(id, command, specification, at: now)
+        } catch {
+            outcomes.append(.commandEnded(id, .notStarted(words: error.words)))
+        }
+    }
+
+    /// One that waits for its turn to be started is over at once.
+    private func endCommand(_ id: CommandID) {
+        let waiting = spawns.firstIndex { pending in
+            if case .command(id, _) = pending { true } else { false }
+        }
+        guard let waiting else { return commands.end(id, at: now) }
+        spawns.remove(at: waiting)
+        outcomes.append(.commandEnded(id, .notStarted(words: "it is not wanted any more")))
     }
 
     private func openStreams(
@@ -283,12 +360,14 @@ final class Executor {
     }
 
     private func runStopCommand(_ id: RunID) {
-        guard let run = processes.table[id], run.stopCommand == nil else { return }
-        guard let specification = core.supervisor.specification(of: run.scheduler),
+        guard let run = processes.table[id], run.stopCommand == nil,
+            case .program(let scheduler) = run.kind
+        else { return }
+        guard let specification = core.supervisor.specification(of: scheduler),
             let command = specification.stop.command
         else { return }
         do throws(SpawnFailure) {
-            let streams = try openStreams(id, run.scheduler)
+            let streams = try openStreams(id, scheduler)
             try processes.spawnStopCommand(
                 command, for: run, specification, execution: core.supervisor.execution(of: id),
                 streams: streams)

@@ -188,7 +188,8 @@ package final class OutputHub {
             if let capture = captures[token] { _ = read(capture, at: now) }
         case .standardOut: stdout.flush(at: now)
         case .standardError: stderr.flush(at: now)
-        case .signals, .timer, .listener, .client, .process, .manager, .ledger, nil:
+        case .signals, .timer, .listener, .client, .process, .manager, .ledger, .command,
+            .launch, nil:
             return
         }
         settle(at: now)

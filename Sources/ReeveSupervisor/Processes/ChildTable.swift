@@ -9,10 +9,16 @@
 internal import ReeveCore
 internal import ReeveLinux
 
-/// One run, from its spawn until the core forgets it.
+/// One run, from its spawn until the core forgets it; or a command that is none, until it is answered.
+/// Both are a tree of processes with an id of its own, and evidence is the same for both.
 final class Run {
+    enum Kind {
+        case program(SchedulerID)
+        case command(CommandID)
+    }
+
     let id: RunID
-    let scheduler: SchedulerID
+    let kind: Kind
     /// The process that was spawned; its pid is also the run's session and process group.
     let leader: ProcessIdentity
     /// Whether the leader has not been reaped; until then its pid is its own.
@@ -28,12 +34,14 @@ final class Run {
     var members: [PID: UInt64] = [:]
     /// Processor time of members that were reaped before the leader.
     var usedByMembers = Duration.zero
+    /// Why its launcher did not become the command that it was to be.
+    var launchFailure: SpawnFailure?
     /// Members that refused a signal with EPERM.
     var notPermitted: Set<ProcessIdentity> = []
 
-    init(id: RunID, scheduler: SchedulerID, leader: ProcessIdentity) {
+    init(id: RunID, _ kind: Kind, leader: ProcessIdentity) {
         self.id = id
-        self.scheduler = scheduler
+        self.kind = kind
         self.leader = leader
         sessions = [leader.pid]
     }
@@ -80,7 +88,7 @@ struct ChildTable {
 
     mutating func add(_ run: Run) {
         runs[run.id] = run
-        latest[run.scheduler] = run
+        if case .program(let scheduler) = run.kind { latest[scheduler] = run }
         children[run.leader.pid] = .leader(run)
         sessions[run.leader.pid] = run
         known[run.leader.pid] = nil
@@ -103,7 +111,9 @@ struct ChildTable {
     /// Drops a run. Children of reeve that belonged to it become orphans.
     mutating func forget(_ id: RunID) {
         guard let run = runs.removeValue(forKey: id) else { return }
-        if latest[run.scheduler] === run { latest[run.scheduler] = nil }
+        if case .program(let scheduler) = run.kind, latest[scheduler] === run {
+            latest[scheduler] = nil
+        }
         for session in run.sessions where sessions[session] === run { sessions[session] = nil }
         if run.hasLeader { children[run.leader.pid] = .orphan }
         if let command = run.stopCommand { children[command.pid] = .orphan }

@@ -27,18 +27,21 @@ final class Processes {
     let own: PID
     let spawner: ProcessSpawner
     let environment: ChildEnvironment
+    /// Programs that have been spawned and have not begun.
+    let launches: Launches
     /// For finding processes that are no children of reeve.
     let proc: ProcFS
 
     init(
         origin: UInt64, own: PID, proc: ProcFS, spawner: ProcessSpawner,
-        environment: ChildEnvironment
+        environment: ChildEnvironment, launches: Launches
     ) {
         self.origin = origin
         self.own = own
         self.proc = proc
         self.spawner = spawner
         self.environment = environment
+        self.launches = launches
         tree = ProcessTree(proc: proc, own: own)
         isInit = own.number == 1
     }
@@ -51,6 +54,8 @@ final class Processes {
         var events: [Event] = []
         /// The runs whose leaders were reaped.
         var ended: [RunID] = []
+        /// Commands whose first process was reaped, with its end, or another of their processes.
+        var commands: [(id: CommandID, status: ExitStatus?)] = []
         /// Reeve's own processes that have ended.
         var helpers: [(pid: PID, status: ExitStatus)] = []
         /// There may be more; reap again in the next turn.
@@ -100,9 +105,19 @@ final class Processes {
         switch table.reaped(reaped.pid) {
         case .leader(let run):
             let used = reaped.userTime + reaped.systemTime + run.usedByMembers
-            held.leaders.append((run, reaped.status, used))
+            switch launches.ended(reaped.pid, reaped.status) {
+            case .failed(let events): reaping.events += events
+            case .program(let events):
+                reaping.events += events
+                held.leaders.append((run, reaped.status, used))
+            case nil: held.leaders.append((run, reaped.status, used))
+            }
         case .stopCommand(let run):
-            if let event = stopCommandEnded(run, reaped.status) { reaping.events.append(event) }
+            if case .failed(let events) = launches.ended(reaped.pid, reaped.status) {
+                if !run.stopCommandIsSignalled { reaping.events += events }
+            } else if let event = stopCommandEnded(run, reaped.status) {
+                reaping.events.append(event)
+            }
             if !run.hasLeader { held.diminished.append(run) }
         case .member(let run):
             run.usedByMembers = run.usedByMembers + reaped.userTime + reaped.systemTime
@@ -120,12 +135,22 @@ final class Processes {
         adoptStrangers(.always)
         // A run that was forgotten in between is nobody's business any more.
         for (run, status, used) in held.leaders where table[run.id] === run {
-            reaping.ended.append(run.id)
-            reaping.events.append(.exited(run.id, status, leftovers: alive(run), used: used))
+            switch run.kind {
+            case .program:
+                reaping.ended.append(run.id)
+                reaping.events.append(.exited(run.id, status, leftovers: alive(run), used: used))
+            case .command(let id):
+                reaping.commands.append((id, status))
+            }
         }
         var seen: Set<RunID> = Set(held.leaders.map(\.run.id))
         for run in held.diminished where seen.insert(run.id).inserted && table[run.id] === run {
-            reaping.events.append(.surveyed(run.id, alive: alive(run), reached: nil))
+            switch run.kind {
+            case .program:
+                reaping.events.append(.surveyed(run.id, alive: alive(run), reached: nil))
+            case .command(let id):
+                reaping.commands.append((id, nil))
+            }
         }
     }
 

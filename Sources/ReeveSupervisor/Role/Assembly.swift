@@ -99,7 +99,8 @@ private struct Parts {
         processes = Processes(
             origin: state.origin, own: Host.pid, proc: proc,
             spawner: try ProcessSpawner(childOpenFiles: childOpenFiles, processes: proc),
-            environment: ChildEnvironment(own: .current(), names: variables.map(\.name)))
+            environment: ChildEnvironment(own: .current(), names: variables.map(\.name)),
+            launches: Launches(epoll: epoll))
         ledger = Parts.ledger(in: state.path, epoll, output, at: start)
         failures = FailureStore(
             directory: state.path, schedulers: specification.schedulers.count, tails: output.tails,
@@ -156,6 +157,7 @@ private struct Parts {
         let view = CoreView(of: core, processes, ledger, failures)
         let executor = Executor(
             processes: processes, output: output, control: control, manager: manager,
+            commands: Commands(epoll: epoll, processes: processes, output: output),
             ledger: ledger, failures: failures, core: core, view: view, at: start)
         return try EventLoop(
             epoll: epoll, signals: signals, core: core, executor: executor, view: view,
@@ -178,6 +180,7 @@ extension CoreView {
             sampleMemory: { scheduler in
                 processes.table.run(of: scheduler).flatMap { processes.sample($0) }
             },
+            sampleRun: { run in processes.table[run].flatMap { processes.sample($0) } },
             orphans: { processes.orphans() },
             entries: { scheduler, count in
                 guard let ledger, let name = core.supervisor.specification(of: scheduler)?.name

@@ -111,6 +111,28 @@ struct ResetCommand: ParsableCommand {
     }
 }
 
+/// `reeve recover`.
+struct RecoverCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "recover",
+        abstract: "Recover schedulers: free memory, forget failures, see to dependencies, restart.",
+        discussion: """
+            The actions are taken in this order, and the first that helps ends it: what is healthy is \
+            not restarted. Each action is printed with what was measured before and after it, and why. \
+            Restarts by recover keep restart-cooldown and count towards max-restarts; `reeve restart` \
+            does neither.
+
+              $ reeve recover web
+            """)
+
+    @OptionGroup var names: NamesArgument
+    @OptionGroup var connection: ConnectionOptions
+
+    mutating func run() throws {
+        try perform(names.distinct.map { .recover(name: $0) }, connection)
+    }
+}
+
 /// `reeve start-all`.
 struct StartAllCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -216,6 +238,7 @@ func perform(_ operations: [ControlOperation], _ connection: ConnectionOptions) 
                 } else {
                     lines += line.printable + "\n"
                 }
+                for action in outcome.actions { lines += "  " + action.words.printable + "\n" }
             }
             guard let error = answer.error else { return }
             hasFailed = true

@@ -46,7 +46,8 @@ struct ReeveCommand: ParsableCommand {
             CommandGroup(
                 name: "Act",
                 subcommands: [
-                    StartCommand.self, StopCommand.self, RestartCommand.self, ResetCommand.self,
+                    StartCommand.self, StopCommand.self, RestartCommand.self, RecoverCommand.self,
+                    ResetCommand.self,
                     RunNowCommand.self, PauseCommand.self, ResumeCommand.self,
                     StartAllCommand.self, StopAllCommand.self, SignalCommand.self,
                     ReloadCommand.self,

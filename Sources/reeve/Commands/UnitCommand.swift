@@ -15,17 +15,23 @@ struct UnitCommand: ParsableCommand {
             schedulers would inherit.
 
               $ reeve unit /etc/reeve/web.toml > /etc/systemd/system/web.service
+              $ reeve unit --user ~/web.toml > ~/.config/systemd/user/web.service
             """)
 
     @Argument(help: ArgumentHelp("The configuration.", valueName: "config"))
     var config: String?
+
+    @Flag(help: "For a user's own manager (systemctl --user).")
+    var user = false
 
     mutating func run() throws {
         let (specification, source) = try ConfigurationFile.find(config).load()
         let path = try absolutePath(source)
         let program = try absolutePath("/proc/self/exe")
         let output = Output()
-        try output.write(UnitText.unit(for: specification, path: path, program: program))
+        try output.write(
+            UnitText.unit(
+                for: specification, path: path, program: program, isUsers: user))
         try output.flush()
     }
 }

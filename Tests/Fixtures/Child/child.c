@@ -17,6 +17,7 @@
 //   farewell SIGNAL FILE WORD    on it, stamp FILE with WORD and exit 0
 //   linger MS                    between that stamp and that exit
 //   grow MB                      hold that much more memory (10^6 bytes each), every page touched
+//   free SIGNAL                  on it, give back what the last `grow` holds, and go on
 //   freeze                       send SIGSTOP to itself
 //   first COUNT FILE STEPS end   the steps, if FILE has fewer than COUNT bytes; each passage adds a byte
 //   fork STEPS end               the steps in a child, which then ends; the parent goes on at once
@@ -50,6 +51,8 @@ extern char **environ;
 
 static const char *farewell_file, *farewell_word, *listen_file;
 static long linger_milliseconds;
+static char *grown_area;
+static size_t grown_size;
 static volatile sig_atomic_t exit_code_on[65];
 
 static void fail(const char *what) {
@@ -131,6 +134,13 @@ static void grow(long megabytes) {
     char *area = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (area == MAP_FAILED) fail("mmap");
     for (size_t offset = 0; offset < size; offset += 4096) area[offset] = 1;
+    grown_area = area;
+    grown_size = size;
+}
+
+static void on_free(int number) {
+    (void)number;
+    if (grown_area) madvise(grown_area, grown_size, MADV_DONTNEED);
 }
 
 static void crash(int number) {
@@ -190,7 +200,7 @@ static void orphans(long count) {
 static int arguments_of(const char *word) {
     static const char *const steps[4] = {
         " forever freeze scrub fork escape session end ",
-        " say complain flood sleep await exit crash ignore grow name facts orphans "
+        " say complain flood sleep await exit crash ignore grow free name facts orphans "
         "linger listen ",
         " stamp catch first ",
         " farewell ",
@@ -271,6 +281,7 @@ static void perform(char **step, int at, int until, char *program) {
         } else if (!strcmp(word, "linger")) linger_milliseconds = NUMBER;
         else if (!strcmp(word, "listen")) listen_to_all(NEXT);
         else if (!strcmp(word, "grow")) grow(NUMBER);
+        else if (!strcmp(word, "free")) handle((int)NUMBER, on_free);
         else if (!strcmp(word, "freeze")) raise(SIGSTOP);
         else if (!strcmp(word, "session")) {
             if (setsid() < 0) fail("setsid");

@@ -18,7 +18,16 @@ extension [Effect] {
     }
 
     fileprivate var deliveries: [[Alert]] {
-        compactMap { if case .deliverAlerts(let alerts) = $0 { alerts } else { nil } }
+        compactMap { if case .deliverAlerts(_, _, let alerts) = $0 { alerts } else { nil } }
+    }
+}
+
+extension World {
+    /// The alert command that runs comes to its end.
+    @discardableResult
+    fileprivate mutating func endDelivery(code: Int32) -> [Effect] {
+        guard let id = commands.first(where: { $0.command.purpose == .alert })?.id else { return [] }
+        return end(id, .ended(.exited(code: code), output: ""))
     }
 }
 
@@ -295,10 +304,10 @@ extension [Effect] {
         #expect(effects.alerts.count == 20)
         effects += world.pass(.seconds(60))
         #expect(effects.deliveries.map(\.count) == [10])
-        #expect(world.send(.alertsDelivered(failure: nil)).deliveries == [])
+        #expect(world.endDelivery(code: 0).deliveries == [])
         #expect(world.pass(.seconds(4)).deliveries == [])
         #expect(world.pass(.seconds(2)).deliveries.map(\.count) == [10])
-        world.send(.alertsDelivered(failure: nil))
+        world.endDelivery(code: 0)
         #expect(world.pass(.seconds(60)).deliveries == [])
     }
 
@@ -309,15 +318,15 @@ extension [Effect] {
         #expect(effects.deliveries.count == 1)
         let first = effects.deliveries[0]
         #expect(
-            world.send(.alertsDelivered(failure: "exit code 1")).facts.first
+            world.endDelivery(code: 1).facts.first
                 == .alertDeliveryFailed(
-                    words: "exit code 1", alerts: 1, attempt: 1, next: .seconds(10)))
+                    words: "it ended with exit code 1", alerts: 1, attempt: 1, next: .seconds(10)))
         #expect(world.pass(.seconds(10)).deliveries == [first])
-        #expect(world.send(.alertsDelivered(failure: "exit code 1")).recordNames().count == 1)
+        #expect(world.endDelivery(code: 1).recordNames().count == 1)
         #expect(world.pass(.seconds(20)).deliveries == [first])
         #expect(
-            world.send(.alertsDelivered(failure: "exit code 1")).facts.first
-                == .alertDeliveryFailed(words: "exit code 1", alerts: 1, attempt: 3, next: nil))
+            world.endDelivery(code: 1).facts.first
+                == .alertDeliveryFailed(words: "it ended with exit code 1", alerts: 1, attempt: 3, next: nil))
         #expect(!world.pass(.seconds(60)).deliveries.contains(first))
     }
 

@@ -118,7 +118,7 @@ import Testing
             + heap((UInt32, UInt32).self, ErrorWindow.slots)
             + heap((EndKind, UInt32).self, Metrics.endKindsMax)
             + heap(UInt32.self, LedgerEntry.Outcome.allCases.count)
-            + heap(UInt32.self, RecoveryAction.allCases.count * RecoveryResult.allCases.count)
+            + heap(UInt32.self, RecoveryAction.Kind.allCases.count * RecoveryAction.Result.allCases.count)
             + heap(MemoryPoint.self, MemoryHistory.pointsMax)
             + heap(Int64.self, LeakDetector.slices + 1)
             + heap(Instant.self, Metrics.restartsMax)
@@ -140,7 +140,7 @@ import Testing
             metrics.ended(.signal(UInt8(1 + random.next() % 64)))
             metrics.restarted(limit: 100, at: now)
             metrics.note(.missed, count: .max)
-            metrics.note(.cleanup, .vain)
+            metrics.note(.memoryCleanup, .failed)
             _ = metrics.sampled(
                 Bytes(Int64(random.next() >> 1)), age: now - Instant(nanoseconds: 0), at: now)
         }

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The last action of a recovery. It is bounded twice: by a cooldown between two of them, and by the same
+// window that limits restarts after an exit.
+
+extension Scheduler {
+    /// Why a recovery restart is not done now; nil where it is.
+    mutating func recoveryRestartRefusal(
+        _ trigger: RecoveryTrigger, _ autoRecovery: Bool, at now: Instant
+    ) -> String? {
+        // For its memory it is stopped all the same, and has failed.
+        if specification.restart.mode == .never && trigger != .memory {
+            return "restart is \"never\"; `reeve restart` does it all the same"
+        }
+        if desired != .up || pendingStop != nil { return "it is being stopped anyway" }
+        if !autoRecovery { return "it would be restarted, but auto-recovery is off" }
+        let policy = specification.restart
+        if let last = lastRecoveryRestart, now - last < policy.cooldown {
+            return "it is restarted after the cooldown of \(policy.cooldown), if it still is wrong"
+        }
+        let inWindow = restartWindow.count(within: policy.window, at: now)
+        if let maxRestarts = policy.maxRestarts, inWindow >= maxRestarts {
+            return "it would be restarted, but was \(maxRestarts) times within \(policy.window)"
+        }
+        return nil
+    }
+
+    /// What a recovery's restart does, for the log.
+    var recoveryRestartWords: String {
+        specification.restart.mode == .never
+            ? "it is stopped, and restart is \"never\"" : "it is restarted"
+    }
+}

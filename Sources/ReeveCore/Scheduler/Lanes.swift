@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Several executions of one scheduler at a time (`overlap = "allow"`). One of them is the current one, and
+// everything that is said of a scheduler's run is said of it: its lifecycle, its stop, its attempts. The
+// others wait in lanes beside it. What happens to one of those is done to it in the place of the current
+// one, and put back; so there is one way in which an execution lives and ends, and what it counts, it
+// counts for its scheduler. When the current one is over, the oldest of the others takes its place: a
+// scheduler with a live execution is never seen without one.
+
+/// An execution beside the current one.
+struct Lane: Equatable, Sendable {
+    var lifecycle: Lifecycle
+    var execution: Execution?
+    /// Why its next run is started.
+    var startReason: String
+}
+
+extension Lifecycle {
+    /// Which of several executions stands for the scheduler: the lowest; the highest stands for none.
+    fileprivate var rank: Int {
+        switch self {
+        case .starting, .running: 0
+        case .stopping: 1
+        case .backingOff, .waitingForDependencies: 2
+        case .stopped(.survivors): 3
+        case .stopped, .waitingForPhase, .idle, .exhausted, .completed: Lifecycle.rankOfNone
+        }
+    }
+
+    fileprivate static let rankOfNone = 4
+
+    /// Whether an event of this run is for this state.
+    func isConcerned(with run: RunID) -> Bool {
+        if case .stopped(.survivors(let stop, nextSurvey: _)) = self { return stop.run.id == run }
+        return self.run?.id == run
+    }
+}
+
+extension Lifecycle {
+    /// Whether the command is one around its run.
+    fileprivate func waits(for command: CommandID) -> Bool {
+        if case .stopping(let stop) = self, case .onStop(command, isEnded: _) = stop.step {
+            return true
+        }
+        return run?.onStart == command
+    }
+}
+
+extension Scheduler {
+    /// Whether an event of this run is for one of its executions.
+    func isConcerned(with run: RunID) -> Bool {
+        lifecycle.isConcerned(with: run)
+            || lanes.contains { $0.lifecycle.isConcerned(with: run) }
+    }
+
+    /// The states of all its executions, the current one first.
+    var lifecycles: [Lifecycle] { [lifecycle] + lanes.map(\.lifecycle) }
+
+    /// Its runs that are not over, the current one first.
+    var runs: [Run] { lifecycles.compactMap(\.run) }
+
+    /// What it executes, with the state of each.
+    var executing: [(execution: Execution, lifecycle: Lifecycle)] {
+        let current = schedule?.current.map { ($0, lifecycle) }
+        return [current].compactMap(\.self)
+            + lanes.compactMap { lane in lane.execution.map { ($0, lane.lifecycle) } }
+    }
+
+    /// Stops that ended although something is alive.
+    var survived: [Stop] {
+        lifecycles.compactMap {
+            if case .stopped(.survivors(let stop, nextSurvey: _)) = $0 { stop } else { nil }
+        }
+    }
+
+    /// Whether one more execution may begin now.
+    var hasRoom: Bool {
+        switch lifecycle {
+        case .idle: return true
+        case .starting, .running, .stopping, .backingOff:
+            guard let settings = schedule?.settings, settings.overlap == .allow else {
+                return false
+            }
+            return lanes.count + 1 < settings.maxParallel && replacement == nil
+                && desired == .up && survived.isEmpty
+        case .stopped, .waitingForPhase, .waitingForDependencies, .exhausted, .completed:
+            return false
+        }
+    }
+
+    /// Why no further one may begin beside those that run; nil where only the current one matters.
+    var fullWords: String? {
+        guard let settings = schedule?.settings, settings.overlap == .allow else { return nil }
+        let count = executing.count
+        if count >= settings.maxParallel {
+            return "\(counted(count, "execution")) at a time, the most that max-parallel allows"
+        }
+        return replacement != nil ? "those before are ended, since the configuration changed" : nil
+    }
+
+    // MARK: One of several
+
+    /// Does something to one execution, in the place of the current one. What the scheduler waits to be
+    /// stopped for is not forgotten because one of them has ended.
+    mutating func inLane<Result>(
+        _ index: Int, _ body: (inout Scheduler) -> Result
+    ) -> Result {
+        let pending = pendingStop
+        exchangeLane(index)
+        let result = body(&self)
+        exchangeLane(index)
+        pendingStop = pending
+        return result
+    }
+
+    /// Puts a lane and the current execution into each other's place.
+    mutating func exchangeLane(_ index: Int) {
+        var lane = lanes[index]
+        exchange(&lane)
+        lanes[index] = lane
+    }
+
+    /// Hands what happened to a run to its execution. What follows for the schedule follows when none is
+    /// left beside it.
+    mutating func handle(
+        _ run: RunID, _ body: (inout Scheduler) -> RestartOutcome
+    ) -> RestartOutcome {
+        guard !lanes.isEmpty else { return body(&self) }
+        func end(_ scheduler: inout Scheduler) {
+            if body(&scheduler) == .startNow, scheduler.schedule?.current == nil {
+                scheduler.enter(.idle)
+            }
+        }
+        if let index = lanes.firstIndex(where: { $0.lifecycle.isConcerned(with: run) }) {
+            inLane(index, end)
+            arrangeLanes()
+        } else {
+            let pending = pendingStop
+            end(&self)
+            arrangeLanes()
+            if lifecycle.isLive { pendingStop = pending }
+        }
+        return lifecycle == .idle ? .startNow : .settled
+    }
+
+    /// Hands the outcome of a command around a run to its execution; that of any other to the scheduler.
+    mutating func handle(
+        command: CommandID, _ body: (inout Scheduler) -> RestartOutcome
+    ) -> RestartOutcome {
+        let run = lifecycles.first { $0.waits(for: command) }?.run?.id
+        guard let run else { return body(&self) }
+        return handle(run, body)
+    }
+
+    /// Does something to each execution.
+    mutating func forEachExecution(_ body: (inout Scheduler) -> Void) {
+        body(&self)
+        for index in lanes.indices { inLane(index, body) }
+    }
+
+    /// Drops lanes that hold nothing any more, and sees to it that the current execution is the most
+    /// alive, and of those the oldest.
+    mutating func arrangeLanes() {
+        guard !lanes.isEmpty else { return }
+        lanes.removeAll { $0.lifecycle.rank == Lifecycle.rankOfNone }
+        let ranks = lanes.map(\.lifecycle.rank)
+        guard let best = ranks.min(), best < lifecycle.rank,
+            let index = ranks.firstIndex(of: best)
+        else { return }
+        var lane = lanes.remove(at: index)
+        exchange(&lane)
+        if lane.lifecycle.rank < Lifecycle.rankOfNone { lanes.append(lane) }
+    }
+
+    // MARK: All of them
+
+    /// Begins to end all runs.
+    mutating func beginStops(
+        _ cause: Stop.Cause, reason: String, killAt limit: Instant? = nil, _ turn: inout Turn
+    ) {
+        forEachExecution { $0.beginStop(cause, reason: reason, killAt: limit, &turn) }
+        arrangeLanes()
+    }
+
+    /// Shortens all stops.
+    mutating func hastenAll(killAt: Instant, endAt: Instant, _ turn: inout Turn) {
+        forEachExecution { $0.hasten(killAt: killAt, endAt: endAt, &turn) }
+    }
+
+    /// Gives up the attempts that wait for their instant. The current one's state is the caller's.
+    mutating func withdrawAttempts(reason: String, _ turn: inout Turn) {
+        withdrawAttempt(reason: reason, &turn)
+        for index in lanes.indices {
+            inLane(index) { scheduler in
+                if scheduler.withdrawAttempt(reason: reason, &turn) { scheduler.enter(.idle) }
+            }
+        }
+        arrangeLanes()
+    }
+
+    /// Returns whether there was one.
+    @discardableResult
+    private mutating func withdrawAttempt(reason: String, _ turn: inout Turn) -> Bool {
+        switch lifecycle {
+        case .backingOff(let backOff) where !backOff.isSpacing:
+            conclude(.failed, reason: "\(backOff.reason); no further attempt: \(reason)", &turn)
+        case .backingOff, .waitingForDependencies: conclude(.cancelled, reason: reason, &turn)
+        case .stopped, .waitingForPhase, .idle, .starting, .running, .stopping, .exhausted,
+            .completed:
+            return false
+        }
+        return true
+    }
+}
+
+extension Supervisor {
+    /// Begins an execution: as the current one, or beside it.
+    mutating func begin(_ execution: Execution, _ id: SchedulerID, _ turn: inout Turn) {
+        if schedulers[id.index].lifecycle == .idle {
+            schedulers[id.index].schedule?.current = execution
+            schedulers[id.index].startReason = execution.reason
+            return spawn(id, &turn)
+        }
+        schedulers[id.index].lanes.append(
+            Lane(lifecycle: .idle, execution: execution, startReason: execution.reason))
+        spawn(id, lane: schedulers[id.index].lanes.count - 1, &turn)
+    }
+
+    private mutating func spawn(_ id: SchedulerID, lane index: Int, _ turn: inout Turn) {
+        let pending = schedulers[id.index].pendingStop
+        schedulers[id.index].exchangeLane(index)
+        spawn(id, &turn)
+        schedulers[id.index].exchangeLane(index)
+        schedulers[id.index].pendingStop = pending
+    }
+
+    /// Does what is due for the executions beside the current one.
+    mutating func timePassedInLanes(_ id: SchedulerID, _ turn: inout Turn) {
+        for index in schedulers[id.index].lanes.indices {
+            schedulers[id.index].inLane(index) { $0.timePassed(&turn) }
+            guard case .backingOff(let backOff) = schedulers[id.index].lanes[index].lifecycle,
+                backOff.until <= turn.now.monotonic
+            else { continue }
+            guard schedulers[id.index].replacement == nil else {
+                // Its attempt has the new settings, which are in force when the others have ended.
+                let later = turn.now.monotonic + Limits.spawnSpacing
+                schedulers[id.index].lanes[index].lifecycle = .backingOff(
+                    .init(until: later, reason: backOff.reason, isSpacing: backOff.isSpacing))
+                continue
+            }
+            spawn(id, lane: index, &turn)
+        }
+        schedulers[id.index].arrangeLanes()
+    }
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ReeveCore
+
+/// A recovery does nothing outside its limits: no cleanup without a cause or in the middle of a stop, no
+/// restart within the cooldown or without auto-recovery; and it ends.
+struct RecoveryChecker: Checker {
+    let name = "recovery"
+    private let scenario: Scenario
+    private var restartedLast: [SchedulerID: Instant] = [:]
+    /// By scheduler: when the recovery that is shown as under way was first seen.
+    private var seenSince: [SchedulerID: (number: Int, at: Instant)] = [:]
+
+    init(scenario: Scenario) {
+        self.scenario = scenario
+    }
+
+    mutating func asked(_ effect: Effect, because cause: Event, in kernel: Kernel) -> String? {
+        switch effect {
+        case .passSignal(let run, let signal): return cleanup(run, signal, cause, kernel)
+        case .record(let record):
+            guard case .recovering(let action) = record.fact,
+                let index = kernel.specification.schedulers.firstIndex(where: {
+                    $0.name == record.scheduler
+                })
+            else { return nil }
+            return judge(action, SchedulerID(index), kernel)
+        case .ledger, .spawn, .abandonSpawn, .signal, .kill, .survey, .runStopCommand, .sample,
+            .forget, .sweep,
+            .reply, .keep, .loadConfiguration, .adoptSettings, .tellManager, .exit, .runCommand,
+            .endCommand, .deliverAlerts, .keepFailure:
+            return nil
+        }
+    }
+
+    private func cleanup(
+        _ run: RunID, _ signal: Signal, _ cause: Event, _ kernel: Kernel
+    ) -> String? {
+        guard let truth = kernel.run(run) else { return nil }
+        let specification = kernel.specification(of: truth.scheduler)
+        guard specification.recovery.cleanup == .signal(signal) else { return nil }
+        if case .requested(_, .signal) = cause { return nil }
+        let label = kernel.label(run)
+        if truth.stopBeganAt != nil { return "\(label) is asked to clean up while it is stopped" }
+        if let last = truth.cleanupAskedAt, kernel.now - last < Limits.cleanupSettleTime {
+            return "\(label) is asked to clean up \(kernel.now - last) after the last time"
+        }
+        if case .sampled = cause {
+            if !scenario.specification.supervisor.autoRecovery {
+                return "\(label) is asked to clean up without auto-recovery"
+            }
+            if specification.memory.action != .recover {
+                return "\(label) is asked to clean up, and memory-action is not recover"
+            }
+        }
+        return nil
+    }
+
+    private mutating func judge(
+        _ action: RecoveryAction, _ scheduler: SchedulerID, _ kernel: Kernel
+    ) -> String? {
+        guard action.kind == .restart, action.result == .done else { return nil }
+        defer { restartedLast[scheduler] = kernel.now }
+        let name = kernel.name(scheduler)
+        if action.trigger != .operator, !scenario.specification.supervisor.autoRecovery {
+            return "\(name) is restarted by a recovery, and auto-recovery is off"
+        }
+        let cooldown = kernel.specification(of: scheduler).restart.cooldown
+        if let last = restartedLast[scheduler], kernel.now - last < cooldown {
+            return "\(name) is restarted by a recovery \(kernel.now - last) after the last one"
+        }
+        return nil
+    }
+
+    mutating func turnEnded(_ view: View, in kernel: Kernel) -> String? {
+        for status in view.schedulers {
+            guard let number = status.recovery?.number else {
+                seenSince[status.id] = nil
+                continue
+            }
+            guard let seen = seenSince[status.id], seen.number == number else {
+                seenSince[status.id] = (number, kernel.now)
+                continue
+            }
+            let specification = kernel.specification(of: status.id)
+            // The cleanup and its measurement, the dependencies, then a stop and a start.
+            let longest =
+                Limits.cleanupSettleTime * 3 + specification.order.dependencyTimeout
+                + specification.recovery.hookTimeout * 3 + specification.stop.timeout
+                + scenario.specification.supervisor.forceTimeout
+                + specification.readiness.longest + scenario.delivery.slack * 4
+            if kernel.now - seen.at > longest {
+                return "\(status.name) is being recovered for \(kernel.now - seen.at)"
+            }
+        }
+        return nil
+    }
+}
+
+extension Readiness {
+    fileprivate var longest: Duration {
+        switch rule {
+        case .spawn: .zero
+        case .uptime(let uptime): uptime
+        }
+    }
+}
