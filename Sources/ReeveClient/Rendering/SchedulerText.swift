@@ -52,6 +52,7 @@ extension StatusText {
                 "\(execution.success ? "succeeded" : "no success"), "
                     + "began \(execution.timestamp.rfc3339(fractionDigits: 0)), took \(took)")
         }
+        addRecoveries(of: scheduler, at: now, to: &block)
         addDependencies(of: scheduler, to: &block)
         addSurvivors(of: scheduler, to: &block)
         return "\(title): \(state)\n" + block.text
@@ -151,6 +152,21 @@ extension StatusText {
         let failures = scheduler.consecutiveFailures
         return "\(scheduler.restartCount) automatic, \(scheduler.restartsInWindow) in the window, "
             + (failures == 0 ? "no failure" : counted(failures, "failure")) + " in a row"
+    }
+
+    private static func addRecoveries(
+        of scheduler: SchedulerReport, at now: WallTime, to block: inout Block
+    ) {
+        if let recovery = scheduler.recovery {
+            block.add("recovering", "\(recovery.words.printable) (\(recovery.trigger.words))")
+        }
+        guard let last = scheduler.lastRecovery else { return }
+        let when = last.endedAt.map { ago($0, at: now) } ?? ""
+        block.add(
+            "recovery", "\(last.words.printable), \(when) (\(last.trigger.words))")
+        for action in last.actions where action.result != .skipped {
+            block.add("", action.words.printable)
+        }
     }
 
     private static func addDependencies(of scheduler: SchedulerReport, to block: inout Block) {

@@ -22,7 +22,6 @@ extension Scheduler {
             let words = "its start was given up, which nobody asked for"
             return spawnFailed(SpawnFailure(errno: 0, words: words), &turn)
         }
-        turn.effects.append(.forget(stop.run.id))
         lastEnd = turn.now.monotonic
         return finished(stop, &turn)
     }

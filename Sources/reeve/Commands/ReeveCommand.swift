@@ -38,8 +38,8 @@ struct ReeveCommand: ParsableCommand {
             CommandGroup(
                 name: "Look",
                 subcommands: [
-                    StatusCommand.self, NextCommand.self, RunsCommand.self, WhyCommand.self,
-                    LogsCommand.self, EventsCommand.self, AlertsCommand.self,
+                    StatusCommand.self, TopCommand.self, NextCommand.self, RunsCommand.self,
+                    WhyCommand.self, LogsCommand.self, EventsCommand.self, AlertsCommand.self,
                     MetricsCommand.self,
                     HealthcheckCommand.self,
                 ]),
