@@ -35,7 +35,7 @@ struct TopCommand: ParsableCommand {
                 message: "top draws on a terminal, and standard output is none; "
                     + "`reeve status` prints the same once")
         }
-        var session = try TopSession(connection: connection, interval: interval)
+        let session = try TopSession(connection: connection, interval: interval)
         try session.run()
     }
 
@@ -48,7 +48,7 @@ struct TopCommand: ParsableCommand {
 }
 
 /// The loop of `reeve top`: it waits for a key, a signal or the next look, and draws.
-private struct TopSession: ~Copyable {
+private final class TopSession {
     private static let keys = Token(source: 1, slot: 0)
     private static let signals = Token(source: 2, slot: 0)
     /// To the other screen and without a cursor, and back (xterm's control sequences).
@@ -87,7 +87,7 @@ private struct TopSession: ~Copyable {
         }
     }
 
-    mutating func run() throws {
+    func run() throws {
         // The first look is an error like any other command's: nobody may be there.
         client = try connection.connect(timeout: ConnectionOptions.reading)
         look()
@@ -103,7 +103,7 @@ private struct TopSession: ~Copyable {
         try output.flush()
     }
 
-    private mutating func loop() throws {
+    private func loop() throws {
         var nextLook = Clock.now().monotonic + interval
         while true {
             try draw()
@@ -126,7 +126,7 @@ private struct TopSession: ~Copyable {
     }
 
     /// Asks for the status. Where nobody answers the last one stays, and is told to be old.
-    private mutating func look() {
+    private func look() {
         do throws(ClientError) {
             if client == nil { client = try connection.connect(timeout: interval) }
             guard let client else { return }
@@ -140,7 +140,7 @@ private struct TopSession: ~Copyable {
         }
     }
 
-    private mutating func draw() throws {
+    private func draw() throws {
         guard let answer else { return }
         let size = RawTerminal.size()
         let screen = TopScreen(columns: size?.columns ?? 80, rows: size?.rows ?? 24)
@@ -165,7 +165,7 @@ private struct TopSession: ~Copyable {
     }
 
     /// Returns whether a key says that it is enough.
-    private mutating func handleKeys() throws -> Bool {
+    private func handleKeys() throws -> Bool {
         var buffer = [UInt8](repeating: 0, count: 64)
         let count: Int?
         do throws(Errno) {
