@@ -122,7 +122,9 @@ struct RunChecker: Checker {
     ) -> String? {
         for case .record(let record) in effects {
             guard case .stopping = record.fact, let run = record.run,
-                kernel.run(run)?.toldAt == nil, !effects.contains(.abandonSpawn(run))
+                // One whose `on-start` has not ended was not asked for yet.
+                let truth = kernel.run(run), truth.toldAt == nil,
+                !effects.contains(.abandonSpawn(run))
             else { continue }
             return "\(kernel.label(run)) is to be ended, and its spawn is not abandoned"
         }
