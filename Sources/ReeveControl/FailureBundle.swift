@@ -10,9 +10,12 @@ package import ReeveCore
 package struct FailureBundle: Equatable, Sendable {
     package typealias Limit = FailureReport.Limit
 
+    /// Whose run, and which.
     package var scheduler: String
     package var runID: String
+    /// From 1.
     package var attempt: Int64
+    /// The nominal instant of a scheduled one.
     package var occurrence: WallTime?
     /// Why the run was started.
     package var reason: String

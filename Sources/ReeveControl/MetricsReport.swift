@@ -98,12 +98,19 @@ package struct MetricsReport: Equatable, Sendable {
     }
 }
 
+extension MetricsReport {
+    /// They are enough for a rate.
+    fileprivate static func fourDecimals(_ rate: Double) -> Double {
+        (rate * 10_000).rounded(.toNearestOrAwayFromZero) / 10_000
+    }
+}
+
 extension MetricsReport.Executions {
     fileprivate init(_ executions: SchedulerMetrics.Executions) {
         count = Int64(clamping: executions.count)
         failed = Int64(clamping: executions.failed)
-        errorRate = executions.errorRate
-        successRate = executions.errorRate.map { 1 - $0 }
+        errorRate = executions.errorRate.map(MetricsReport.fourDecimals)
+        successRate = executions.errorRate.map { MetricsReport.fourDecimals(1 - $0) }
     }
 
     fileprivate func write(_ key: StaticString, to buffer: inout [UInt8]) {
@@ -138,10 +145,9 @@ extension EndKind {
 // MARK: - JSON
 
 extension [UInt8] {
-    /// Four decimals are enough for a rate.
     fileprivate mutating func rate(_ key: StaticString, _ rate: Double?) {
         guard let rate, rate.isFinite else { return nullField(key) }
-        field(key, (rate * 10_000).rounded(.toNearestOrAwayFromZero) / 10_000)
+        field(key, rate)
     }
 
     fileprivate mutating func counts(_ key: StaticString, _ counts: [MetricsReport.Count]) {

@@ -17,5 +17,6 @@ package protocol SimulatedCore {
 }
 
 extension Supervisor: SimulatedCore {
+    /// Those of all.
     package func alerts(at now: Moment) -> [Alert] { alerts(of: nil, at: now) }
 }

@@ -118,7 +118,8 @@ extension Reeve {
         }
     }
 
-    @Test func `each attempt of a scheduled one is kept, and why shows both stories`() async throws {
+    @Test func `each attempt of a scheduled one is kept, and why shows both stories`() async throws
+    {
         try await Reeve.supervising({ _ in
             """
             [schedulers.job]

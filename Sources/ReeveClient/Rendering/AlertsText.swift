@@ -41,7 +41,9 @@ package enum AlertsText {
     /// Eight heights: the memory of a run over its life, each point the highest of its stretch. With plain
     /// ASCII where symbols are not to be used. Empty where there are fewer than two points.
     static func sparkline(_ points: [MemoryPoint], _ appearance: Appearance) -> String {
-        guard points.count > 1, let most = points.map(\.kilobytes).max(), most > 0 else { return "" }
+        guard points.count > 1, let most = points.map(\.kilobytes).max(), most > 0 else {
+            return ""
+        }
         let steps = Array(appearance.hasSymbols ? "▁▂▃▄▅▆▇█" : "_.-:=+*#")
         return String(
             points.suffix(60).map { point in

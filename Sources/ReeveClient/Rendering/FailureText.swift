@@ -27,7 +27,9 @@ package enum FailureText {
         add("limits", limits(bundle))
         if bundle.memoryPeak > 0 {
             let curve = AlertsText.sparkline(bundle.curve, appearance)
-            add("memory", "at most \(Bytes(bundle.memoryPeak))" + (curve.isEmpty ? "" : " \(curve)"))
+            add(
+                "memory", "at most \(Bytes(bundle.memoryPeak))" + (curve.isEmpty ? "" : " \(curve)")
+            )
         }
         if let note = bundle.logNote { add("log", note.printable) }
         if log.isEmpty {

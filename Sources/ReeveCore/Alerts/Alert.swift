@@ -39,6 +39,7 @@ package struct Alert: Equatable, Sendable {
         case timeouts
     }
 
+    /// Where in its life it is told of.
     package enum Phase: String, Hashable, Sendable, CaseIterable {
         case began, continues, ended
     }
@@ -59,6 +60,7 @@ package struct Alert: Equatable, Sendable {
     /// The cause, or why it is over, as a sentence without a full stop.
     package var words: String
 
+    /// `affectedCount`: as many as are named, where it is not given.
     package init(
         number: UInt64, kind: Kind, phase: Phase, scheduler: SchedulerName,
         affected: [SchedulerName] = [], affectedCount: Int? = nil, since: WallTime, at: WallTime,

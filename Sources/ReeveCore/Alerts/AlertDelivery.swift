@@ -83,7 +83,8 @@ extension Supervisor {
 
 extension Turn {
     /// Has alerts delivered by a command. Its outcome comes in a later turn, in any case.
-    fileprivate mutating func deliver(_ alerts: [Alert], by command: AuxiliaryCommand) -> CommandID {
+    fileprivate mutating func deliver(_ alerts: [Alert], by command: AuxiliaryCommand) -> CommandID
+    {
         let id = CommandID(sequence.next(at: now.wall))
         effects.append(.deliverAlerts(id, command, alerts))
         newCommands.append((id, command))

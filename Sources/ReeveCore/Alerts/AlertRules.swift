@@ -120,6 +120,7 @@ extension Duration {
 
 /// "20 %", "12.5 %".
 private func percent(_ share: Double) -> String {
-    let tenths = Int64((share * 1_000).rounded(.toNearestOrAwayFromZero))
+    // A share is 0 to 1, and adding a half before cutting rounds.
+    let tenths = Int64(max(0, min(share, 1)) * 1_000 + 0.5)
     return tenths % 10 == 0 ? "\(tenths / 10) %" : "\(tenths / 10).\(tenths % 10) %"
 }

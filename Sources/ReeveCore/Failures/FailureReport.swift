@@ -83,7 +83,8 @@ extension Scheduler {
                     startedAt: run.startedAt.wall, endedAt: turn.now.wall,
                     ran: turn.now.monotonic - run.startedAt.monotonic, status: status,
                     meaning: meaning, stop: stop?.reason, wasKilledByReeve: stop?.isKilled ?? false,
-                    consecutiveFailures: consecutiveFailures, memoryCurve: lanes.isEmpty ? metrics.memory.points : [],
+                    consecutiveFailures: consecutiveFailures,
+                    memoryCurve: lanes.isEmpty ? metrics.memory.points : [],
                     memoryPeak: run.memory.peak, limits: limitsInForce)))
     }
 

@@ -36,7 +36,8 @@ struct PhaseChecker: Checker {
         }
         switch effect {
         case .record(let record): return check(record.fact, in: kernel)
-        case .spawn, .abandonSpawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget,
+        case .spawn, .abandonSpawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample,
+            .forget,
             .sweep,
             .reply, .keep, .ledger, .tellManager, .exit, .loadConfiguration,
             .adoptSettings, .runCommand, .endCommand,

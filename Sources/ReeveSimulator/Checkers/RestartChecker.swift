@@ -107,7 +107,8 @@ struct RestartChecker: Checker {
                 let index = kernel.specification.schedulers.firstIndex(where: { $0.name == name })
             else { return nil }
             return promise(after, of: SchedulerID(index), in: kernel)
-        case .spawn, .abandonSpawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget,
+        case .spawn, .abandonSpawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample,
+            .forget,
             .sweep,
             .reply, .keep, .ledger, .tellManager, .exit, .loadConfiguration,
             .adoptSettings, .runCommand, .endCommand,

@@ -54,7 +54,8 @@ struct RunsCommand: ParsableCommand {
 struct WhyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "why",
-        abstract: "Tell what was decided about a scheduler's last occurrence and how its last run failed.",
+        abstract:
+            "Tell what was decided about a scheduler's last occurrence and how its last run failed.",
         discussion: """
             Of a scheduled one: the decisions about its last occurrence, or with a time about the one at \
             that time, or the last before it. Of all: what is kept of the last failed run, or with --run \
@@ -114,7 +115,8 @@ struct WhyCommand: ParsableCommand {
         if let runID {
             words = "nothing is kept of a failed run \(runID.printable)"
         } else if let first = accounts.first {
-            words = "the ledger knows it from \(first.first.occurrence.rfc3339(fractionDigits: 0)) on"
+            words =
+                "the ledger knows it from \(first.first.occurrence.rfc3339(fractionDigits: 0)) on"
         } else {
             words = "nothing of it is in the ledger, and no failed run of it is kept"
         }

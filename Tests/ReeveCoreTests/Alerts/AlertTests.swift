@@ -26,7 +26,9 @@ extension World {
     /// The alert command that runs comes to its end.
     @discardableResult
     fileprivate mutating func endDelivery(code: Int32) -> [Effect] {
-        guard let id = commands.first(where: { $0.command.purpose == .alert })?.id else { return [] }
+        guard let id = commands.first(where: { $0.command.purpose == .alert })?.id else {
+            return []
+        }
         return end(id, .ended(.exited(code: code), output: ""))
     }
 }
@@ -326,7 +328,8 @@ extension World {
         #expect(world.pass(.seconds(20)).deliveries == [first])
         #expect(
             world.endDelivery(code: 1).facts.first
-                == .alertDeliveryFailed(words: "it ended with exit code 1", alerts: 1, attempt: 3, next: nil))
+                == .alertDeliveryFailed(
+                    words: "it ended with exit code 1", alerts: 1, attempt: 3, next: nil))
         #expect(!world.pass(.seconds(60)).deliveries.contains(first))
     }
 

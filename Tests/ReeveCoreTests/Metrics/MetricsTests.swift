@@ -118,7 +118,9 @@ import Testing
             + heap((UInt32, UInt32).self, ErrorWindow.slots)
             + heap((EndKind, UInt32).self, Metrics.endKindsMax)
             + heap(UInt32.self, LedgerEntry.Outcome.allCases.count)
-            + heap(UInt32.self, RecoveryAction.Kind.allCases.count * RecoveryAction.Result.allCases.count)
+            + heap(
+                UInt32.self,
+                RecoveryAction.Kind.allCases.count * RecoveryAction.Result.allCases.count)
             + heap(MemoryPoint.self, MemoryHistory.pointsMax)
             + heap(Int64.self, LeakDetector.slices + 1)
             + heap(Instant.self, Metrics.restartsMax)
