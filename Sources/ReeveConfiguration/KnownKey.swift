@@ -117,8 +117,10 @@ indirect enum ValueShape: Sendable {
     case variables
     case exitCodes
     case dependencies
-    /// "spawn" or a duration; "notify" and "probe" later.
+    /// "spawn", "notify", "probe" or a duration.
     case readiness
+    /// A table of one of exec, tcp and http, and how it is judged.
+    case healthCheck
     case list(of: ValueShape)
     /// A table with these fields; exactly one of `oneOf`, where there are any.
     case table([Field], oneOf: [String] = [])
@@ -173,7 +175,8 @@ indirect enum ValueShape: Sendable {
         case .variables: "a table of text"
         case .exitCodes: "an array of exit codes"
         case .dependencies: "an array of schedulers"
-        case .readiness: "\"spawn\" or a duration"
+        case .readiness: "\"spawn\", \"notify\", \"probe\" or a duration"
+        case .healthCheck: "a table"
         case .list(let element): "an array; each element is \(element.noun)"
         case .table: "a table"
         case .either(let first, let second): "\(first.noun) or \(second.noun)"
@@ -204,6 +207,7 @@ indirect enum ValueShape: Sendable {
         case .exitCodes: "[0, 143]"
         case .dependencies: "[\"database\"]"
         case .readiness: "\"5s\""
+        case .healthCheck: "{ tcp = \"localhost:8080\" }"
         case .list(let element): "[\(element.example)]"
         case .table(let fields, let oneOf):
             fields.first { oneOf.isEmpty || oneOf.contains($0.name) }

@@ -62,22 +62,28 @@ extension KnownKeys {
     static let ready: [KnownKey] = [
         key(
             "ready", .ready, .readiness, "\"1s\" for daemons, \"spawn\" for tasks",
-            "When it counts as ready: as soon as it runs, or after this time up",
+            "When it counts as ready: as soon as it runs, when it says so, when its health check has "
+                + "passed, or after this time up",
             kinds: runningKinds,
             instead: "a scheduled one is ready by having a next occurrence"),
         key(
             "start-timeout", .ready, .duration(Span.positive), "\"60s\"",
-            "Longest wait for its program to begin, where a launcher stands before it"),
-        later(
-            "watchdog", .ready, .duration(Span.interval), "none",
-            "How often it must give a sign of life", kinds: runningKinds,
-            instead: "`timeout` limits a run of a scheduled one"),
+            "Longest wait for \"notify\" or \"probe\", and for its program to begin where a launcher "
+                + "stands before it; what is not ready by then has failed"),
+        key(
+            "watchdog", .ready, .duration(watchdogRange), "none",
+            "How often it must send WATCHDOG=1; where that is missed it is stopped, and has failed",
+            kinds: runningKinds, instead: "`timeout` limits a run of a scheduled one"),
+        key(
+            "notify", .ready, .either(.boolean, .choice(["path", "abstract"])), "false",
+            "Give it a notify socket although neither ready nor watchdog needs one; "
+                + "\"abstract\": one without a file"),
     ]
 
     static let health: [KnownKey] = [
-        later(
-            "health-check", .health, .table(healthCheckFields, oneOf: ["exec", "tcp", "http"]),
-            "none", "How its health is asked for: a command, a port or a page"),
+        key(
+            "health-check", .health, .healthCheck, "none",
+            "How its health is asked for while it runs: a command, a port or a page"),
         key(
             "health-check-interval", .health, .duration(Span.interval), "\"30s\"",
             "How often its memory is measured, and its health asked for"),
@@ -86,12 +92,8 @@ extension KnownKeys {
             "Failures in a row from which on it is unhealthy"),
     ]
 
-    private static let healthCheckFields: [ValueShape.Field] = [
-        .init("exec", .command), .init("tcp", .text), .init("http", .text),
-        .init("status", .either(.text, .integer(100...599))),
-        .init("timeout", .duration(Span.positive)), .init("failures", .integer(1...1_000)),
-        .init("successes", .integer(1...1_000)), .init("start-period", .duration(Span.any)),
-    ]
+    /// More often than that nobody can tell being late from being stuck.
+    private static let watchdogRange = Duration.milliseconds(100)...Span.longest
 
     /// Below this a threshold would be above every process there is.
     private static let memoryRange = Bytes(64_000)...Bytes(1_000_000_000_000_000)

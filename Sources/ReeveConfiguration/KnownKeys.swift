@@ -106,7 +106,8 @@ extension KnownKeys {
             "Longest wait for a phase of the start"),
         key(
             "auto-recovery", .reeve, .boolean, "true",
-            "Act on memory thresholds; restarts after an exit go on either way"),
+            "Act on memory thresholds and failed health checks; restarts after an exit go on either way"
+        ),
         later(
             "orphans", .reeve, .choice(["adopt", "stop"]), "\"adopt\"",
             "What happens to processes that outlived a killed supervisor"),

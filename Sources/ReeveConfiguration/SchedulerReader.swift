@@ -168,9 +168,7 @@ struct SchedulerReader: Sendable {
         }
         effective.assign("health-check-interval", to: &result.healthCheckInterval)
         effective.assign("error-threshold", to: &result.errorThreshold)
-        if case .readiness(let rule)? = effective.value("ready") {
-            result.readiness.rule = rule
-        }
+        assignHealth(effective, to: &result, &findings)
         if result.kind != .scheduled { assignRestart(effective, to: &result.restart) }
         assignOrder(effective, to: &result.order)
         assignMemory(effective, to: &result.memory)
@@ -200,6 +198,32 @@ struct SchedulerReader: Sendable {
             guard let schedule = reader.read(&findings) else { return nil }
             return SchedulerSpecification(name: name, schedule: schedule, program: program)
         default: return nil
+        }
+    }
+
+    private func assignHealth(
+        _ effective: EffectiveSettings, to result: inout SchedulerSpecification,
+        _ findings: inout Findings
+    ) {
+        if case .readiness(let rule)? = effective.value("ready") {
+            result.readiness.rule = rule
+        }
+        effective.assign("start-timeout", to: &result.readiness.startTimeout)
+        if case .healthCheck(let settings)? = effective.value("health-check") {
+            result.healthCheck = settings
+        }
+        effective.assign("watchdog", to: &result.notify.watchdog)
+        switch effective.value("notify") {
+        case .boolean(let isWanted)?: result.notify.socket = isWanted ? .path : .none
+        case .text("abstract")?: result.notify.socket = .abstract
+        case .text?: result.notify.socket = .path
+        default: break
+        }
+        if result.readiness.rule == .probe, result.healthCheck == nil {
+            findings.error(
+                "ready = \"probe\" waits for a health check, and \(quoted(name)) has none",
+                at: effective.span("ready"),
+                help: "add health-check = { tcp = \"localhost:8080\" }")
         }
     }
 

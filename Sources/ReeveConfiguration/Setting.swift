@@ -20,6 +20,7 @@ enum SettingValue: Equatable, Sendable {
     case exitCodes([Int32])
     case dependencies([DependencySetting])
     case readiness(Readiness.Rule)
+    case healthCheck(HealthCheckSettings)
     case instant(WallTime)
     /// The elements of a list.
     case list([SettingValue])

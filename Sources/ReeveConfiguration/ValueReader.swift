@@ -34,6 +34,7 @@ struct ValueReader {
         case .exitCodes: exitCodes(node, shape, &findings)
         case .dependencies: dependencies(node, shape, &findings)
         case .readiness: readiness(node, shape, &findings)
+        case .healthCheck: healthCheck(node, shape, &findings)
         case .list(let element): list(node, shape, element, &findings)
         case .table(let fields, let oneOf):
             table(node, shape, fields, oneOf, &findings).map(SettingValue.table)
@@ -371,16 +372,13 @@ extension ValueReader {
         }
         switch text {
         case "spawn": return .readiness(.spawn)
-        case "notify", "probe":
-            findings.error(
-                "`\(key) = \"\(text)\"` is not in this version of reeve yet", at: node.span,
-                help: "use \"spawn\", or a time up such as \"5s\"")
-            return nil
+        case "notify": return .readiness(.notify)
+        case "probe": return .readiness(.probe)
         default: break
         }
         if let nearest = Suggestion.nearest(to: text, in: ["spawn", "notify", "probe"]) {
             refuse(
-                node, "is \(shape.noun), and \(quoted(text)) is neither", &findings,
+                node, "is \(shape.noun), and \(quoted(text)) is none of them", &findings,
                 help: "did you mean \"\(nearest)\"?")
             return nil
         }

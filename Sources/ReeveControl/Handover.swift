@@ -180,6 +180,12 @@ extension SchedulerSpecification {
         restart.write(to: &buffer)
         order.write(to: &buffer)
         readiness.write(to: &buffer)
+        if let healthCheck {
+            healthCheck.write(to: &buffer)
+        } else {
+            buffer.nullField("healthCheck")
+        }
+        notify.write(to: &buffer)
         buffer.field("healthCheckInterval", healthCheckInterval)
         buffer.field("errorThreshold", errorThreshold)
         memory.write(to: &buffer)
@@ -208,6 +214,8 @@ extension SchedulerSpecification {
         restart = try value.object("restart", RestartPolicy.init(reading:))
         order = try value.object("order", OrderSettings.init(reading:))
         readiness = try value.object("readiness", Readiness.init(reading:))
+        healthCheck = try value.optional("healthCheck", HealthCheckSettings.init(reading:))
+        notify = try value.object("notify", NotifySettings.init(reading:))
         healthCheckInterval = try value.duration("healthCheckInterval")
         errorThreshold = try value.wholeNumber("errorThreshold", as: Int.self)
         memory = try value.object("memory", MemorySettings.init(reading:))
@@ -312,34 +320,6 @@ extension OrderSettings {
             return dependency
         }
         dependencyTimeout = try value.duration("dependencyTimeout")
-    }
-}
-
-extension Readiness {
-    /// `{"rule":"spawn"}` or `{"rule":"uptime","uptime":1000000000}`.
-    fileprivate func write(to buffer: inout [UInt8]) {
-        buffer.beginObject("readiness")
-        switch rule {
-        case .spawn:
-            buffer.field("rule", "spawn")
-        case .uptime(let span):
-            buffer.field("rule", "uptime")
-            buffer.field("uptime", span)
-        }
-        buffer.field("startTimeout", startTimeout)
-        buffer.endObject()
-    }
-
-    fileprivate init(reading value: JSONValue) throws(JSONFault) {
-        self.init()
-        switch try value.text("rule") {
-        case "spawn": rule = .spawn
-        case "uptime": rule = .uptime(try value.duration("uptime"))
-        case let word:
-            throw JSONFault(
-                kind: .invalid, words: "\"rule\" cannot be \"\(word.shortened(toBytes: 80))\"")
-        }
-        startTimeout = try value.duration("startTimeout")
     }
 }
 

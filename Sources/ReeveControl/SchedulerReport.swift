@@ -79,6 +79,12 @@ package struct SchedulerReport: Equatable, Sendable {
     package var paused: Bool
     /// How the last execution of a scheduled one ended.
     package var lastOutcome: LedgerEntry.Outcome?
+    /// nil where its health is not asked for.
+    package var healthChecks: ChecksReport?
+    /// What the current run says of itself.
+    package var statusText: String?
+    /// The process that the current run calls its main one.
+    package var mainPID: Int32?
     package var nextRestart: WallTime?
     package var restartsInWindow: Int
     /// The first `listedMax`; `dependencyCount` counts all.
@@ -131,6 +137,9 @@ package struct SchedulerReport: Equatable, Sendable {
         nextRun = status.nextRun
         paused = status.isPaused
         lastOutcome = status.lastOutcome
+        healthChecks = status.checks.map(ChecksReport.init)
+        statusText = status.statusText
+        mainPID = status.mainPID?.number
         nextRestart = status.nextRestart
         restartsInWindow = status.restartsInWindow
         dependencies = status.dependencies.prefix(Self.listedMax).map {
@@ -191,6 +200,13 @@ extension SchedulerReport {
         buffer.field("nextRun", nextRun, fractionDigits: 3)
         buffer.field("paused", paused)
         buffer.field("lastOutcome", lastOutcome?.rawValue)
+        if let healthChecks {
+            healthChecks.write(to: &buffer)
+        } else {
+            buffer.nullField("healthChecks")
+        }
+        buffer.field("statusText", statusText)
+        buffer.field("mainPid", mainPID.map(Int64.init))
         buffer.field("nextRestart", nextRestart, fractionDigits: 3)
         buffer.field("restartsInWindow", restartsInWindow)
         writeLists(to: &buffer)
@@ -308,6 +324,9 @@ extension SchedulerReport {
         lastOutcome = try value.optionalText("lastOutcome").flatMap {
             LedgerEntry.Outcome(rawValue: $0)
         }
+        healthChecks = try value.optional("healthChecks", ChecksReport.init(reading:))
+        statusText = try value.optionalText("statusText")
+        mainPID = try value.optional("mainPid", JSONValue.narrowInteger)
         nextRestart = try value.optionalTime("nextRestart")
         restartsInWindow = try value.wholeNumber("restartsInWindow", as: Int.self)
         dependencies = try value.list("dependencies", DependencyReport.init(reading:))

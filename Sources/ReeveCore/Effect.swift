@@ -28,7 +28,11 @@ package enum Effect: Equatable, Sendable {
     /// Execute a command that is no run. Answered by `commandEnded`, exactly once: when it has ended, or
     /// could not be started, or was killed at its timeout.
     case runCommand(CommandID, AuxiliaryCommand)
-    /// SIGKILL to every process of a command that is not wanted any more. `commandEnded` still comes.
+    /// Connect, and see whether somebody answers. Answered by `probed`, exactly once, soon after its timeout
+    /// at the latest.
+    case probe(CommandID, Probe)
+    /// SIGKILL to every process of a command that is not wanted any more, or the end of a probe.
+    /// `commandEnded`, or `probed`, still comes.
     case endCommand(CommandID)
     /// The run is over: drop what is kept for it. Processes it left (`leftovers = "keep"`, survivors
     /// that the operator started over) become orphans. A run whose survivors are still watched is

@@ -27,6 +27,10 @@ package enum Event: Equatable, Sendable {
     /// The stop command could not be started or ended without success.
     case stopCommandFailed(RunID, words: String)
     case sampled(RunID, MemoryReading)
+    /// The answer to `probe`, exactly once.
+    case probed(CommandID, ProbeOutcome)
+    /// A message came through the run's notify socket, from somebody who may send one.
+    case notified(RunID, [Notification])
     /// The answer to `runCommand`: it is over, and nothing of it is left but what cannot die.
     case commandEnded(CommandID, CommandOutcome)
     case requested(RequestID, Request)
@@ -52,10 +56,10 @@ package enum Event: Equatable, Sendable {
     package var priority: Int {
         switch self {
         case .began: 0
-        case .spawned, .spawnFailed, .spawnAbandoned: 1
+        case .spawned, .spawnFailed, .spawnAbandoned, .notified: 1
         case .exited, .surveyed, .signalFailed, .stopCommandFailed, .swept: 2
         case .shutdownRequested, .requested, .requestWithdrawn, .reloadRequested,
-            .configurationLoaded, .configurationRejected, .commandEnded:
+            .configurationLoaded, .configurationRejected, .commandEnded, .probed:
             3
         case .timePassed: 4
         case .sampled: 5

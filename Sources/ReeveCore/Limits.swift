@@ -55,6 +55,17 @@ package enum Limits {
     package static let alertsWaitingMax = 256
     /// Alerts in one delivery.
     package static let alertsDeliveredMax = 64
+    /// Answers of a health check that are kept.
+    package static let checkResultsMax = 5
+    /// Bytes of a check's output in the words of its answer.
+    package static let checkWordsMax = 200
+    /// From a start to the first check that is to make it ready, and from each to the next.
+    package static let firstProbeDelay = Duration.milliseconds(100)
+    package static let probeInterval = Duration.seconds(1)
+    /// The longest that EXTEND_TIMEOUT_USEC puts off the end of a start or a stop, in all.
+    package static let timeoutExtensionMax = Duration.minutes(30)
+    /// The longest watchdog period that a program may ask for.
+    package static let watchdogPeriodMax = Duration.minutes(1_440)
     /// From a cleanup until what it freed is measured, and the longest wait for that measurement.
     package static let cleanupSettleTime = Duration.seconds(10)
     /// A change between the two clocks from which on the wall clock was set.

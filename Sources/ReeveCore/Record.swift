@@ -90,6 +90,13 @@ package enum Fact: Equatable, Sendable {
     case staysPaused
 
     // Memory and health
+    /// `failures` in a row; `action`: what follows, and if nothing, why.
+    case checkFailed(words: String, failures: Int, action: String)
+    case checkPassed(words: String)
+    case startTimedOut(after: Duration, words: String)
+    case watchdogMissed(words: String)
+    /// What a run said of itself.
+    case notified(String)
     case memoryAbove(Bytes, limit: Bytes, samples: Int, action: String)
     case memoryRecovered(Bytes, limit: Bytes)
     case memoryUnreadable(String)

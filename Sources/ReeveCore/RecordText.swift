@@ -10,7 +10,8 @@ extension Record {
             .completed,
             .failuresReset, .waiting, .dependencyBack, .stopping, .stopped, .signalled,
             .memoryRecovered, .reloadBegan, .configurationChanged, .removed, .orphansAdopted,
-            .staysStopped, .staysPaused, .retryScheduled, .paused, .resumed, .cleanupBegan:
+            .staysStopped, .staysPaused, .retryScheduled, .paused, .resumed, .cleanupBegan,
+            .checkPassed, .notified:
             return .info
         case .recovering(let action):
             switch action.result {
@@ -38,7 +39,8 @@ extension Record {
             return timedOut ? .warning : .debug
         case .shutdownForced, .spawnFailed, .overRestartLimit,
             .dependencyTimedOut, .dependencyLost, .killed, .signalFailed, .stopCommandFailed,
-            .memoryAbove, .memoryUnreadable, .recoveryFailed, .hookFailed:
+            .memoryAbove, .memoryUnreadable, .recoveryFailed, .hookFailed, .checkFailed,
+            .startTimedOut, .watchdogMissed:
             return .warning
         case .shutdownEnded(_, _, let alive):
             return alive.isEmpty ? .info : .error
@@ -112,6 +114,11 @@ extension Record {
         case .stopped: "stopped"
         case .survived: "survived"
         case .staysStopped: "stays-stopped"
+        case .checkFailed: "check-failed"
+        case .checkPassed: "check-passed"
+        case .startTimedOut: "start-timed-out"
+        case .watchdogMissed: "watchdog-missed"
+        case .notified: "notified"
         case .staysPaused: "stays-paused"
         case .memoryAbove: "memory-above"
         case .memoryRecovered: "memory-recovered"
@@ -209,6 +216,14 @@ extension Record {
             "could not be ended: \(listed(processes)); it is not started again while they live"
         case .staysStopped:
             "stays stopped, as an operator wanted before reeve was started; `reeve start` starts it"
+        case .checkFailed(let words, let failures, let action):
+            "its health check failed \(counted(failures, "time")) in a row (\(words)): \(action)"
+        case .checkPassed(let words): "its health check passes again (\(words))"
+        case .startTimedOut(let after, let words):
+            "was not ready within \(after) (\(words)): it is stopped, and has failed"
+        case .watchdogMissed(let words):
+            "gave no sign of life (\(words)): it is stopped, and has failed"
+        case .notified(let words): "says that \(words)"
         case .staysPaused:
             "stays paused, as an operator wanted before reeve was started; `reeve resume` resumes it"
         case .memoryAbove(let bytes, let limit, let samples, let action):

@@ -263,8 +263,7 @@ extension Supervisor {
             reason =
                 schedulers[id.index].isRemoved ? "it is no longer configured" : "enabled = false"
         case .byOperator, .shutdown, .replaced, .dependencyBack, .recovery, .memoryHardLimit,
-            .timeout,
-            .leftovers:
+            .timeout, .notReady, .watchdog, .leftovers:
             reason = "asked by the operator"
         }
         schedulers[id.index].beginStops(cause, reason: reason, &turn)

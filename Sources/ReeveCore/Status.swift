@@ -36,6 +36,16 @@ package struct SchedulerStatus: Equatable, Sendable {
         package var meaning: String
         package var at: WallTime
     }
+    /// Where its health check stands.
+    package struct CheckStatus: Equatable, Sendable {
+        /// What the checks of the current run add up to; of the last one, where none is up.
+        package var state: CheckState
+        package var failuresInRow: Int
+        /// When the next one is due; nil while one is on its way, or nothing is checked.
+        package var next: WallTime?
+        /// The last few, oldest first.
+        package var results: [CheckResult]
+    }
     /// A run that is not over.
     package struct CurrentRun: Equatable, Sendable {
         package var id: RunID
@@ -97,6 +107,12 @@ package struct SchedulerStatus: Equatable, Sendable {
     package var isPaused = false
     /// Scheduled ones: how the last execution ended.
     package var lastOutcome: LedgerEntry.Outcome?
+    /// Its health check; nil where there is none.
+    package var checks: CheckStatus?
+    /// What the current run says of itself (STATUS=), one line.
+    package var statusText: String?
+    /// The process that the current run calls its main one (MAINPID=).
+    package var mainPID: PID?
     package var dependencies: [DependencyStatus]
     /// What a stop could not end.
     package var survivors: [ProcessDescription]

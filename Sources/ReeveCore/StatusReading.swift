@@ -30,6 +30,9 @@ extension Supervisor {
             nextRun: scheduler.schedule?.nextDue(at: now),
             isPaused: scheduler.schedule?.isPaused ?? false,
             lastOutcome: scheduler.schedule?.lastOutcome,
+            checks: checks(of: scheduler, at: now),
+            statusText: run == nil ? nil : scheduler.signs.status,
+            mainPID: run == nil ? nil : scheduler.signs.mainProcess?.pid,
             dependencies: plan.dependencies[id.index].map { edge in
                 .init(
                     name: edge.name, condition: edge.condition,
@@ -79,6 +82,15 @@ extension Supervisor {
             return "\(name) (\(views[target.index].health.rawValue))"
         }
         return unmet.isEmpty ? reason : "\(reason): \(listed(unmet))"
+    }
+
+    private func checks(
+        of scheduler: Scheduler, at now: Moment
+    ) -> SchedulerStatus.CheckStatus? {
+        guard scheduler.specification.healthCheck != nil else { return nil }
+        return SchedulerStatus.CheckStatus(
+            state: scheduler.check.state, failuresInRow: scheduler.check.failuresInRow,
+            next: scheduler.check.due.map { now.wall(at: $0) }, results: scheduler.check.results)
     }
 
     /// A scheduled one is up since its schedule is followed, any other since its run began.

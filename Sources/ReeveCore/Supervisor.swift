@@ -110,8 +110,10 @@ package struct Supervisor: Sendable {
                 $0.metrics.used(used)
                 return $0.exited(status, leftovers: leftovers, &$1)
             }
-        case .surveyed, .signalFailed, .stopCommandFailed, .sampled: answered(event, &turn)
+        case .surveyed, .signalFailed, .stopCommandFailed, .sampled, .notified:
+            answered(event, &turn)
         case .commandEnded(let id, let outcome): commandEnded(id, outcome, &turn)
+        case .probed(let id, let outcome): probed(id, outcome, &turn)
         case .requested(let id, let request): requested(id, request, &turn)
         case .requestWithdrawn(let id): withdraw(id)
         case .reloadRequested(let reason): requestReload(nil, because: reason, &turn)
@@ -211,7 +213,13 @@ package struct Supervisor: Sendable {
                 scheduler.sampled(reading, autoRecovery: autoRecovery, &turn)
                 return .settled
             }
-        case .began, .spawned, .spawnFailed, .spawnAbandoned, .exited, .commandEnded, .requested,
+        case .notified(let run, let notifications):
+            withScheduler(of: run, nil, &turn) { scheduler, turn in
+                scheduler.notified(notifications, &turn)
+                return .settled
+            }
+        case .began, .spawned, .spawnFailed, .spawnAbandoned, .exited, .commandEnded, .probed,
+            .requested,
             .requestWithdrawn, .reloadRequested, .configurationLoaded, .configurationRejected,
             .shutdownRequested, .swept, .timePassed:
             break

@@ -46,6 +46,9 @@ package struct Timeline {
         if case .effect(.runCommand(let id, let command)) = happening {
             commandLabels[id] = "\(command.purpose.rawValue)/\(commandLabels.count + 1)"
         }
+        if case .effect(.probe(let id, _)) = happening {
+            commandLabels[id] = "probe/\(commandLabels.count + 1)"
+        }
         entries.append(Entry(at: instant, happening: happening))
     }
 
@@ -111,6 +114,8 @@ package struct Timeline {
         case .stopCommandFailed(let run, let words): "stopCommandFailed \(label(run)): \(words)"
         case .sampled(let run, let reading): "sampled \(label(run)): \(reading)"
         case .commandEnded(let id, let outcome): "commandEnded \(label(id)): \(outcome)"
+        case .probed(let id, let outcome): "probed \(label(id)): \(outcome)"
+        case .notified(let run, let notifications): "notified \(label(run)): \(notifications)"
         case .requested(let id, let request): "requested \(id.number): \(text(request))"
         case .requestWithdrawn(let id): "requestWithdrawn \(id.number)"
         case .reloadRequested(let reason): "reloadRequested \(reason)"
@@ -156,6 +161,8 @@ package struct Timeline {
         case .runCommand(let id, let command):
             "runCommand \(label(id)) for \(command.scheduler.map(name) ?? "reeve")"
                 + (command.run.map { ", about \(label($0))" } ?? "")
+        case .probe(let id, let probe):
+            "probe \(label(id)) for \(name(probe.scheduler)): \(probe.target)"
         case .endCommand(let id): "endCommand \(label(id))"
         case .forget(let run): "forget \(label(run))"
         case .sweep(let signal): "sweep" + (signal.map { " with \($0)" } ?? "")

@@ -170,6 +170,9 @@ final class EventLoop {
         case .ledger: executor.ledger?.ready(at: now)
         case .launch: inbox.append(contentsOf: executor.launchReady(token))
         case .command: executor.commands.ready(token)
+        case .probe:
+            if let event = executor.prober.ready(token) { inbox.append(event) }
+        case .notify: inbox.append(contentsOf: executor.notify.ready(token, at: now))
         case .timer:
             // The wall clock has come to an occurrence, or was set: the core compares the clocks.
             wallTimer.acknowledge()

@@ -25,6 +25,10 @@ package enum SourceKind: UInt8, Sendable, CaseIterable {
     case ledger = 10
     /// The read end of an auxiliary command's output.
     case command = 11
+    /// A connection of a health check.
+    case probe = 12
+    /// A run's notify socket.
+    case notify = 13
     /// The pipe of a launcher that has not become its program.
     case launch = 20
 }

@@ -23,6 +23,7 @@ enum Role {
         // After an exec through /proc/self/exe the kernel's name would be "exe".
         SelfExecution.setName("reeve")
         if text == ConfigurationReader.role { return ParserRole.run() }
+        if text == ProbeRole.name { return ProbeRole.run() }
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2, parts[0] == "supervisor", let descriptor = Int32(parts[1]),
             descriptor > 2

@@ -340,46 +340,6 @@ import Testing
         Case(
             #"limits = { nofile = 1024, core = "unlimited" }"#, []),
         Case(
-            #"health-check = { http = "http://localhost", tcp = "a:1" }"#,
-            [
-                Found(
-                    "3:1+12 error",
-                    "`health-check` is not in this version of reeve yet",
-                    help: "leave it out"),
-                Found(
-                    "3:16+42 error",
-                    "`health-check` needs exactly one of `exec`, `tcp`, `http`",
-                    help: #"write it as `health-check = { exec = ["/usr/bin/app", "--flag"] }`"#),
-            ]),
-        Case(
-            "health-check = { exec = [], timeout = 3 }",
-            [
-                Found(
-                    "3:1+12 error",
-                    "`health-check` is not in this version of reeve yet",
-                    help: "leave it out"),
-                Found(
-                    "3:25+2 error",
-                    "`exec` is empty: there is nothing to execute",
-                    help: #"write it as `exec = ["/usr/bin/app", "--flag"]`"#),
-                Found(
-                    "3:39+1 error",
-                    "`timeout` is a duration, but this is the number 3 without a unit",
-                    help: #"write "3ms" for milliseconds or "3s" for seconds"#),
-            ]),
-        Case(
-            #"health-check = "http://localhost""#,
-            [
-                Found(
-                    "3:1+12 error",
-                    "`health-check` is not in this version of reeve yet",
-                    help: "leave it out"),
-                Found(
-                    "3:16+18 error",
-                    #"`health-check` is a table, but this is the text "http://localhost""#,
-                    help: #"write it as `health-check = { exec = ["/usr/bin/app", "--flag"] }`"#),
-            ]),
-        Case(
             "cleanup = {}",
             [
                 Found(
@@ -440,14 +400,14 @@ import Testing
         Case(
             whole: #"""
                 [defaults]
-                watchdog = "3s"
+                log-max-files = 3
                 [schedulers.a]
                 command = "x"
                 """#,
             [
                 Found(
-                    "2:1+8 error",
-                    "`watchdog` is not in this version of reeve yet",
+                    "2:1+13 error",
+                    "`log-max-files` is not in this version of reeve yet",
                     help: "leave it out")
             ]),
         Case(

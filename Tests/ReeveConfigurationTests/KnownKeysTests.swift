@@ -28,7 +28,7 @@ import Testing
             restart restart-delay restart-factor restart-delay-max restart-jitter
             restart-reset-after max-restarts restart-window restart-cooldown when-exhausted
             priority dependencies dependency-timeout
-            ready start-timeout watchdog
+            ready start-timeout watchdog notify
             health-check health-check-interval error-threshold
             memory-threshold memory-samples memory-hard-limit memory-action memory-measure
             cleanup on-start on-stop hook-timeout

@@ -456,22 +456,6 @@ import Testing
                     #"max-parallel has no effect while overlap is "queue""#,
                     help: #"set overlap = "allow""#)
             ]),
-        Case(
-            #"ready = "notify""#,
-            [
-                Found(
-                    "3:9+8 error",
-                    #"`ready = "notify"` is not in this version of reeve yet"#,
-                    help: #"use "spawn", or a time up such as "5s""#)
-            ]),
-        Case(
-            #"ready = "probe""#,
-            [
-                Found(
-                    "3:9+7 error",
-                    #"`ready = "probe"` is not in this version of reeve yet"#,
-                    help: #"use "spawn", or a time up such as "5s""#)
-            ]),
     ]
 
     @Test(arguments: laterChoices)
@@ -498,7 +482,7 @@ import Testing
             [
                 Found(
                     "3:9+1 error",
-                    #"`ready` is "spawn" or a duration, but this is the number 5 "#
+                    #"`ready` is "spawn", "notify", "probe" or a duration, but this is the number 5 "#
                         + #"without a unit"#,
                     help: #"write "5ms" for milliseconds or "5s" for seconds"#)
             ]),
@@ -507,7 +491,8 @@ import Testing
             [
                 Found(
                     "3:9+7 error",
-                    #"`ready` is "spawn" or a duration, and "spwan" is neither"#,
+                    #"`ready` is "spawn", "notify", "probe" or a duration, and "spwan" is none "#
+                        + #"of them"#,
                     help: #"did you mean "spawn"?"#)
             ]),
         Case(
@@ -515,7 +500,7 @@ import Testing
             [
                 Found(
                     "3:9+5 error",
-                    #"`ready` is "spawn" or a duration, and "5 s" is not one"#,
+                    #"`ready` is "spawn", "notify", "probe" or a duration, and "5 s" is not one"#,
                     help: #"write it as `ready = "5s"`"#)
             ]),
         Case(
@@ -523,7 +508,7 @@ import Testing
             [
                 Found(
                     "3:9+9 error",
-                    #"`ready` is "spawn" or a duration, but this is an array"#,
+                    #"`ready` is "spawn", "notify", "probe" or a duration, but this is an array"#,
                     help: #"write it as `ready = "5s"`"#)
             ]),
     ]

@@ -61,7 +61,13 @@ import Testing
             let signal = try #require(Signal(number: number))
             try survives { $0.stop.signal = signal }
         }
-        try survives { $0.readiness.rule = .spawn }
+        for rule in [Readiness.Rule.spawn, .notify, .probe] {
+            try survives { $0.readiness.rule = rule }
+        }
+        for socket in NotifySettings.Socket.allCases { try survives { $0.notify.socket = socket } }
+        try survives { $0.healthCheck = nil }
+        try survives { $0.healthCheck?.method = .exec(["check", ""]) }
+        try survives { $0.healthCheck?.method = .tcp(ProbeTarget(host: "db", port: 1)) }
     }
 
     @Test func `extreme numbers and strange texts survive the hand-over`() throws {
@@ -271,6 +277,15 @@ private func changedScheduler() throws -> SchedulerSpecification {
     scheduler.order.dependencyTimeout = .seconds(58)
     scheduler.readiness.rule = .uptime(.milliseconds(1_234))
     scheduler.readiness.startTimeout = .seconds(61)
+    var check = HealthCheckSettings(
+        .http(ProbeTarget(host: "::1", port: 8_080), path: "/health", status: 200...299))
+    check.timeout = .seconds(2)
+    check.failures = 4
+    check.successes = 2
+    check.startPeriod = .seconds(56)
+    scheduler.healthCheck = check
+    scheduler.notify.socket = .abstract
+    scheduler.notify.watchdog = .seconds(55)
     scheduler.healthCheckInterval = .seconds(15)
     scheduler.errorThreshold = 6
     scheduler.memory.threshold = Bytes(50_000_000)

@@ -104,8 +104,12 @@ import Testing
                 post-scheduler: degraded, backing off
                       reason: failed with exit code 3, next start in 4s
                         kind: daemon, priority 10, start-up phase 2, its own is 1
-                     process: pid 4711, up 1h, run 01J9ZK00000000000000000000
+                     process: pid 4711, main process 4712, up 1h, run 01J9ZK00000000000000000000
+                        says: serving 3 clients
                       memory: 45.9MB, threshold 50MB
+                      checks: failed, 3 failures in a row, next in 5s
+                              failed 1s ago, took 3s: no response within 3s
+                              passed 2s ago, took 2ms: status 200
                     restarts: 2 automatic, 1 in the window, 1 failure in a row
                   next start: in 3.25s (2024-01-15T10:30:05Z)
                    last exit: failed with exit code 3, now (2024-01-15T10:30:01Z)

@@ -34,6 +34,17 @@ func fullStatus() throws -> SchedulerStatus {
         lastExecution: .init(
             startedAt: sampleTime, duration: .microseconds(1_250_900), succeeded: true),
         nextRestart: sampleTime + .milliseconds(5_250),
+        checks: .init(
+            state: .failed, failuresInRow: 3, next: sampleTime + .seconds(7),
+            results: [
+                CheckResult(
+                    at: sampleTime, duration: .microseconds(2_900),
+                    outcome: .passed(words: "status 200")),
+                CheckResult(
+                    at: sampleTime + .seconds(1), duration: .seconds(3),
+                    outcome: .failed(words: "no response within 3s")),
+            ]),
+        statusText: "serving 3 clients", mainPID: PID(4712),
         dependencies: [
             .init(name: try name("db"), condition: .healthy, isMet: true),
             .init(name: try name("cache"), condition: .ready, isMet: false),

@@ -20,7 +20,12 @@ import Testing
             "memoryThreshold":50000000,\
             "lastExit":{"code":3,"signal":null,"meaning":"failed with exit code 3",\
             "at":"2024-01-15T10:30:01.250Z"},"nextRun":null,\
-            "paused":false,"lastOutcome":null,"nextRestart":"2024-01-15T10:30:05.250Z","restartsInWindow":1,\
+            "paused":false,"lastOutcome":null,"healthChecks":{"state":"failed","failuresInRow":3,\
+            "next":"2024-01-15T10:30:07.000Z","results":[\
+            {"at":"2024-01-15T10:30:00.000Z","duration":2,"passed":true,"words":"status 200"},\
+            {"at":"2024-01-15T10:30:01.000Z","duration":3000,"passed":false,\
+            "words":"no response within 3s"}]},\
+            "statusText":"serving 3 clients","mainPid":4712,"nextRestart":"2024-01-15T10:30:05.250Z","restartsInWindow":1,\
             "dependencies":[{"name":"db","condition":"healthy","met":true},\
             {"name":"cache","condition":"ready","met":false}],"dependencyCount":2,\
             "survivors":[{"pid":99,"name":"dd","why":"waits for a device (state D)"},\
@@ -36,7 +41,8 @@ import Testing
             "consecutiveFailures":0,"restartCount":0,"lastExecution":null,\
             "kind":"task","lifecycle":"stopped","reason":"not started yet","priority":0,"phase":4,\
             "pid":null,"runId":null,"runs":[],"runCount":0,"memoryBytes":null,"memoryThreshold":null,"lastExit":null,\
-            "nextRun":null,"paused":false,"lastOutcome":null,"nextRestart":null,"restartsInWindow":0,"dependencies":[],\
+            "nextRun":null,"paused":false,"lastOutcome":null,"healthChecks":null,"statusText":null,"mainPid":null,\
+            "nextRestart":null,"restartsInWindow":0,"dependencies":[],\
             "dependencyCount":0,"survivors":[],"survivorCount":0,\
             "recovery":null,"lastRecovery":null}
             """

@@ -23,8 +23,8 @@ import Testing
         table.add(from: &turn)
         table.add(from: &turn)
         #expect(table.endAll() == ids && table.endAll().isEmpty)
-        #expect(table.remove(ids[0]) == command && table.remove(ids[0]) == nil)
-        #expect(!table.isEmpty && table.remove(ids[1]) == command && table.isEmpty)
+        #expect(table.remove(ids[0]) == .command(command) && table.remove(ids[0]) == nil)
+        #expect(!table.isEmpty && table.remove(ids[1]) == .command(command) && table.isEmpty)
     }
 
     @Test func `an outcome that nobody waits for is a defect`() {

@@ -13,6 +13,7 @@ import Testing
             [
                 .spawned(Self.run, ProcessIdentity(pid: PID(1), startTime: 1)),
                 .spawnFailed(Self.run, SpawnFailure(errno: 2, words: "x")),
+                .notified(Self.run, [.ready]),
             ],
             [
                 .exited(Self.run, .exited(code: 0), leftovers: []),
@@ -24,6 +25,7 @@ import Testing
                 .shutdownRequested(.terminalClosed), .requested(RequestID(1), .startAll),
                 .requestWithdrawn(RequestID(1)),
                 .commandEnded(CommandID(Self.run), .timedOut(output: "")),
+                .probed(CommandID(Self.run), .passed(words: "")),
             ],
             [.timePassed], [.sampled(Self.run, .resident(Bytes(1)))],
         ]

@@ -22,6 +22,8 @@ struct World {
     private(set) var ledger: [LedgerEntry] = []
     /// Commands that are not answered; `end` answers one, and an `endCommand` does.
     private(set) var commands: [(id: CommandID, command: AuxiliaryCommand)] = []
+    /// Probes that are not answered; `answer` answers one, and an `endCommand` does.
+    private(set) var probes: [(id: CommandID, probe: Probe)] = []
     private var lastPID: Int32 = 1_000
     /// By scheduler: the run that was asked for last.
     private var lastRuns: [RunID?]
@@ -86,6 +88,8 @@ struct World {
                 commands.append((id, command))
             case .endCommand(let id):
                 following += end(id, .ended(.killed(.kill), output: ""))
+                following += answer(id, .failed(words: "it is not wanted any more"))
+            case .probe(let id, let probe): probes.append((id, probe))
             case .abandonSpawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample,
                 .forget, .reply,
                 .keep, .loadConfiguration, .adoptSettings, .record, .tellManager, .exit,
@@ -194,6 +198,14 @@ struct World {
         guard let index = commands.firstIndex(where: { $0.id == id }) else { return [] }
         commands.remove(at: index)
         return send(.commandEnded(id, outcome))
+    }
+
+    /// A probe gets its answer; none where it is not on its way.
+    @discardableResult
+    mutating func answer(_ id: CommandID, _ outcome: ProbeOutcome) -> [Effect] {
+        guard let index = probes.firstIndex(where: { $0.id == id }) else { return [] }
+        probes.remove(at: index)
+        return send(.probed(id, outcome))
     }
 
     @discardableResult

@@ -27,6 +27,8 @@ enum Fault: String, CaseIterable, Sendable {
     case ignoresDependents
     case alertsTwice, alertsNever, alertsWithoutEnd, deliversTwice, deliversNever, inventsLeaks
     case ignoresErrorRate, ignoresFrequentRestarts, ignoresTimeouts, repeatsTooOften
+    case swallowsProbes, swallowsSigns, checksTwice, ignoresChecks, ignoresThreshold
+    case ignoresWatchdog, ignoresStartTimeout, leavesCommands
 
     /// The checkers of which one has to notice.
     var caughtBy: [String] {
@@ -63,6 +65,9 @@ enum Fault: String, CaseIterable, Sendable {
         case .deliversNever: ["deliveries"]
         case .ignoresDependents: ["stops", "dependencies"]
         case .ignoresLeftovers: ["runs"]
+        case .swallowsProbes, .swallowsSigns, .checksTwice, .ignoresChecks, .ignoresThreshold,
+            .ignoresWatchdog, .ignoresStartTimeout, .leavesCommands:
+            ["health checks"]
         case .ignoresHardLimit, .ignoresMemoryThreshold, .ignoresTaskTimeout:
             ["memory and time limits"]
         case .ignoresGracefulTimeout, .ignoresExitWith: ["shutdown"]
@@ -137,7 +142,10 @@ struct FaultyCore: SimulatedCore {
     /// What the core hears of it; nil for nothing.
     private mutating func mangled(_ event: Event) -> Event? {
         switch (fault, event) {
-        case (.swallowsExits, .exited), (.swallowsWithdrawals, .requestWithdrawn): return nil
+        case (.swallowsExits, .exited), (.swallowsWithdrawals, .requestWithdrawn),
+            (.swallowsSigns, .notified):
+            return nil
+        case (.swallowsProbes, .probed(let id, _)): return .probed(id, .passed(words: "x"))
         case (.swallowsSamples, .sampled(let run, _)): return .sampled(run, .resident(.zero))
         case (.swallowsFirstShutdown, .shutdownRequested):
             defer { hasSwallowed = true }
@@ -157,6 +165,9 @@ struct FaultyCore: SimulatedCore {
             return [effect, .spawn(next(after: run), scheduler)]
         case (.killsAtOnce, .signal(let run, _, to: _)): return [.kill(run)]
         case (.answersTwice, .reply): return [effect, effect]
+        case (.checksTwice, .probe(let id, let probe)):
+            return [effect, .probe(CommandID(next(after: id.run)), probe)]
+        case (.leavesCommands, .endCommand): return []
         case (.leavesWithAnotherCode, .exit(let code)): return [.exit(code: code + 1)]
         case (.leavesAndGoesOn, .exit): return [effect, .sweep(.kill)]
         case (.deliversTwice, .deliverAlerts): return [effect, effect]
@@ -289,6 +300,10 @@ extension Fault {
         case .ignoresHardLimit: scheduler.memory.hardLimit = .init(.max)
         case .ignoresMemoryThreshold: scheduler.memory.action = .alert
         case .ignoresTaskTimeout: scheduler.timeout = nil
+        case .ignoresChecks: scheduler.healthCheck?.failures = 1_000
+        case .ignoresThreshold: scheduler.healthCheck?.failures = 1
+        case .ignoresWatchdog: scheduler.notify.watchdog = nil
+        case .ignoresStartTimeout: scheduler.readiness.startTimeout = .minutes(60)
         default: break
         }
     }

@@ -68,17 +68,19 @@ package struct TmuxTerminal: Sendable {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         process.arguments = ["tmux", "-S", socket] + words
-        let output = Pipe()
-        let errors = Pipe()
+        // The server keeps what its first client has open: a pipe would never end.
+        let path = socket + ".out"
+        guard FileManager.default.createFile(atPath: path, contents: nil),
+            let output = FileHandle(forWritingAtPath: path)
+        else { throw HarnessFailure("\(path) cannot be written") }
+        process.standardInput = FileHandle.nullDevice
         process.standardOutput = output
-        process.standardError = errors
+        process.standardError = output
         try process.run()
-        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        let complaint = errors.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
+        let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
         guard process.terminationStatus == 0 else {
-            throw HarnessFailure(
-                "tmux \(words.joined(separator: " ")): \(String(decoding: complaint, as: UTF8.self))")
+            throw HarnessFailure("tmux \(words.joined(separator: " ")): \(text)")
         }
         return text
     }

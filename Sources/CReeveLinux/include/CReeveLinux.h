@@ -230,6 +230,33 @@ int64_t reeve_socket_receive(int fd, void *buffer, size_t count);
 int reeve_socket_timeout(int fd, int64_t nanoseconds);
 int reeve_socket_shutdown_write(int fd);
 
+/* Connections by numeric address. */
+int reeve_is_numeric_address(const char *host);
+/* A non-blocking socket whose connection is under way, or made. -EINVAL: no numeric address. */
+int reeve_connect_numeric(const char *host, uint16_t port, int *is_connected);
+/* 0, or what a connection that was under way failed with, negated. */
+int reeve_socket_error(int fd);
+/* Asks the name services, which may take long. Numeric addresses, each ended by NUL; their number, or -1
+ * and why. */
+int reeve_resolve(const char *host, char *addresses, size_t size, const char **why);
+
+/* Notify sockets: datagrams with the sender's credentials. */
+enum { REEVE_NOTIFY_DESCRIPTORS = 8 };
+struct reeve_notify_sender {
+    int has_credentials;
+    int32_t pid; /* 0 where it is outside our namespace */
+    uint32_t user;
+    int descriptor_count; /* each is the caller's to close */
+    int descriptors[REEVE_NOTIFY_DESCRIPTORS];
+    int has_lost_descriptors;
+};
+int reeve_notify_socket(const char *name, size_t length, int is_abstract);
+/* The length of the datagram, which may be more than `size`: the rest of it is lost. */
+int64_t reeve_notify_receive(
+    int fd, void *buffer, size_t size, struct reeve_notify_sender *sender);
+/* Removes every socket of a directory; their number. */
+int reeve_remove_sockets(const char *directory);
+
 /* The host. */
 int64_t reeve_clock(int clock);
 int64_t reeve_random(void *buffer, size_t count);

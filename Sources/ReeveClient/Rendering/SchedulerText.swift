@@ -21,8 +21,10 @@ extension StatusText {
         } else {
             block.add("process", process(scheduler))
         }
+        if let text = scheduler.statusText { block.add("says", text.printable) }
         block.add("memory", memory(scheduler))
         if let metrics = scheduler.metrics { addTrend(metrics, to: &block) }
+        addChecks(of: scheduler, at: now, to: &block)
         block.add("restarts", restarts(scheduler))
         if let metrics = scheduler.metrics { addExecutions(metrics, to: &block) }
         for (index, alert) in (scheduler.alerts ?? []).enumerated() {
@@ -97,7 +99,30 @@ extension StatusText {
     private static func process(_ scheduler: SchedulerReport) -> String {
         guard let pid = scheduler.pid else { return "none" }
         let run = scheduler.runID.map { ", run \($0.printable)" } ?? ""
-        return "pid \(pid), up \(uptime(scheduler))\(run)"
+        let main = scheduler.mainPID.map { ", main process \($0)" } ?? ""
+        return "pid \(pid)\(main), up \(uptime(scheduler))\(run)"
+    }
+
+    private static func addChecks(
+        of scheduler: SchedulerReport, at now: WallTime, to block: inout Block
+    ) {
+        guard let checks = scheduler.healthChecks else { return }
+        let failures = checks.failuresInRow
+        let state =
+            switch checks.state {
+            case .unknown: "not known yet"
+            case .passed: Tint.good.paint("passed", block.appearance)
+            case .failed: Tint.bad.paint("failed", block.appearance)
+            }
+        let inRow = failures > 0 ? ", \(counted(failures, "failure")) in a row" : ""
+        let next = checks.next.map { ", next in \(max(.zero, $0 - now))" } ?? ""
+        block.add("checks", state + inRow + next)
+        for result in checks.results.reversed() {
+            let took = Duration.milliseconds(result.duration)
+            let how = result.passed ? "passed" : Tint.bad.paint("failed", block.appearance)
+            block.add(
+                "", "\(how) \(ago(result.at, at: now)), took \(took): \(result.words.printable)")
+        }
     }
 
     private static func addRuns(

@@ -87,7 +87,7 @@ extension Turn {
     {
         let id = CommandID(sequence.next(at: now.wall))
         effects.append(.deliverAlerts(id, command, alerts))
-        newCommands.append((id, command))
+        newCommands.append((id, .command(command)))
         return id
     }
 }

@@ -3,11 +3,17 @@
 // Commands that were asked for and are not answered. Whoever asks keeps the id that `Turn.run` returns and
 // gets the outcome by its purpose; a command that is not wanted any more is ended, and answered all the same.
 
-/// The commands that run, in the order of their ids, which is that of their start.
+/// What was asked for.
+enum CommandRequest: Equatable, Sendable {
+    case command(AuxiliaryCommand)
+    case probe(Probe)
+}
+
+/// The commands and probes that run, in the order of their ids, which is that of their start.
 struct CommandTable: Sendable {
     private struct Entry: Sendable {
         let id: CommandID
-        let command: AuxiliaryCommand
+        let request: CommandRequest
         var isEnded = false
     }
 
@@ -17,13 +23,13 @@ struct CommandTable: Sendable {
 
     /// Takes over what a turn has asked for.
     mutating func add(from turn: inout Turn) {
-        for (id, command) in turn.newCommands { entries.append(Entry(id: id, command: command)) }
+        for (id, request) in turn.newCommands { entries.append(Entry(id: id, request: request)) }
         turn.newCommands = []
     }
 
     /// Takes out what has been answered; nil where it was not asked for.
-    mutating func remove(_ id: CommandID) -> AuxiliaryCommand? {
-        entries.firstIndex { $0.id == id }.map { entries.remove(at: $0).command }
+    mutating func remove(_ id: CommandID) -> CommandRequest? {
+        entries.firstIndex { $0.id == id }.map { entries.remove(at: $0).request }
     }
 
     /// The commands that were not ended yet; they count as ended from here on.
@@ -42,7 +48,7 @@ extension Turn {
     mutating func run(_ command: AuxiliaryCommand) -> CommandID {
         let id = CommandID(sequence.next(at: now.wall))
         effects.append(.runCommand(id, command))
-        newCommands.append((id, command))
+        newCommands.append((id, .command(command)))
         return id
     }
 
@@ -54,15 +60,33 @@ extension Turn {
 
 extension Supervisor {
     mutating func commandEnded(_ id: CommandID, _ outcome: CommandOutcome, _ turn: inout Turn) {
-        guard let command = commands.remove(id) else {
+        guard case .command(let command)? = commands.remove(id) else {
             return defect("the outcome of command \(id), which nobody waits for", &turn)
         }
         if command.purpose == .alert { alertsDelivered(id, outcome, &turn) }
         guard let scheduler = command.scheduler else { return }
+        if command.purpose == .healthCheck {
+            return checked(scheduler, id, outcome.checkOutcome(within: command.timeout), &turn)
+        }
         let next = schedulers[scheduler.index].handle(command: id) {
             $0.commandEnded(id, command.purpose, outcome, &turn)
         }
         touch(scheduler)
         carryOut(next, scheduler, &turn)
+    }
+
+    mutating func probed(_ id: CommandID, _ outcome: ProbeOutcome, _ turn: inout Turn) {
+        guard case .probe(let probe)? = commands.remove(id) else {
+            return defect("the outcome of probe \(id), which nobody waits for", &turn)
+        }
+        checked(probe.scheduler, id, outcome, &turn)
+    }
+
+    private mutating func checked(
+        _ scheduler: SchedulerID, _ id: CommandID, _ outcome: ProbeOutcome, _ turn: inout Turn
+    ) {
+        schedulers[scheduler.index].checked(
+            id, outcome, autoRecovery: settings.autoRecovery, &turn)
+        touch(scheduler)
     }
 }

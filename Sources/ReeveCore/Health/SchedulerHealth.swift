@@ -16,7 +16,7 @@ extension Scheduler {
         case .starting(let run):
             upHealth(
                 run, otherwise: .starting,
-                run.onStart == nil ? "not ready yet" : "its on-start command runs")
+                run.onStart == nil ? startingReason : "its on-start command runs")
         case .running(let run):
             pendingStop != nil
                 ? (.stopping, "waits for its dependents to stop")
@@ -26,6 +26,14 @@ extension Scheduler {
         case .exhausted(let reason): (.unhealthy, "given up: \(reason)")
         case .completed: (.healthy, lastMeaning ?? "completed")
         case .idle: failing ?? failingOften ?? (.healthy, idleReason)
+        }
+    }
+
+    private var startingReason: String {
+        switch specification.readiness.rule {
+        case .spawn, .uptime: "not ready yet"
+        case .notify: "not ready yet: waits for READY=1"
+        case .probe: "not ready yet: " + (check.lastWords ?? "waits for its health check")
         }
     }
 
@@ -86,6 +94,11 @@ extension Scheduler {
     ) -> (health: Health, reason: String) {
         // The worst finding wins: what makes unhealthy before what degrades.
         if let failing, failing.health == .unhealthy { return failing }
+        if check.state == .failed {
+            let times = counted(check.failuresInRow, "time")
+            let words = check.lastWords ?? "no answer"
+            return (.unhealthy, "its health check failed \(times) in a row: \(words)")
+        }
         if let lost = lostDependencies.first {
             return (.unhealthy, "its dependency \(lost) is lost")
         }
@@ -188,6 +201,8 @@ extension Stop.Cause {
         case .recovery(let trigger): trigger.words
         case .memoryHardLimit: "memory above the hard limit"
         case .timeout: "ran longer than its timeout"
+        case .notReady: "it was not ready in time"
+        case .watchdog: "it gave no sign of life"
         case .leftovers: "its leader left processes behind"
         }
     }

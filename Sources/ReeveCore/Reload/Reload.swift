@@ -332,9 +332,14 @@ extension Scheduler {
             specification.order = new.order
             return
         }
+        let isOtherCheck =
+            new.healthCheck != specification.healthCheck
+            || new.healthCheckInterval != specification.healthCheckInterval
+            || new.readiness.rule != specification.readiness.rule
         specification = new
         replacement = nil
         adoptSchedule(at: now)
+        if isOtherCheck { beginChecks(at: now.monotonic) }
         adoptSampling(at: now.monotonic)
     }
 

@@ -112,6 +112,7 @@ extension SchedulerSpecification {
         adjusted.restart = new.restart
         adjusted.order = new.order
         adjusted.readiness = new.readiness
+        adjusted.healthCheck = new.healthCheck
         adjusted.healthCheckInterval = new.healthCheckInterval
         adjusted.errorThreshold = new.errorThreshold
         adjusted.memory = new.memory
@@ -119,7 +120,8 @@ extension SchedulerSpecification {
         adjusted.timeout = new.timeout
         if kind == new.kind { adjusted.schedule = new.schedule }
         adjusted.successExitCodes = new.successExitCodes
-        return adjusted != new
+        // Whether it has a socket, and what it is told of the watchdog, is settled at its start.
+        return adjusted != new || wantsNotifySocket != new.wantsNotifySocket
     }
 
     fileprivate func keys(differingFrom other: SchedulerSpecification) -> [String] {
@@ -156,6 +158,9 @@ private func key(_ label: String, in group: String) -> String {
     case ("restart", "maxRestarts"), ("restart", "whenExhausted"), ("stop", "leftovers"):
         return kebab(label)
     case ("readiness", "rule"): return "ready"
+    case ("readiness", _): return kebab(label)
+    case ("notify", "socket"): return "notify"
+    case ("notify", _): return kebab(label)
     case ("log", "destination"): return "log"
     case ("alerts", _): return "alerts.\(kebab(label))"
     case ("launch", "environmentFiles"): return "env-file"

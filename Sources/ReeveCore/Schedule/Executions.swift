@@ -141,10 +141,10 @@ extension Scheduler {
             return followExecution(verdict, &turn)
         case .recovery:
             conclude(.cancelled, reason: "ended by a recovery: \(stop.reason)", &turn)
-        case .timeout:
+        case .timeout, .notReady, .watchdog:
             return followExecution(
-                Verdict(kind: .failure, meaning: "ran longer than its timeout"), isTimeout: true,
-                &turn)
+                Verdict(kind: .failure, meaning: stop.failure?.words ?? "failed"),
+                isTimeout: stop.cause == .timeout, &turn)
         case .leftovers(let verdict): return followExecution(verdict, &turn)
         }
         return rest()

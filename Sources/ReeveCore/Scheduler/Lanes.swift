@@ -13,6 +13,8 @@ struct Lane: Equatable, Sendable {
     var execution: Execution?
     /// Why its next run is started.
     var startReason: String
+    /// What its run has said of itself.
+    var signs = SignsOfLife()
 }
 
 extension Lifecycle {
@@ -97,6 +99,9 @@ extension Scheduler {
         }
         return replacement != nil ? "those before are ended, since the configuration changed" : nil
     }
+
+    /// Whether a run goes on beside the current one: the health check is then about both.
+    var hasRunBeside: Bool { lanes.contains { $0.lifecycle.run != nil } }
 
     // MARK: One of several
 

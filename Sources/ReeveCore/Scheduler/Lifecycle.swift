@@ -176,6 +176,10 @@ struct Stop: Equatable, Sendable {
         case recovery(RecoveryTrigger)
         case memoryHardLimit
         case timeout
+        /// It was not ready in time; and what was missing.
+        case notReady(String)
+        /// It gave no sign of life; and which.
+        case watchdog(String)
         /// The leader ended by itself and left members behind; what follows was decided by its end.
         case leftovers(Verdict)
     }

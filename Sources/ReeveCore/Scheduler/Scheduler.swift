@@ -45,6 +45,10 @@ struct Scheduler: Sendable {
     var recoveries = 0
     /// A recovery restart that could not be done was said; once per episode.
     var recoveryWasRefused = false
+    /// Its health check.
+    var check = HealthCheck()
+    /// What the current run has said of itself.
+    var signs = SignsOfLife()
     var lastSpawn: Instant?
     var lastExit: SchedulerStatus.LastExit?
     var lastExecution: SchedulerStatus.Execution?
@@ -123,6 +127,7 @@ struct Scheduler: Sendable {
     mutating func exchange(_ lane: inout Lane) {
         swap(&lifecycle, &lane.lifecycle)
         swap(&startReason, &lane.startReason)
+        swap(&signs, &lane.signs)
         schedule?.exchangeCurrent(&lane)
     }
 
@@ -169,8 +174,13 @@ struct Scheduler: Sendable {
     private func deadline(of lifecycle: Lifecycle) -> Instant? {
         switch lifecycle {
         case .waitingForDependencies(let wait): wait.until
-        case .starting(let run): earliest(readyDeadline(run), runDeadline(run), run.nextSample)
-        case .running(let run): earliest(goodTimeDeadline(run), runDeadline(run), run.nextSample)
+        case .starting(let run):
+            earliest(
+                readyDeadline(run), startDeadline(run), runDeadline(run), run.nextSample, check.due)
+        case .running(let run):
+            earliest(
+                goodTimeDeadline(run), watchdogDeadline(run), runDeadline(run), run.nextSample,
+                check.due)
         case .stopping(let stop): stop.nextDeadline
         case .backingOff(let backOff): backOff.until
         case .stopped(.survivors(_, let nextSurvey)): nextSurvey
@@ -190,14 +200,18 @@ struct Scheduler: Sendable {
             lifecycle = .waitingForDependencies(wait)
         case .starting(let run):
             if let limit = runDeadline(run), limit <= now { return timeOut(&turn) }
+            if let limit = startDeadline(run), limit <= now { return missStart(&turn) }
             if let ready = readyDeadline(run), ready <= now { becomeReady(&turn) }
             sampleIfDue(&turn)
+            checkIfDue(&turn)
         case .running(let run):
             if let limit = runDeadline(run), limit <= now { return timeOut(&turn) }
+            if let limit = watchdogDeadline(run), limit <= now { return missWatchdog(run, &turn) }
             if let good = goodTimeDeadline(run), good <= now {
                 resetFailures(reason: "\(specification.restart.resetAfter) of good time", &turn)
             }
             sampleIfDue(&turn)
+            checkIfDue(&turn)
         case .stopping:
             continueStop(&turn)
         case .stopped(.survivors(let stop, let nextSurvey)):
@@ -233,6 +247,8 @@ struct Scheduler: Sendable {
         }
         recoveryWasRefused = false
         metrics.runBegan(leakWindow: alertSettings.leakWindow)
+        signs = SignsOfLife()
+        if !hasRunBeside { check.begin(due: nil) }
         adoptReplacement()
         writeStart(of: run.id, &turn)
         beginRun(run, &turn)
@@ -250,6 +266,7 @@ struct Scheduler: Sendable {
         record(.started(leader.pid, reason: run.reason), run: run.id, in: &turn)
         switch lifecycle {
         case .starting:
+            beginChecks(at: now.monotonic)
             if specification.readiness.rule == .spawn { becomeReady(&turn) }
         case .stopping:
             // It was to be stopped before it was there.
@@ -267,6 +284,8 @@ struct Scheduler: Sendable {
         enter(.running(run))
         let after = turn.now.monotonic - run.startedAt.monotonic
         record(.becameReady(after: after), run: run.id, in: &turn)
+        // By a check that has passed: then they go on.
+        if specification.readiness.rule != .probe { beginChecks(at: turn.now.monotonic) }
     }
 
     /// Forgets failures after a success, good time, or an operator's `reset`.
@@ -304,7 +323,15 @@ struct Scheduler: Sendable {
         guard consecutiveFailures > 0 || restartsWithoutGoodTime > 0 || isOverLimit else {
             return nil
         }
-        return run.readyAt.map { $0 + specification.restart.resetAfter }
+        return goodTimeBegan(run).map { $0 + specification.restart.resetAfter }
+    }
+
+    /// Since when the run is ready and its last check, if any is made, has passed.
+    func goodTimeBegan(_ run: Run) -> Instant? {
+        guard let readyAt = run.readyAt, specification.healthCheck != nil else {
+            return run.readyAt
+        }
+        return check.goodSince.map { max($0, readyAt) }
     }
 
     private mutating func timeOut(_ turn: inout Turn) {

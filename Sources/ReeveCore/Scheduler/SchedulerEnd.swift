@@ -26,6 +26,12 @@ extension Scheduler {
         return finished(stop, &turn)
     }
 
+    /// With what it said of itself before.
+    private func adding(_ failure: String?, to verdict: Verdict) -> Verdict {
+        guard let failure, verdict.isFailure else { return verdict }
+        return Verdict(kind: .failure, meaning: "\(verdict.meaning) (it said: \(failure))")
+    }
+
     /// The leader was reaped.
     mutating func exited(
         _ status: ExitStatus, leftovers: [ProcessDescription], _ turn: inout Turn
@@ -45,15 +51,19 @@ extension Scheduler {
             becomeReady(&turn)
         }
         guard let run = lifecycle.run else { return .settled }
+        endChecks(&turn)
         let ran = turn.now.monotonic - run.startedAt.monotonic
-        let hadGoodTime = run.readyAt.map {
+        let hadGoodTime = goodTimeBegan(run).map {
             turn.now.monotonic - $0 >= specification.restart.resetAfter
         }
         if hadGoodTime == true && schedule == nil {
             resetFailures(reason: "\(specification.restart.resetAfter) of good time", &turn)
         }
-        var verdict = specification.verdict(
-            on: .exited(status), wasReady: run.readyAt != nil, operatorSignal: run.operatorSignal)
+        var verdict = adding(
+            signs.failure,
+            to: specification.verdict(
+                on: .exited(status), wasReady: run.readyAt != nil,
+                operatorSignal: run.operatorSignal))
         if run.isCleanupTried, let signal = specification.recovery.cleanupSignal,
             status.isDeath(by: signal), verdict.isFailure
         {

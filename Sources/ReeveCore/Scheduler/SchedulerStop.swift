@@ -22,6 +22,19 @@ extension Stop {
 
     var isForMemory: Bool { cause == .recovery(.memory) || cause == .memoryHardLimit }
 
+    /// What makes the end a failure that counts with it; nil for every other cause.
+    var failure: (occasion: String, words: String)? {
+        switch cause {
+        case .timeout: ("after its timeout", "ran longer than its timeout")
+        case .notReady(let why): ("when it was not ready in time", "was not ready in time: \(why)")
+        case .watchdog(let why):
+            ("when it gave no sign of life", "gave no sign of life: \(why)")
+        case .byOperator, .shutdown, .replaced, .reconfigured, .dependencyLost, .dependencyBack,
+            .recovery, .memoryHardLimit, .leftovers:
+            nil
+        }
+    }
+
     var isKilled: Bool {
         if case .killed = step { return true }
         return false
@@ -34,6 +47,7 @@ extension Scheduler {
         _ cause: Stop.Cause, reason: String, killAt limit: Instant? = nil, _ turn: inout Turn
     ) {
         guard let run = lifecycle.run, !isStopping else { return }
+        endChecks(&turn)
         let now = turn.now.monotonic
         let isKill = cause == .memoryHardLimit
         let timeout = isKill ? .zero : specification.stop.timeout
@@ -165,14 +179,18 @@ extension Scheduler {
 
     /// An end that reeve brought about is no failure, except for a timeout.
     mutating func noteStopped(_ stop: Stop, _ status: ExitStatus, _ turn: inout Turn) {
-        let isTimeout = stop.cause == .timeout
-        let occasion = isTimeout ? "after its timeout\(timeoutWords)" : "when it was stopped"
+        let failure = stop.failure
+        let isFailure = failure != nil
+        let timeout = stop.cause == .timeout ? timeoutWords : ""
+        let isForCheck = stop.cause == .recovery(.healthCheck)
+        let otherwise = isForCheck ? "when its health check had failed" : "when it was stopped"
+        let occasion = failure.map { $0.occasion + timeout } ?? otherwise
         let meaning: String
         switch status {
         case .exited(let code): meaning = "ended with exit code \(code) \(occasion)"
         case .signalled(let signal, coreDumped: _): meaning = "ended by \(signal) \(occasion)"
         }
-        let verdict = Verdict(kind: isTimeout ? .failure : .ended, meaning: meaning)
+        let verdict = Verdict(kind: isFailure ? .failure : .ended, meaning: meaning)
         let ran = turn.now.monotonic - stop.run.startedAt.monotonic
         lastMeaning = verdict.meaning
         lastEnd = turn.now.monotonic
@@ -181,19 +199,20 @@ extension Scheduler {
             status: status, meaning: verdict.meaning, at: turn.now.wall)
         lastExecution = SchedulerStatus.Execution(
             startedAt: stop.run.startedAt.wall, duration: ran,
-            succeeded: !isTimeout && !stop.isForMemory
+            succeeded: !isFailure && !stop.isForMemory && !isForCheck
                 && (isSuccess(status) || isOrderly(stop, status)))
         metrics.ended(EndKind(status))
-        if isTimeout { metrics.took(ran) }
-        if isTimeout && schedule == nil {
+        if isFailure { metrics.took(ran) }
+        if isFailure && schedule == nil {
             countFailure(&turn)
-            metrics.executed(succeeded: false, timedOut: true, at: turn.now.monotonic)
+            metrics.executed(
+                succeeded: false, timedOut: stop.cause == .timeout, at: turn.now.monotonic)
         }
-        if isTimeout || stop.isForMemory {
-            reportFailure(of: stop.run, status, meaning: meaning, stop: stop, &turn)
+        if isFailure || stop.isForMemory || isForCheck {
+            reportFailure(of: stop.run, status, meaning: verdict.meaning, stop: stop, &turn)
         }
         record(
-            .exited(status, ran: ran, isFailure: isTimeout, meaning: verdict.meaning),
+            .exited(status, ran: ran, isFailure: isFailure, meaning: verdict.meaning),
             run: stop.run.id, in: &turn)
     }
 
@@ -358,8 +377,9 @@ extension Scheduler {
             return stoppedToRecover(trigger, immediately: true, &turn)
         case .memoryHardLimit:
             return stoppedToRecover(.memory, immediately: false, &turn)
-        case .timeout:
-            let meaning = "ran longer than its timeout\(timeoutWords)"
+        case .timeout, .notReady, .watchdog:
+            let timeout = stop.cause == .timeout ? timeoutWords : ""
+            let meaning = (stop.failure?.words ?? "failed") + timeout
             return follow(Verdict(kind: .failure, meaning: meaning), &turn)
         case .leftovers(let verdict):
             return follow(verdict, &turn)

@@ -9,7 +9,7 @@ struct Turn {
     /// Runs that are over and were never asked of the shell.
     var dropped: [RunID] = []
     /// Asked for in this turn and not in the table of commands yet.
-    var newCommands: [(id: CommandID, command: AuxiliaryCommand)] = []
+    var newCommands: [(id: CommandID, request: CommandRequest)] = []
 
     mutating func record(_ fact: Fact) {
         effects.append(.record(Record(at: now.wall, fact: fact)))

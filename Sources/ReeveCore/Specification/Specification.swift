@@ -96,6 +96,10 @@ package struct SchedulerSpecification: Equatable, Sendable {
     package var order = OrderSettings()
     /// When a run counts as ready.
     package var readiness = Readiness()
+    /// How its health is asked for; nil: not at all.
+    package var healthCheck: HealthCheckSettings?
+    /// What it tells of itself.
+    package var notify = NotifySettings()
     /// Interval of health checks and of memory samples.
     package var healthCheckInterval = Duration.seconds(30)
     /// Consecutive failures from which on it is unhealthy; at least 1.
@@ -226,11 +230,15 @@ package struct Readiness: Equatable, Sendable {
         case spawn
         /// When it has run this long.
         case uptime(Duration)
+        /// When it sends READY=1.
+        case notify
+        /// When its health check has passed.
+        case probe
     }
 
     /// How readiness is recognised.
     package var rule = Rule.uptime(.seconds(1))
-    /// Longest wait for the launcher to execute the program.
+    /// Longest wait for READY=1 or for a check that passes, and for the launcher to execute the program.
     package var startTimeout = Duration.seconds(60)
 
     package init() {}

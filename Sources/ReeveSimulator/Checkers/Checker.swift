@@ -60,6 +60,7 @@ func allCheckers(for scenario: Scenario) -> [any Checker] {
         ShutdownChecker(scenario: scenario, graph: graph),
         RequestChecker(scenario: scenario, graph: graph),
         MemoryChecker(scenario: scenario),
+        HealthChecker(scenario: scenario),
         RecoveryChecker(scenario: scenario),
         StatusChecker(),
         AlertChecker(scenario),
@@ -191,6 +192,7 @@ extension Kernel {
         switch specification(of: run.scheduler).readiness.rule {
         case .spawn: return told
         case .uptime(let uptime): return told + uptime
+        case .notify, .probe: return run.checks.signOfReadiness
         }
     }
 }

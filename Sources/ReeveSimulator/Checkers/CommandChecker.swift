@@ -23,6 +23,10 @@ struct CommandChecker: Checker {
             }
             return kernel.commands[index].answeredAt == nil
                 ? nil : "endCommand names a command that is over"
+        case .probe(let id, let probe):
+            if kernel.index(of: id) != nil { return "two commands have one name, \(id)" }
+            if endOfPatience != nil { return "a probe is made after the last scheduler's end" }
+            return probe.timeout > .zero ? nil : "a probe has no time"
         case .sweep where endOfPatience == nil:
             endOfPatience = kernel.now + slack
             return nil

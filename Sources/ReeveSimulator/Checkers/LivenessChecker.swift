@@ -151,6 +151,7 @@ struct LivenessChecker: Checker {
         return graph.edges[scheduler.index].contains { edge in
             let isLost =
                 !checker.holds(edge, in: kernel) || !wanted[edge.target.index]
+                || kernel.lastRun(of: edge.target)?.checks.isFailed == true
                 || (edge.onFailure != .ignore || !kernel.hasBegun(scheduler))
                     && lacksDependency(edge.target, in: kernel)
             return isLost

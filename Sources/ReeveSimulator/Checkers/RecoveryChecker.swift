@@ -28,7 +28,7 @@ struct RecoveryChecker: Checker {
         case .ledger, .spawn, .abandonSpawn, .signal, .kill, .survey, .runStopCommand, .sample,
             .forget, .sweep,
             .reply, .keep, .loadConfiguration, .adoptSettings, .tellManager, .exit, .runCommand,
-            .endCommand, .deliverAlerts, .keepFailure:
+            .endCommand, .probe, .deliverAlerts, .keepFailure:
             return nil
         }
     }
@@ -102,6 +102,7 @@ extension Readiness {
         switch rule {
         case .spawn: .zero
         case .uptime(let uptime): uptime
+        case .notify, .probe: startTimeout + .seconds(30)
         }
     }
 }

@@ -44,8 +44,8 @@ struct RequestChecker: Checker {
             asked[position].state = .withdrawn
             waiting.removeAll { $0 == position }
         case .began, .spawned, .spawnFailed, .spawnAbandoned, .exited, .surveyed, .signalFailed,
-            .stopCommandFailed,
-            .sampled, .commandEnded, .reloadRequested, .configurationLoaded, .configurationRejected,
+            .stopCommandFailed, .sampled, .commandEnded, .probed, .notified, .reloadRequested,
+            .configurationLoaded, .configurationRejected,
             .shutdownRequested, .swept, .timePassed:
             break
         }

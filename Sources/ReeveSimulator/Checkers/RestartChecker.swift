@@ -53,7 +53,7 @@ struct RestartChecker: Checker {
         case .began, .spawned, .spawnAbandoned, .surveyed, .signalFailed, .stopCommandFailed,
             .sampled, .requested,
             .requestWithdrawn, .reloadRequested, .configurationLoaded, .configurationRejected,
-            .commandEnded, .swept, .timePassed:
+            .commandEnded, .probed, .notified, .swept, .timePassed:
             break
         }
         return nil
@@ -112,7 +112,7 @@ struct RestartChecker: Checker {
             .sweep,
             .reply, .keep, .ledger, .tellManager, .exit, .loadConfiguration,
             .adoptSettings, .runCommand, .endCommand,
-            .deliverAlerts, .keepFailure:
+            .probe, .deliverAlerts, .keepFailure:
             return nil
         }
     }

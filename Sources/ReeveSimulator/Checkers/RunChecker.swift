@@ -52,7 +52,7 @@ struct RunChecker: Checker {
             return nil
         case .reply, .keep, .ledger, .sweep, .tellManager, .exit, .loadConfiguration,
             .adoptSettings, .runCommand, .endCommand,
-            .deliverAlerts, .keepFailure:
+            .probe, .deliverAlerts, .keepFailure:
             return nil
         }
     }

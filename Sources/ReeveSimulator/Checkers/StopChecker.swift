@@ -64,7 +64,7 @@ struct StopChecker: Checker {
             .tellManager,
             .exit, .loadConfiguration,
             .adoptSettings, .runCommand, .endCommand,
-            .deliverAlerts, .keepFailure:
+            .probe, .deliverAlerts, .keepFailure:
             return nil
         }
     }
@@ -89,7 +89,8 @@ struct StopChecker: Checker {
     private func hasOtherReason(_ run: RunTruth, in kernel: Kernel) -> Bool {
         let specification = kernel.specification(of: run.scheduler)
         let isLate = specification.timeout.map { kernel.now - (run.toldAt ?? .zero) >= $0 } ?? false
-        return isLate || specification.memory.isWatched
+        return isLate || specification.memory.isWatched || specification.healthCheck != nil
+            || specification.wantsNotifySocket
     }
 
     /// SIGKILL is given the whole force-timeout before a stop is given up.

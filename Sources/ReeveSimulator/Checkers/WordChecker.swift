@@ -72,7 +72,7 @@ struct WordChecker: Checker {
         case .began, .spawnAbandoned, .surveyed, .signalFailed, .stopCommandFailed, .sampled,
             .requested,
             .requestWithdrawn, .reloadRequested, .configurationLoaded, .configurationRejected,
-            .commandEnded, .shutdownRequested, .swept, .timePassed:
+            .commandEnded, .probed, .notified, .shutdownRequested, .swept, .timePassed:
             return nil
         }
     }

@@ -11,6 +11,7 @@ package final class Kernel {
         case death(Int)
         case fork(run: Int, Fork)
         case told(Int)
+        case says(run: Int, [Notification])
         /// The launcher of a run executes the program.
         case launched(run: Int)
     }
@@ -45,6 +46,13 @@ package final class Kernel {
     var unreaped: [Int] = []
     /// Commands that are no runs, in the order of their start.
     var commands: [CommandTruth] = []
+    var commandIndices: [CommandID: Int] = [:]
+    /// Those that were not answered.
+    var openCommands: [Int] = []
+    /// Schedulers of which a start began with the command before it.
+    var begun: Set<SchedulerID> = []
+    /// What runs said and the shell has not taken.
+    var said: [(run: Int, notifications: [Notification])] = []
     /// Everything that happened in the kernel, for the timeline; emptied by whoever reads it.
     var happened: [KernelFact] = []
     /// Runs whose program was executed by a launcher, for the shell.
@@ -160,6 +168,10 @@ package final class Kernel {
             start(fork, in: run, by: leader)
         case .told(let index):
             tell(index)
+        case .says(let run, let notifications):
+            guard let leader = runs[run].leader, processes[leader].isAlive else { return }
+            said.append((run, notifications))
+            if notifications == [.watchdog] { scheduleSign(ofRun: run) }
         case .launched(let run):
             guard runs[run].isLaunching else { return }
             begin(run)
@@ -206,6 +218,7 @@ package final class Kernel {
         runs[index].leader = leader
         if let lifetime = script.lifetime { end(leader, at: now + lifetime, with: script.status) }
         for fork in script.forks { schedule(.fork(run: index, fork), at: now + fork.after) }
+        scheduleSigns(ofRun: index)
         return processes[leader].identity
     }
 

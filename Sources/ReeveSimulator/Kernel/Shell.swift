@@ -76,6 +76,7 @@ final class Shell {
         case .exit(let code): exitCode = exitCode ?? code
         case .record(let record):
             guard let index = record.run.flatMap({ kernel.index(of: $0) }) else { return }
+            if case .becameReady = record.fact { kernel.runs[index].checks.readyAt = kernel.now }
             if case .survived(let processes) = record.fact {
                 kernel.runs[index].survivedAt = kernel.now
                 kernel.runs[index].survivors = processes
@@ -91,6 +92,7 @@ final class Shell {
         case .tellManager(.stopping): kernel.isEnding = true
         case .deliverAlerts(let id, let command, _): run(id, command)
         case .runCommand(let id, let command): run(id, command)
+        case .probe(let id, let probe): self.probe(id, probe)
         case .endCommand(let id): end(id)
         case .reply, .keep, .keepFailure, .ledger, .tellManager, .adoptSettings: return
         }
@@ -240,6 +242,11 @@ final class Shell {
 
     /// Takes note of deaths that reeve can see; to be called after the kernel moved.
     func noticeDeaths() {
+        for (index, notifications) in kernel.said {
+            let run = kernel.runs[index].id
+            answer(.notified(run, notifications), about: run)
+        }
+        kernel.said.removeAll(keepingCapacity: true)
         noticeLaunches()
         for process in kernel.unreaped {
             let index = kernel.processes[process].run
@@ -303,14 +310,31 @@ final class Shell {
     func isStale(_ event: Event) -> Bool {
         switch event {
         case .spawned(let run, _), .spawnFailed(let run, _), .spawnAbandoned(let run),
-            .exited(let run, _, _, _),
-            .surveyed(let run, _, _), .signalFailed(let run, _, _), .stopCommandFailed(let run, _),
+            .exited(let run, _, _, _), .notified(let run, _), .surveyed(let run, _, _),
+            .signalFailed(let run, _, _), .stopCommandFailed(let run, _),
             .sampled(let run, _):
             kernel.run(run)?.forgottenAt != nil
         case .began, .requested, .requestWithdrawn, .reloadRequested, .configurationLoaded,
-            .configurationRejected, .shutdownRequested, .swept, .timePassed, .commandEnded:
+            .configurationRejected, .shutdownRequested, .swept, .timePassed, .commandEnded,
+            .probed:
             false
         }
+    }
+
+    /// The answer to a health check of a run that is up.
+    private func noteCheck(_ id: CommandID) {
+        kernel.noteAnswer(to: id)
+        guard let command = kernel.command(id), command.isHealthCheck, command.endAskedAt == nil,
+            let index = command.run.flatMap({ kernel.index(of: $0) }), kernel.runs[index].isUp,
+            kernel.runs[index].stopBeganAt == nil
+        else { return }
+        let specification = kernel.specification(of: kernel.runs[index].scheduler)
+        guard let settings = specification.healthCheck, let told = kernel.runs[index].toldAt else {
+            return
+        }
+        kernel.runs[index].checks.answered(
+            command.hasPassed, settings, age: kernel.now - told,
+            isProbed: specification.readiness.rule == .probe, at: kernel.now)
     }
 
     /// Takes down what the core is about to be told, as fact.
@@ -325,8 +349,15 @@ final class Shell {
             kernel.runs[index].status = status
             kernel.runs[index].leftBehind = !leftovers.isEmpty
         case .configurationLoaded(let specification): kernel.configure(specification)
-        case .commandEnded(let id, _):
-            if let index = kernel.index(of: id) { kernel.commands[index].answeredAt = kernel.now }
+        case .notified(let run, let notifications):
+            guard let index = kernel.index(of: run) else { return }
+            let specification = kernel.specification(of: kernel.runs[index].scheduler)
+            let isAwaited = specification.readiness.rule == .notify
+            for notification in notifications {
+                kernel.runs[index].checks.told(
+                    notification, isAwaited: isAwaited, at: kernel.now)
+            }
+        case .commandEnded(let id, _), .probed(let id, _): noteCheck(id)
         case .began, .surveyed, .signalFailed, .stopCommandFailed, .sampled, .requested,
             .requestWithdrawn, .reloadRequested, .configurationRejected, .shutdownRequested, .swept,
             .timePassed:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Commands that are no runs, as the virtual kernel sees them: how each will go is drawn when it is asked
-// for, and the checkers read what became of it.
+// Commands that are no runs, and probes, as the virtual kernel sees them: how each will go is drawn when it
+// is asked for, a health check's by the script of the run that it is about.
 
 internal import ReeveCore
 
@@ -12,10 +12,36 @@ enum CommandScript: Equatable, Sendable {
     case hangs
 }
 
-/// A command as the world saw it.
+/// How a run answers health checks, and what it says of itself.
+struct HealthScript: Equatable, Sendable {
+    /// From its start until a check can pass.
+    var passesAfter = Duration.zero
+    /// When checks fail again, and until when.
+    var failsFrom: Duration?
+    var failsUntil = Duration.zero
+    /// Until a check is answered.
+    var takes = Duration.milliseconds(3)
+    /// READY=1 is sent after this; nil: never.
+    var readyAfter: Duration? = .milliseconds(50)
+    /// EXTEND_TIMEOUT_USEC at the start, by this much.
+    var extends: Duration?
+    /// WATCHDOG=1 is sent this often; nil: never.
+    var signEvery: Duration?
+    /// The last sign of life; nil: they go on.
+    var signsUntil: Duration?
+    /// WATCHDOG=trigger is sent after this.
+    var triggersAfter: Duration?
+    var saysStatus = false
+}
+
+/// A command or a probe as the world saw it.
 struct CommandTruth {
     let id: CommandID
-    let command: AuxiliaryCommand
+    let purpose: AuxiliaryCommand.Purpose
+    let isProbe: Bool
+    let scheduler: SchedulerID?
+    /// The run that it is about.
+    let run: RunID?
     let askedAt: Instant
     /// When the core asked for its end.
     var endAskedAt: Instant?
@@ -25,37 +51,113 @@ struct CommandTruth {
     var isOver = false
     /// When the core was told of it.
     var answeredAt: Instant?
+
+    var isHealthCheck: Bool { purpose == .healthCheck }
+    var hasPassed: Bool {
+        if case .ended(.exited(code: 0), output: _) = outcome { true } else { false }
+    }
 }
 
 extension Kernel {
-    func index(of command: CommandID) -> Int? { commands.firstIndex { $0.id == command } }
+    func index(of command: CommandID) -> Int? { commandIndices[command] }
+
+    func command(_ id: CommandID) -> CommandTruth? { index(of: id).map { commands[$0] } }
+
+    func add(_ command: CommandTruth) -> Int {
+        commandIndices[command.id] = commands.count
+        commands.append(command)
+        openCommands.append(commands.count - 1)
+        if command.purpose == .onStart, let scheduler = command.scheduler {
+            begun.insert(scheduler)
+        }
+        return commands.count - 1
+    }
+
+    func noteAnswer(to id: CommandID) {
+        guard let index = index(of: id) else { return }
+        commands[index].answeredAt = now
+        openCommands.removeAll { $0 == index }
+    }
+
+    /// Health checks of a scheduler that were not answered.
+    func pendingChecks(of scheduler: SchedulerID) -> [CommandTruth] {
+        openCommands.map { commands[$0] }.filter { $0.isHealthCheck && $0.scheduler == scheduler }
+    }
+
+    /// Plans what a run will say, from its start on.
+    func scheduleSigns(ofRun index: Int) {
+        let health = runs[index].script.health
+        if let span = health.extends { say([.extendTimeout(span)], ofRun: index, at: now) }
+        if let after = health.readyAfter {
+            let status: [Notification] = health.saysStatus ? [.status("up")] : []
+            say([.ready] + status, ofRun: index, at: now + after)
+        }
+        if let after = health.triggersAfter {
+            say([.watchdogTriggered], ofRun: index, at: now + after)
+        }
+        if health.signEvery != nil { scheduleSign(ofRun: index) }
+    }
+
+    /// The next WATCHDOG=1, if there is one.
+    func scheduleSign(ofRun index: Int) {
+        let health = runs[index].script.health
+        guard let every = health.signEvery else { return }
+        let at = now + every
+        if let until = health.signsUntil, at - runs[index].askedAt > until { return }
+        say([.watchdog], ofRun: index, at: at)
+    }
+
+    private func say(_ notifications: [Notification], ofRun index: Int, at instant: Instant) {
+        guard wantsSocket(runs[index].scheduler) else { return }
+        schedule(.says(run: index, notifications), at: instant)
+    }
+
+    private func wantsSocket(_ scheduler: SchedulerID) -> Bool {
+        specification(of: scheduler).wantsNotifySocket
+    }
 
     /// Whether a start of it has ever begun.
     func hasBegun(_ scheduler: SchedulerID) -> Bool {
-        runCount(of: scheduler) > 0
-            || commands.contains {
-                $0.command.scheduler == scheduler && $0.command.purpose == .onStart
-            }
+        runCount(of: scheduler) > 0 || begun.contains(scheduler)
     }
 
     /// Whether a command around a run of it is not over.
     func runsHook(_ scheduler: SchedulerID) -> Bool {
-        commands.contains {
-            $0.answeredAt == nil && $0.command.scheduler == scheduler
-                && ($0.command.purpose == .onStart || $0.command.purpose == .onStop)
+        openCommands.map { commands[$0] }.contains {
+            $0.scheduler == scheduler && ($0.purpose == .onStart || $0.purpose == .onStop)
         }
     }
 }
 
 extension Shell {
     func run(_ id: CommandID, _ command: AuxiliaryCommand) {
-        guard kernel.index(of: id) == nil else { return }
         let script = scenario.commandScript(command, ordinal: kernel.commands.count)
-        let (outcome, after) = ending(of: script, timeout: command.timeout)
-        kernel.commands.append(
-            CommandTruth(id: id, command: command, askedAt: kernel.now, outcome: outcome))
-        post(.command(kernel.commands.count - 1), ready: kernel.now + after + delay())
+        var (outcome, after) = ending(of: script, timeout: command.timeout)
+        if command.purpose == .healthCheck, let run = command.run.flatMap({ kernel.run($0) }),
+            script != .notStarted
+        {
+            (outcome, after) = check(run, timeout: command.timeout)
+        }
+        start(
+            CommandTruth(
+                id: id, purpose: command.purpose, isProbe: false, scheduler: command.scheduler,
+                run: command.run, askedAt: kernel.now, outcome: outcome), after: after)
         noteCleanup(command, script)
+    }
+
+    func probe(_ id: CommandID, _ probe: Probe) {
+        let run = kernel.lastRun(of: probe.scheduler)
+        let (outcome, after) =
+            run.map { check($0, timeout: probe.timeout) } ?? (.timedOut(output: ""), probe.timeout)
+        start(
+            CommandTruth(
+                id: id, purpose: .healthCheck, isProbe: true, scheduler: probe.scheduler,
+                run: run?.id, askedAt: kernel.now, outcome: outcome), after: after)
+    }
+
+    private func start(_ command: CommandTruth, after: Duration) {
+        guard kernel.index(of: command.id) == nil else { return }
+        post(.command(kernel.add(command)), ready: kernel.now + after + delay())
     }
 
     /// A cleanup command that succeeds reaches the program that it is about.
@@ -66,6 +168,20 @@ extension Shell {
         kernel.runs[index].cleanupAskedAt = kernel.now
         guard case .ends(_, .exited(code: 0)) = script else { return }
         if kernel.runs[index].script.reactsToCleanup { kernel.runs[index].cleanedAt = kernel.now }
+    }
+
+    /// How a health check of this run goes. After the end of faults all pass.
+    private func check(
+        _ run: RunTruth, timeout: Duration
+    ) -> (CommandOutcome, after: Duration) {
+        let health = run.script.health
+        let age = kernel.now - run.askedAt
+        let isCalm = kernel.now >= scenario.faultsEnd
+        let takes = isCalm ? .milliseconds(2) : health.takes
+        guard takes < timeout else { return (.timedOut(output: ""), timeout) }
+        let isFailing = health.failsFrom.map { $0 <= age && age < health.failsUntil } ?? false
+        let passes = isCalm || (age >= health.passesAfter && !isFailing)
+        return (.ended(.exited(code: passes ? 0 : 1), output: ""), takes)
     }
 
     private func ending(
@@ -79,10 +195,10 @@ extension Shell {
     }
 
     func end(_ id: CommandID) {
-        guard let index = kernel.index(of: id), !kernel.commands[index].isOver,
-            kernel.commands[index].endAskedAt == nil
+        guard let index = kernel.index(of: id), kernel.commands[index].endAskedAt == nil
         else { return }
         kernel.commands[index].endAskedAt = kernel.now
+        guard !kernel.commands[index].isOver else { return }
         kernel.commands[index].outcome = .ended(.signalled(.kill, coreDumped: false), output: "")
         post(.command(index), ready: kernel.now + delay())
     }
@@ -91,7 +207,11 @@ extension Shell {
     func outcome(ofCommand index: Int) -> Event? {
         guard !kernel.commands[index].isOver else { return nil }
         kernel.commands[index].isOver = true
-        return .commandEnded(kernel.commands[index].id, kernel.commands[index].outcome)
+        let command = kernel.commands[index]
+        guard command.isProbe else { return .commandEnded(command.id, command.outcome) }
+        return .probed(
+            command.id,
+            command.hasPassed ? .passed(words: "it answers") : .failed(words: "refused"))
     }
 }
 

@@ -70,6 +70,7 @@ struct RunScript: Equatable, Sendable {
     /// It changed to another user: no signal of reeve's reaches it.
     var isForeign = false
     var stopCommand = StopCommand.works(after: .milliseconds(10))
+    var health = HealthScript()
 }
 
 /// A process of the virtual kernel, alive or not.
@@ -143,6 +144,8 @@ package struct RunTruth {
     var cleanupAskedAt: Instant?
     var cleanedAt: Instant?
     var lastSampledAt: Instant?
+    /// What its checks and its own words add up to.
+    var checks = CheckTruth()
     var forgottenAt: Instant?
 
     /// Told of, not reaped, not given up as a survivor: what the core must take for running.

@@ -58,6 +58,7 @@ enum SpecificationGenerator {
         result.order.dependencies = dependencies(on: earlier, &random)
         result.restart = restart(kind, &random)
         readiness(of: &result, &random)
+        health(of: &result, &random)
         result.healthCheckInterval = random.pick(.seconds(30), .seconds(5), .seconds(1))
         result.errorThreshold = random.pick(5, 2, 1)
         result.stop = stop(&random)
@@ -129,6 +130,29 @@ enum SpecificationGenerator {
         }
         scheduler.readiness.rule = random.pick(
             .uptime(.seconds(1)), .spawn, .uptime(.milliseconds(50)), .uptime(.seconds(5)))
+    }
+
+    private static func health(
+        of scheduler: inout SchedulerSpecification, _ random: inout Randomness
+    ) {
+        if random.chance(35) {
+            let target = ProbeTarget(host: "localhost", port: 80)
+            var settings = HealthCheckSettings(
+                random.pick(
+                    .exec(["/bin/check"]), .tcp(target),
+                    .http(target, path: "/", status: 200...399)))
+            settings.timeout = random.pick(.seconds(3), .seconds(1))
+            settings.failures = random.pick(3, 1, 2)
+            settings.successes = random.pick(1, 1, 2)
+            settings.startPeriod = random.pick(.zero, .zero, .seconds(4))
+            scheduler.healthCheck = settings
+            if scheduler.kind == .daemon, random.chance(40) { scheduler.readiness.rule = .probe }
+        }
+        guard scheduler.kind == .daemon else { return }
+        if random.chance(15) { scheduler.readiness.rule = .notify }
+        scheduler.readiness.startTimeout = random.pick(.seconds(60), .seconds(3), .seconds(10))
+        if random.chance(15) { scheduler.notify.watchdog = random.pick(.seconds(5), .seconds(20)) }
+        if random.chance(10) { scheduler.notify.socket = .path }
     }
 
     private static func stop(_ random: inout Randomness) -> StopSettings {

@@ -27,12 +27,16 @@ struct Temperament: Equatable, Sendable {
     var blocksForever = 0
     var foreign = 0
     var stopCommandFails = 0
+    /// Runs that fail checks, answer late, give no sign of readiness, or stop giving signs of life.
+    var isSick = 0
+    var watchdog: Duration?
 
     /// A program as its author meant it.
     init(calm specification: SchedulerSpecification) {
         kind = specification.kind
         successCodes = specification.successExitCodes
         forks = 20
+        watchdog = specification.notify.watchdog
     }
 
     init(of specification: SchedulerSpecification, _ random: inout Randomness) {
@@ -54,6 +58,7 @@ struct Temperament: Equatable, Sendable {
         blocksForever = random.pick(0, 50)
         foreign = random.pick(0, 0, 0, 0, 10)
         stopCommandFails = random.pick(0, 60)
+        isSick = random.pick(0, 30, 80)
         launches = random.pick(0, 0, 50, 100)
     }
 
@@ -85,11 +90,33 @@ struct Temperament: Equatable, Sendable {
         script.reactsToCleanup = !random.chance(ignoresCleanup)
         script.blocked = random.chance(blocks) ? blocking(&random) : nil
         script.isForeign = random.chance(foreign)
+        script.health = health(&random)
         script.stopCommand =
             random.chance(stopCommandFails)
             ? random.pick(.fails(after: random.span(.zero, .milliseconds(500))), .hangs)
             : .works(after: random.span(.zero, .milliseconds(100)))
         return script
+    }
+
+    private func health(_ random: inout Randomness) -> HealthScript {
+        var health = HealthScript()
+        health.signEvery = watchdog.map { $0 / 2 }
+        guard random.chance(isSick) else { return health }
+        health.passesAfter = random.pick(.zero, random.span(.zero, .seconds(8)))
+        if random.chance(60) {
+            let from = random.span(.zero, .seconds(30))
+            health.failsFrom = from
+            health.failsUntil = from + random.span(.zero, .seconds(60))
+        }
+        health.takes = random.pick(
+            .milliseconds(3), random.span(.zero, .seconds(2)), .seconds(10))
+        health.readyAfter = random.pick(
+            .milliseconds(50), random.span(.zero, .seconds(12)), nil)
+        health.extends = random.pick(nil, nil, .seconds(2), .seconds(20))
+        health.saysStatus = random.chance(50)
+        if random.chance(40) { health.signsUntil = random.span(.zero, .seconds(40)) }
+        if random.chance(10) { health.triggersAfter = random.span(.zero, .seconds(40)) }
+        return health
     }
 
     private func ending(of script: inout RunScript, _ random: inout Randomness) {

@@ -58,11 +58,11 @@ final class Commands {
 
     // MARK: Start and end
 
-    /// Starts a command; `input` is what it reads, nothing where it is empty. Throws a sentence where it
-    /// cannot be started, and nothing is kept then.
+    /// Starts a command; `input` is what it reads, nothing where it is empty; `role` that of this binary,
+    /// where that is the program. Throws a sentence where it cannot be started, and nothing is kept then.
     func start(
         _ id: CommandID, _ command: AuxiliaryCommand, _ specification: SchedulerSpecification?,
-        input: [UInt8] = [], at now: Moment
+        input: [UInt8] = [], role: String? = nil, at now: Moment
     ) throws(SpawnFailure) {
         let isLogged = command.output == .logged && specification != nil
         var output: CommandOutput?
@@ -73,7 +73,8 @@ final class Commands {
             }
             let about = command.run.flatMap { processes.table[$0] }
             let run = try processes.spawnCommand(
-                id, command, specification, mainPID: about?.leader.pid, streams: streams)
+                id, command, specification, mainPID: about?.leader.pid, role: role, streams: streams
+            )
             let deadline = now.monotonic + command.timeout
             running[id] = Running(
                 id: id, run: run, output: output, isLogged: isLogged, deadline: deadline)

@@ -58,8 +58,11 @@ struct EventRing {
             .occurrenceEnded(_, _, _, let words), .retryScheduled(_, _, _, let words),
             .healthChanged(_, _, let words), .exited(_, _, _, let words), .reloadBegan(let words),
             .reloadFailed(let words), .cleanupBegan(let words), .recoveryFailed(_, let words),
-            .hookFailed(_, let words):
+            .hookFailed(_, let words), .checkPassed(let words), .startTimedOut(_, let words),
+            .watchdogMissed(let words), .notified(let words):
             return words.utf8.count
+        case .checkFailed(let words, _, let action):
+            return words.utf8.count + action.utf8.count
         case .spawnFailed(let failure):
             return failure.words.utf8.count
         case .stopping(let reason, let how, _):

@@ -18,6 +18,8 @@ final class Executor {
     private enum PendingSpawn {
         case run(RunID, SchedulerID)
         case command(CommandID, AuxiliaryCommand)
+        /// By a child, since its host is a name.
+        case probe(CommandID, Probe)
     }
 
     let processes: Processes
@@ -31,6 +33,10 @@ final class Executor {
     private let view: CoreView
     private let reader = ConfigurationReader()
     let commands: Commands
+    let prober: Prober
+    let notify: NotifySockets
+    /// The timeouts of the probes that a child makes.
+    private var probesByChild: [CommandID: Duration] = [:]
     private var outcomes: [Event] = []
     private var spawns = Deque<PendingSpawn>()
     private var spawnsLeft = Executor.spawnsPerTurnMax
@@ -44,14 +50,16 @@ final class Executor {
 
     init(
         processes: Processes, output: OutputHub, control: ControlServer, manager: ManagerNotifier,
-        commands: Commands, ledger: Ledger?, failures: FailureStore, core: CoreCell, view: CoreView,
-        at now: Moment
+        commands: Commands, prober: Prober, notify: NotifySockets, ledger: Ledger?,
+        failures: FailureStore, core: CoreCell, view: CoreView, at now: Moment
     ) {
         self.processes = processes
         self.output = output
         self.control = control
         self.manager = manager
         self.commands = commands
+        self.prober = prober
+        self.notify = notify
         self.ledger = ledger
         self.failures = failures
         self.core = core
@@ -75,6 +83,8 @@ final class Executor {
         due = earlier(due, reader.nextDeadline)
         due = earlier(due, failures.nextDeadline)
         due = earlier(due, commands.nextDeadline)
+        due = earlier(due, prober.nextDeadline)
+        due = earlier(due, notify.nextDeadline)
         return earlier(due, processes.nextDeadline)
     }
 
@@ -88,6 +98,7 @@ final class Executor {
     /// Ends a turn: what it had to say is written in one go, and the service manager told what is new.
     func endTurn(at now: Moment) {
         reportStrangers(at: now)
+        notify.endTurn()
         output.flush(at: now)
         guard manager.isActive else { return }
         manager.turned(
@@ -114,7 +125,11 @@ final class Executor {
     func reap(at now: Moment) -> (events: [Event], isBounded: Bool) {
         let reaping = processes.reap(at: now)
         sayWhatWasRefused()
-        for run in reaping.ended { output.drain(run, at: now) }
+        var said: [Event] = []
+        for run in reaping.ended {
+            output.drain(run, at: now)
+            said += notify.drain(run, at: now)
+        }
         if let failure = reaping.failure { reportDefect("reaping failed: \(failure)", at: now) }
         let read = reaping.helpers.compactMap { pid, status in
             reader.ended(pid, status) { notice(.warning, $0, at: now) }
@@ -122,7 +137,7 @@ final class Executor {
         let ended = reaping.commands.compactMap { id, status in
             status.map { commands.ended(id, $0, at: now) } ?? commands.diminished(id, at: now)
         }
-        return (reaping.events + read + ended, reaping.isBounded)
+        return (said + reaping.events + read + ended.map(asProbe), reaping.isBounded)
     }
 
     /// Does what is due in the components that wait for time.
@@ -139,7 +154,11 @@ final class Executor {
         if isDue(processes.launches.nextDeadline, at: now) {
             events = processes.launches.timePassed(at: now.monotonic)
         }
-        if isDue(commands.nextDeadline, at: now) { events += commands.timePassed(at: now) }
+        if isDue(commands.nextDeadline, at: now) {
+            events += commands.timePassed(at: now).map(asProbe)
+        }
+        if isDue(notify.nextDeadline, at: now) { notify.timePassed(at: now) }
+        if isDue(prober.nextDeadline, at: now) { events += prober.timePassed(at: now) }
         if isDue(control.nextDeadline, at: now) { events += control.timePassed(at: now) }
         return events
     }
@@ -205,6 +224,7 @@ final class Executor {
         case .runStopCommand(let run): runStopCommand(run)
         case .sample(let run): sample(run)
         case .runCommand(let id, let command): start(.command(id, command))
+        case .probe(let id, let probe): self.probe(id, probe)
         case .endCommand(let id): endCommand(id)
         case .forget(let run): forget(run)
         case .sweep(let signal): outcomes.append(.swept(alive: processes.sweep(signal).alive))
@@ -235,6 +255,7 @@ final class Executor {
         switch pending {
         case .run(let run, let scheduler): spawn(run, scheduler)
         case .command(let id, let command): runCommand(id, command)
+        case .probe(let id, let probe): probeByChild(id, probe)
         }
     }
 
@@ -247,9 +268,10 @@ final class Executor {
         output.adopt(specification, of: scheduler)
         do throws(SpawnFailure) {
             let streams = try openStreams(run, scheduler)
+            let socket = try openNotify(run, specification)
             let identity = try processes.spawn(
                 run, of: scheduler, specification,
-                execution: core.supervisor.execution(of: run), streams: streams)
+                execution: core.supervisor.execution(of: run), notify: socket, streams: streams)
             // A launcher answers for itself.
             if let identity { outcomes.append(.spawned(run, identity)) }
         } catch {
@@ -293,14 +315,66 @@ final class Executor {
         }
     }
 
+    private func probe(_ id: CommandID, _ probe: Probe) {
+        guard let addresses = Prober.addresses(of: probe.target.host) else {
+            return start(.probe(id, probe))
+        }
+        if let event = prober.start(id, probe, addresses: addresses, at: now) {
+            outcomes.append(event)
+        }
+    }
+
+    /// Name services may block, so that this binary asks them in another process.
+    private func probeByChild(_ id: CommandID, _ probe: Probe) {
+        let command = AuxiliaryCommand(
+            .healthCheck, for: probe.scheduler,
+            arguments: ["/proc/self/exe"] + ProbeRole.arguments(of: probe), timeout: probe.timeout)
+        do throws(SpawnFailure) {
+            try commands.start(id, command, nil, role: ProbeRole.name, at: now)
+            probesByChild[id] = probe.timeout
+        } catch {
+            let outcome = CommandOutcome.notStarted(words: error.words)
+            outcomes.append(.probed(id, outcome.probeOutcome(within: probe.timeout)))
+        }
+    }
+
+    /// The end of a child that made a probe is the probe's.
+    private func asProbe(_ event: Event) -> Event {
+        guard case .commandEnded(let id, let outcome) = event,
+            let timeout = probesByChild.removeValue(forKey: id)
+        else { return event }
+        return .probed(id, outcome.probeOutcome(within: timeout))
+    }
+
     /// One that waits for its turn to be started is over at once.
     private func endCommand(_ id: CommandID) {
-        let waiting = spawns.firstIndex { pending in
-            if case .command(id, _) = pending { true } else { false }
+        if let event = prober.end(id) { return outcomes.append(event) }
+        let words = "it is not wanted any more"
+        for (index, pending) in spawns.enumerated() {
+            switch pending {
+            case .command(id, _): outcomes.append(.commandEnded(id, .notStarted(words: words)))
+            case .probe(id, _): outcomes.append(.probed(id, .failed(words: words)))
+            case .run, .command, .probe: continue
+            }
+            spawns.remove(at: index)
+            return
         }
-        guard let waiting else { return commands.end(id, at: now) }
-        spawns.remove(at: waiting)
-        outcomes.append(.commandEnded(id, .notStarted(words: "it is not wanted any more")))
+        commands.end(id, at: now)
+    }
+
+    /// The run's notify socket, where it is to have one.
+    private func openNotify(
+        _ run: RunID, _ specification: SchedulerSpecification
+    ) throws(SpawnFailure) -> ChildEnvironment.Notify? {
+        guard specification.wantsNotifySocket else { return nil }
+        do {
+            let socket = try notify.open(run, specification)
+            return ChildEnvironment.Notify(
+                socket: socket, watchdog: specification.notify.watchdog)
+        } catch {
+            throw SpawnFailure(
+                errno: error.code, words: "no notify socket for it could be made: \(error)")
+        }
     }
 
     private func openStreams(
@@ -391,6 +465,7 @@ final class Executor {
 
     private func forget(_ id: RunID) {
         processes.table.forget(id)
+        notify.close(id)
         output.runEnded(id, at: now)
     }
 

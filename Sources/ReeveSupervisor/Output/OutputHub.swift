@@ -189,7 +189,7 @@ package final class OutputHub {
         case .standardOut: stdout.flush(at: now)
         case .standardError: stderr.flush(at: now)
         case .signals, .timer, .listener, .client, .process, .manager, .ledger, .command,
-            .launch, nil:
+            .launch, .probe, .notify, nil:
             return
         }
         settle(at: now)

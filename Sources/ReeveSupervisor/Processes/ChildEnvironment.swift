@@ -59,6 +59,15 @@ struct ChildEnvironment {
         outerPath = path.isEmpty ? "" : path + "/"
     }
 
+    /// What a run is told of its notify socket.
+    struct Notify {
+        /// NOTIFY_SOCKET.
+        let socket: String
+        /// WATCHDOG_USEC. Without WATCHDOG_PID, which is not known before the program runs: whoever sends
+        /// signs of life then speaks for the run.
+        let watchdog: Duration?
+    }
+
     /// The environment of one run. What the scheduler's table sets wins over what is inherited;
     /// nothing wins over the variables that name the run. `scheduledAt` is the occurrence's instant,
     /// for scheduled ones; `mainPID` is for a stop command.
@@ -66,7 +75,7 @@ struct ChildEnvironment {
     /// Throws a sentence where a name or a value cannot be passed to a program.
     func block(
         for scheduler: SchedulerSpecification, run: RunID, attempt: Int,
-        scheduledAt: WallTime? = nil, mainPID: PID? = nil
+        scheduledAt: WallTime? = nil, mainPID: PID? = nil, notify: Notify? = nil
     ) throws(SystemFailure) -> EnvironmentBlock {
         let isJournal = scheduler.log.destination == .inherit
         var block = try block(for: scheduler, id: run, passesJournal: isJournal)
@@ -75,6 +84,12 @@ struct ChildEnvironment {
             try block.set("REEVE_SCHEDULED_AT", scheduledAt.description)
         }
         if let mainPID { try block.set("MAINPID", "\(mainPID)") }
+        if let notify {
+            try block.set("NOTIFY_SOCKET", notify.socket)
+            if let watchdog = notify.watchdog {
+                try block.set("WATCHDOG_USEC", "\(watchdog.nanoseconds / 1_000)")
+            }
+        }
         return block
     }
 

@@ -9,12 +9,13 @@ extension Processes {
     /// what was missing.
     func spawn(
         _ id: RunID, of scheduler: SchedulerID, _ specification: SchedulerSpecification,
-        execution: ExecutionContext? = nil, streams: borrowing ChildStreams
+        execution: ExecutionContext? = nil, notify: ChildEnvironment.Notify? = nil,
+        streams: borrowing ChildStreams
     ) throws(SpawnFailure) -> ProcessIdentity? {
         let block = try environmentBlock { () throws(SystemFailure) in
             try environment.block(
                 for: specification, run: id, attempt: execution?.attempt ?? 1,
-                scheduledAt: execution?.scheduledAt, mainPID: nil)
+                scheduledAt: execution?.scheduledAt, mainPID: nil, notify: notify)
         }
         var answer: ProcessIdentity?
         try start(specification.program.arguments, specification, run: id, block, streams: streams)
@@ -45,14 +46,17 @@ extension Processes {
     }
 
     /// Starts a command that is no run, in a session of its own. `mainPID`: the leader of the run that it is
-    /// about. Throws a sentence that says what was missing; where a launcher stands before the command, what
-    /// it finds missing is in `launchFailure` when it has ended.
+    /// about. `role`: of this binary, where that is the program. Throws a sentence that says what was missing;
+    /// where a launcher stands before the command, what it finds missing is in `launchFailure` when it has
+    /// ended.
     func spawnCommand(
         _ id: CommandID, _ command: AuxiliaryCommand, _ specification: SchedulerSpecification?,
-        mainPID: PID?, streams: borrowing ChildStreams
+        mainPID: PID?, role: String? = nil, streams: borrowing ChildStreams
     ) throws(SpawnFailure) -> Run {
         let block = try environmentBlock { () throws(SystemFailure) in
-            try environment.block(for: command, id, specification, mainPID: mainPID)
+            var block = try environment.block(for: command, id, specification, mainPID: mainPID)
+            if let role { try block.set("REEVE_ROLE", role) }
+            return block
         }
         var made: Run?
         try start(command.arguments, specification, run: id.run, block, streams: streams) {

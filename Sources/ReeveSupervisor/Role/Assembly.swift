@@ -28,11 +28,13 @@ final class Assembly {
         runtime = try RuntimeDirectory.take(settings, group: group, notices: &notices)
         state = try StateDirectory.take(settings, random: Host.random, notices: &notices)
         let tails = runtime.tails(notices: &notices)
+        let notify = runtime.notifySockets(notices: &notices)
         let activated = ActivationSocket.take(&notices)
         let parts: Parts
         do throws(SystemFailure) {
             parts = try Parts(
-                specification, state: state, tails: tails, childOpenFiles: childOpenFiles)
+                specification, state: state, tails: tails, notify: notify,
+                childOpenFiles: childOpenFiles)
         } catch {
             throw StartFailure(error)
         }
@@ -81,12 +83,15 @@ private struct Parts {
     let core: CoreCell
     let ledger: Ledger?
     let failures: FailureStore
+    /// Where notify sockets are made; nil: in the abstract namespace.
+    private let notifyDirectory: String?
     private let variables = Environment.current()
 
     init(
         _ specification: Specification, state: borrowing StateDirectory, tails: String?,
-        childOpenFiles: UInt64?
+        notify: String?, childOpenFiles: UInt64?
     ) throws(SystemFailure) {
+        notifyDirectory = notify
         do throws(Errno) {
             seed = try Host.random()
             epoll = try Epoll()
@@ -145,6 +150,18 @@ private struct Parts {
         }
     }
 
+    private func notifySockets() -> NotifySockets {
+        NotifySockets(
+            epoll: epoll, directory: notifyDirectory,
+            member: { [processes] pid, run in
+                processes.table[run].flatMap { processes.survey($0) }?
+                    .first { $0.identity.pid == pid }?.identity
+            },
+            say: { [output] name, run, sentence in
+                output.notice(.warning, "\(name), run \(run): \(sentence)", at: Clock.now())
+            })
+    }
+
     func loop(
         _ control: ControlServer, signals: consuming SignalDescriptor, isHangupIgnored: Bool
     ) throws(Errno) -> EventLoop {
@@ -158,6 +175,7 @@ private struct Parts {
         let executor = Executor(
             processes: processes, output: output, control: control, manager: manager,
             commands: Commands(epoll: epoll, processes: processes, output: output),
+            prober: Prober(epoll: epoll), notify: notifySockets(),
             ledger: ledger, failures: failures, core: core, view: view, at: start)
         return try EventLoop(
             epoll: epoll, signals: signals, core: core, executor: executor, view: view,

@@ -111,6 +111,24 @@ struct RuntimeDirectory: ~Copyable {
 
     var socketPath: String { RuntimePaths.socket(in: path) }
 
+    /// The directory of the notify sockets, without those of earlier supervisors; nil where it cannot be
+    /// used, and then those are in the abstract namespace.
+    func notifySockets(notices: inout [StartNotice]) -> String? {
+        let directory = joined(path, "notify")
+        do throws(SystemFailure) {
+            try PrivateDirectory.ensure(directory)
+            do throws(Errno) {
+                _ = try NotifySocket.removeAll(in: directory)
+            } catch {
+                throw SystemFailure("\(directory): cannot be read", error)
+            }
+            return directory
+        } catch {
+            notices.append(.warning("\(error.words); notify sockets are abstract ones"))
+            return nil
+        }
+    }
+
     /// The directory of the tails, made if it can be; nil, and said, where it cannot.
     func tails(notices: inout [StartNotice]) -> String? {
         let tails = joined(path, "tails")

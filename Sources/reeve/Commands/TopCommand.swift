@@ -35,8 +35,12 @@ struct TopCommand: ParsableCommand {
                 message: "top draws on a terminal, and standard output is none; "
                     + "`reeve status` prints the same once")
         }
-        let session = try TopSession(connection: connection, interval: interval)
-        try session.run()
+        do {
+            var session = try TopSession.begin(connection, interval)
+            try session.run()
+        } catch let error as Errno {
+            throw Exit(code: 1, message: "top cannot use this terminal: \(error)")
+        }
     }
 
     private static func interval(_ text: String) throws -> Duration {
@@ -48,7 +52,7 @@ struct TopCommand: ParsableCommand {
 }
 
 /// The loop of `reeve top`: it waits for a key, a signal or the next look, and draws.
-private final class TopSession {
+private struct TopSession: ~Copyable {
     private static let keys = Token(source: 1, slot: 0)
     private static let signals = Token(source: 2, slot: 0)
     /// To the other screen and without a cursor, and back (xterm's control sequences).
@@ -61,7 +65,7 @@ private final class TopSession {
     private let interval: Duration
     private let output = Output()
     private let terminal: RawTerminal
-    private let input = FileDescriptor(owning: 0)
+    private let input: FileDescriptor
     private let signals: SignalDescriptor
     private let epoll: Epoll
     private var client: ControlClient?
@@ -71,23 +75,34 @@ private final class TopSession {
     private var first = 0
     private var notice: String?
 
-    init(connection: ConnectionOptions, interval: Duration) throws {
+    private init(
+        _ connection: ConnectionOptions, _ interval: Duration, _ terminal: consuming RawTerminal,
+        _ input: consuming FileDescriptor, _ signals: consuming SignalDescriptor, _ epoll: Epoll
+    ) {
         self.connection = connection
         self.interval = interval
-        do throws(Errno) {
-            terminal = try RawTerminal()
-            signals = try SignalDescriptor([
-                .terminate, .interrupt, .hangup, .quit, .windowChange,
-            ])
-            epoll = try Epoll()
-            try epoll.add(input, token: TopSession.keys, interest: .readable)
-            try epoll.add(signals.descriptor, token: TopSession.signals, interest: .readable)
-        } catch {
-            throw Exit(code: 1, message: "top cannot use this terminal: \(error)")
-        }
+        self.terminal = terminal
+        self.input = input
+        self.signals = signals
+        self.epoll = epoll
     }
 
-    func run() throws {
+    /// Takes over the terminal until the session is dropped.
+    static func begin(
+        _ connection: ConnectionOptions, _ interval: Duration
+    ) throws(Errno) -> TopSession {
+        let terminal = try RawTerminal()
+        let input = FileDescriptor(owning: 0)
+        let signals = try SignalDescriptor([
+            .terminate, .interrupt, .hangup, .quit, .windowChange,
+        ])
+        let epoll = try Epoll()
+        try epoll.add(input, token: TopSession.keys, interest: .readable)
+        try epoll.add(signals.descriptor, token: TopSession.signals, interest: .readable)
+        return TopSession(connection, interval, terminal, input, signals, epoll)
+    }
+
+    mutating func run() throws {
         // The first look is an error like any other command's: nobody may be there.
         client = try connection.connect(timeout: ConnectionOptions.reading)
         look()
@@ -103,7 +118,7 @@ private final class TopSession {
         try output.flush()
     }
 
-    private func loop() throws {
+    private mutating func loop() throws {
         var nextLook = Clock.now().monotonic + interval
         while true {
             try draw()
@@ -126,7 +141,7 @@ private final class TopSession {
     }
 
     /// Asks for the status. Where nobody answers the last one stays, and is told to be old.
-    private func look() {
+    private mutating func look() {
         do throws(ClientError) {
             if client == nil { client = try connection.connect(timeout: interval) }
             guard let client else { return }
@@ -140,7 +155,7 @@ private final class TopSession {
         }
     }
 
-    private func draw() throws {
+    private mutating func draw() throws {
         guard let answer else { return }
         let size = RawTerminal.size()
         let screen = TopScreen(columns: size?.columns ?? 80, rows: size?.rows ?? 24)
@@ -165,7 +180,7 @@ private final class TopSession {
     }
 
     /// Returns whether a key says that it is enough.
-    private func handleKeys() throws -> Bool {
+    private mutating func handleKeys() throws -> Bool {
         var buffer = [UInt8](repeating: 0, count: 64)
         let count: Int?
         do throws(Errno) {

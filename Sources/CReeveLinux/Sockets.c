@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Connections to ask for the health of a program, and the socket through which a program tells of itself. */
+#define _GNU_SOURCE
+#include "CReeveLinux.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+union address {
+    struct sockaddr any;
+    struct sockaddr_in four;
+    struct sockaddr_in6 six;
+};
+
+/* The length of the address; 0 where the text is no numeric address. */
+static socklen_t read_address(const char *host, uint16_t port, union address *address) {
+    memset(address, 0, sizeof *address);
+    if (inet_pton(AF_INET, host, &address->four.sin_addr) == 1) {
+        address->four.sin_family = AF_INET;
+        address->four.sin_port = htons(port);
+        return sizeof address->four;
+    }
+    char text[INET6_ADDRSTRLEN + 1];
+    size_t length = strcspn(host, "%");
+    if (length >= sizeof text) return 0;
+    memcpy(text, host, length);
+    text[length] = 0;
+    if (inet_pton(AF_INET6, text, &address->six.sin6_addr) != 1) return 0;
+    address->six.sin6_family = AF_INET6;
+    address->six.sin6_port = htons(port);
+    if (host[length]) address->six.sin6_scope_id = if_nametoindex(host + length + 1);
+    return sizeof address->six;
+}
+
+int reeve_is_numeric_address(const char *host) {
+    union address address;
+    return read_address(host, 0, &address) != 0;
+}
+
+int reeve_connect_numeric(const char *host, uint16_t port, int *is_connected) {
+    union address address;
+    socklen_t length = read_address(host, port, &address);
+    if (!length) return -EINVAL;
+    int fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return -errno;
+    *is_connected = connect(fd, &address.any, length) == 0;
+    if (!*is_connected && errno != EINPROGRESS && errno != EINTR) {
+        int error = errno;
+        close(fd);
+        return -error;
+    }
+    return fd;
+}
+
+int reeve_socket_error(int fd) {
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0) return -errno;
+    return -error;
+}
+
+int reeve_resolve(const char *host, char *addresses, size_t size, const char **why) {
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
+    struct addrinfo *found = NULL;
+    int error = getaddrinfo(host, NULL, &hints, &found);
+    if (error) {
+        *why = error == EAI_SYSTEM ? strerror(errno) : gai_strerror(error);
+        return -1;
+    }
+    size_t used = 0;
+    int count = 0;
+    for (struct addrinfo *entry = found; entry; entry = entry->ai_next) {
+        if (size - used < NI_MAXHOST + 1) break;
+        if (getnameinfo(entry->ai_addr, entry->ai_addrlen, addresses + used, NI_MAXHOST, NULL, 0,
+                        NI_NUMERICHOST))
+            continue;
+        used += strlen(addresses + used) + 1;
+        count++;
+    }
+    freeaddrinfo(found);
+    return count;
+}
+
+/* MARK: Notify sockets */
+
+int reeve_notify_socket(const char *name, size_t length, int is_abstract) {
+    struct sockaddr_un address;
+    size_t room = sizeof address.sun_path - 1;
+    if (length == 0) return -ENOENT;
+    if (length > room) return -ENAMETOOLONG;
+    memset(&address, 0, sizeof address);
+    address.sun_family = AF_UNIX;
+    memcpy(address.sun_path + (is_abstract ? 1 : 0), name, length);
+    socklen_t size = offsetof(struct sockaddr_un, sun_path) + 1 + length;
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return -errno;
+    int on = 1;
+    if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0 ||
+        bind(fd, (struct sockaddr *)&address, size) < 0) {
+        int error = errno;
+        close(fd);
+        return -error;
+    }
+    return fd;
+}
+
+int64_t reeve_notify_receive(
+    int fd, void *buffer, size_t size, struct reeve_notify_sender *sender) {
+    /* Room for more descriptors than anybody has a reason to send; the kernel closes what does not fit. */
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(struct ucred)) +
+                  CMSG_SPACE(REEVE_NOTIFY_DESCRIPTORS * sizeof(int))];
+    } control;
+    struct iovec vector = {buffer, size};
+    struct msghdr message = {
+        .msg_iov = &vector,
+        .msg_iovlen = 1,
+        .msg_control = &control,
+        .msg_controllen = sizeof control,
+    };
+    memset(sender, 0, sizeof *sender);
+    ssize_t count;
+    do
+        count = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC | MSG_TRUNC);
+    while (count < 0 && errno == EINTR);
+    if (count < 0) return -errno;
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part)) {
+        if (part->cmsg_level != SOL_SOCKET) continue;
+        if (part->cmsg_type == SCM_CREDENTIALS &&
+            part->cmsg_len == CMSG_LEN(sizeof(struct ucred))) {
+            struct ucred credentials;
+            memcpy(&credentials, CMSG_DATA(part), sizeof credentials);
+            sender->has_credentials = 1;
+            sender->pid = credentials.pid;
+            sender->user = credentials.uid;
+        } else if (part->cmsg_type == SCM_RIGHTS) {
+            size_t bytes = part->cmsg_len - CMSG_LEN(0);
+            for (size_t i = 0; i < bytes / sizeof(int); i++) {
+                int passed;
+                memcpy(&passed, CMSG_DATA(part) + i * sizeof passed, sizeof passed);
+                if (sender->descriptor_count < REEVE_NOTIFY_DESCRIPTORS)
+                    sender->descriptors[sender->descriptor_count++] = passed;
+                else
+                    close(passed);
+            }
+        }
+    }
+    if (message.msg_flags & MSG_CTRUNC) sender->has_lost_descriptors = 1;
+    return count;
+}
+
+int reeve_remove_sockets(const char *directory) {
+    DIR *entries = opendir(directory);
+    if (!entries) return -errno;
+    int removed = 0;
+    for (struct dirent *entry; (entry = readdir(entries));) {
+        struct stat facts;
+        if (fstatat(dirfd(entries), entry->d_name, &facts, AT_SYMLINK_NOFOLLOW) < 0) continue;
+        if (S_ISSOCK(facts.st_mode) && unlinkat(dirfd(entries), entry->d_name, 0) == 0) removed++;
+    }
+    closedir(entries);
+    return removed;
+}

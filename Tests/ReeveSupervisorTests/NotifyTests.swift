@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import ReeveCore
+import ReeveLinux
+import Testing
+
+@testable import ReeveSupervisor
+
+/// Notify sockets in a directory of their own, and a sender.
+private final class NotifyBench {
+    let scratch: ScratchDirectory
+    let epoll: Epoll
+    let sockets: NotifySockets
+    let run = RunID(order: 1, origin: 1)
+    private let said: Box
+    private(set) var address = ""
+    var complaints: [String] { said.sentences }
+
+    final class Box {
+        var sentences: [String] = []
+    }
+
+    init(
+        user: UInt32 = Host.user, isAbstract: Bool = false, directory: Bool = true
+    ) throws {
+        scratch = try ScratchDirectory()
+        epoll = try Epoll()
+        let said = Box()
+        self.said = said
+        sockets = NotifySockets(
+            epoll: epoll, directory: directory ? scratch.path : nil, ownUser: user,
+            member: { pid, _ in
+                pid.number == 77 ? ProcessIdentity(pid: pid, startTime: 5) : nil
+            },
+            say: { _, _, sentence in said.sentences.append(sentence) })
+        var specification = SchedulerSpecification(
+            name: name("web"), program: Program(arguments: ["x"]))
+        specification.notify.socket = isAbstract ? .abstract : .path
+        address = try sockets.open(run, specification)
+    }
+
+    /// Sends a datagram, with descriptors.
+    func send(_ bytes: [UInt8], descriptors: [Int32] = []) throws {
+        try #require(trySend(bytes, descriptors: descriptors), "errno \(errno)")
+    }
+
+    /// Returns whether the socket had room for it.
+    func trySend(_ bytes: [UInt8], descriptors: [Int32] = []) -> Bool {
+        let sender = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
+        defer { close(sender) }
+        var target = sockaddr_un()
+        target.sun_family = sa_family_t(AF_UNIX)
+        let path = Array(address.utf8)
+        unsafe withUnsafeMutableBytes(of: &target.sun_path) { room in
+            for (index, byte) in path.enumerated() {
+                unsafe room[index] = index == 0 && byte == UInt8(ascii: "@") ? 0 : byte
+            }
+        }
+        let length = socklen_t(
+            (MemoryLayout.offset(of: \sockaddr_un.sun_path) ?? 2) + path.count)
+        let sent = unsafe withUnsafeMutablePointer(to: &target) { target in
+            var bytes = bytes
+            return unsafe bytes.withUnsafeMutableBytes { data in
+                var vector = unsafe iovec(iov_base: data.baseAddress, iov_len: data.count)
+                // One header of 16 bytes and room for the numbers, as CMSG_SPACE has it.
+                var control = [UInt64](repeating: 0, count: 2 + (descriptors.count + 1) / 2)
+                return unsafe control.withUnsafeMutableBytes { control in
+                    unsafe withUnsafeMutablePointer(to: &vector) { vector in
+                        var message = unsafe msghdr()
+                        unsafe message.msg_name = UnsafeMutableRawPointer(target)
+                        unsafe message.msg_namelen = length
+                        unsafe message.msg_iov = vector
+                        unsafe message.msg_iovlen = 1
+                        if !descriptors.isEmpty {
+                            let size = 16 + 4 * descriptors.count
+                            unsafe control.storeBytes(of: UInt64(size), as: UInt64.self)
+                            unsafe control.storeBytes(
+                                of: SOL_SOCKET, toByteOffset: 8, as: Int32.self)
+                            unsafe control.storeBytes(of: 1, toByteOffset: 12, as: Int32.self)
+                            for (index, number) in descriptors.enumerated() {
+                                unsafe control.storeBytes(
+                                    of: number, toByteOffset: 16 + 4 * index, as: Int32.self)
+                            }
+                            unsafe message.msg_control = control.baseAddress
+                            unsafe message.msg_controllen = control.count
+                        }
+                        return unsafe sendmsg(sender, &message, Int32(MSG_DONTWAIT))
+                    }
+                }
+            }
+        }
+        return sent == bytes.count
+    }
+
+    func send(_ text: String) throws { try send(Array(text.utf8)) }
+
+    /// One turn of the loop.
+    func turn(at now: Moment? = nil) throws -> [ReeveCore.Notification] {
+        var events: [Event] = []
+        let now = now ?? Clock.now()
+        if let due = sockets.nextDeadline, due <= now.monotonic { sockets.timePassed(at: now) }
+        try epoll.wait(until: .zero) { token, _ in
+            events += sockets.ready(token, at: now)
+        }
+        var found: [ReeveCore.Notification] = []
+        for case .notified(run, let notifications) in events { found += notifications }
+        return found
+    }
+
+    func received(_ text: String) throws -> [ReeveCore.Notification] {
+        try send(text)
+        return try turn()
+    }
+}
+
+@Suite struct NotifyTests {
+    @Test(arguments: [false, true])
+    func `each variable that is known becomes what it says`(isAbstract: Bool) throws {
+        let bench = try NotifyBench(isAbstract: isAbstract)
+        #expect(bench.address.hasPrefix("@") == isAbstract)
+        let all = """
+            READY=1
+            STATUS=serving\u{1B}[2J 3 clients
+            WATCHDOG=1
+            STOPPING=1
+            RELOADING=1
+            WATCHDOG_USEC=2500000
+            EXTEND_TIMEOUT_USEC=99999999999999999999999
+            ERRNO=13
+            MAINPID=77
+            EXIT_STATUS=3
+            MONOTONIC_USEC=12
+            X_OWN=1
+            WATCHDOG=trigger
+
+            """
+        #expect(
+            try bench.received(all) == [
+                .ready, .status("serving [2J 3 clients"), .watchdog, .stopping, .reloading,
+                .watchdogPeriod(.milliseconds(2_500)), .extendTimeout(.max),
+                .failure(code: 13, words: "permission denied (EACCES)"), .watchdogTriggered,
+                .mainProcess(ProcessIdentity(pid: PID(77), startTime: 5)),
+            ])
+        #expect(bench.complaints == [])
+        bench.sockets.close(bench.run)
+        #expect(bench.sockets.count == 0)
+    }
+
+    @Test func `garbage is passed over and said once`() throws {
+        let bench = try NotifyBench()
+        for text in [
+            "READY", "READY=2", "READY=", "ERRNO=x", "ERRNO=0", "ERRNO=99999", "MAINPID=-1",
+            "MAINPID=99999999999", "WATCHDOG=yes", "WATCHDOG_USEC=-5", "\0\0", "A\0READY=1",
+            "EXTEND_TIMEOUT_USEC=", "=", "\n\n\n", "\u{FFFD}=1",
+        ] {
+            #expect(try bench.received(text) == [], "\(text)")
+        }
+        try bench.send([0xFF, 0xFE, 0x3D, 0x31])
+        #expect(try bench.turn() == [])
+        #expect(bench.complaints == ["it sends notify messages that are not understood"])
+        // What can be understood of a message is.
+        #expect(try bench.received("nonsense\nREADY=1\0") == [.ready])
+        // Another process's pid is no main process of this run.
+        #expect(try bench.received("MAINPID=1") == [])
+        #expect(bench.complaints.last?.contains("MAINPID=") == true)
+    }
+
+    @Test func `a message that is too long is refused, and one that just fits is read`() throws {
+        let bench = try NotifyBench()
+        let fits = "READY=1\nX=" + String(repeating: "x", count: 4_096 - 10)
+        #expect(fits.utf8.count == 4_096)
+        #expect(try bench.received(fits) == [.ready])
+        #expect(try bench.received(fits + "x") == [])
+        #expect(try bench.received(fits + "x") == [])
+        #expect(
+            bench.complaints == [
+                "a notify message of 4097 bytes is refused, at most 4096 are read"
+            ])
+        let status = String(repeating: "ü", count: 1_000)
+        guard case .status(let kept)? = try bench.received("STATUS=\(status)").first else {
+            Issue.record("no status")
+            return
+        }
+        #expect(kept.utf8.count == NotifyMessage.statusBytesMax)
+    }
+
+    @Test func `messages of other users are refused`() throws {
+        // Only root, which tests may run as, is always let in.
+        guard Host.user != 0 else { return }
+        let bench = try NotifyBench(user: Host.user + 1)
+        #expect(try bench.received("READY=1") == [])
+        #expect(bench.complaints.count == 1 && bench.complaints[0].contains("is refused"))
+    }
+
+    @Test func `a flood is read no faster than so many messages a second`() throws {
+        let bench = try NotifyBench()
+        let start = Clock.now()
+        var taken = 0
+        for _ in 0..<100 {
+            // The queue of a socket is short: as many as fit.
+            for _ in 0..<5 { _ = bench.trySend(Array("WATCHDOG=1".utf8)) }
+            let got = try bench.turn(at: start).count
+            #expect(got <= NotifySockets.messagesPerTurnMax)
+            taken += got
+        }
+        #expect(taken == NotifySockets.messagesPerSecondMax)
+        #expect(bench.complaints.count == 1 && bench.complaints[0].contains("a second"))
+        #expect(bench.sockets.nextDeadline == start.monotonic + .seconds(1))
+        let later = Moment(
+            monotonic: start.monotonic + .seconds(1), wall: start.wall + .seconds(1))
+        #expect(try !bench.turn(at: later).isEmpty)
+        #expect(bench.sockets.nextDeadline == nil && bench.complaints.count == 1)
+    }
+
+    @Test func `descriptors are closed, a barrier's after what came before is handled`() async {
+        await #expect(processExitsWith: .success) {
+            let bench = try NotifyBench()
+            // What is made at the first use is not counted.
+            try bench.send("READY=1")
+            _ = try bench.turn()
+            let before = descriptors()
+            var ends: [Int32] = [-1, -1]
+            #expect(unsafe pipe(&ends) == 0)
+            _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
+            func isClosed() -> Bool {
+                var byte: UInt8 = 0
+                return unsafe read(ends[0], &byte, 1) == 0
+            }
+            try bench.send(Array("BARRIER=1".utf8), descriptors: [ends[1]])
+            close(ends[1])
+            #expect(try bench.turn() == [] && !isClosed())
+            bench.sockets.endTurn()
+            #expect(isClosed())
+            close(ends[0])
+            for text in ["FDSTORE=1\nFDNAME=x", "READY=1", "FDSTORE=1", "BARRIER=1"] {
+                #expect(unsafe pipe(&ends) == 0)
+                try bench.send(
+                    Array(text.utf8), descriptors: Array(repeating: ends[1], count: 20))
+                close(ends[0])
+                close(ends[1])
+                _ = try bench.turn()
+                bench.sockets.endTurn()
+            }
+            #expect(descriptors() == before)
+            #expect(
+                bench.complaints == [
+                    "it wants descriptors to be kept (FDSTORE=1): reeve keeps none",
+                    "descriptors that it sends along with messages are closed",
+                ])
+        }
+    }
+
+    @Test func `sockets go with their runs, and those of earlier supervisors at start`() throws {
+        let bench = try NotifyBench()
+        #expect(UnixSocket.identity(at: bench.address) != nil)
+        bench.sockets.close(bench.run)
+        #expect(UnixSocket.identity(at: bench.address) == nil)
+        let stale = bench.scratch.file("stale")
+        _ = try NotifySocket.bind(to: stale, isAbstract: false)
+        #expect(UnixSocket.identity(at: stale) != nil)
+        #expect(try NotifySocket.removeAll(in: bench.scratch.path) == 1)
+        #expect(UnixSocket.identity(at: stale) == nil)
+        // Without a directory, and where the path would be too long, it is abstract.
+        let other = try NotifyBench(directory: false)
+        #expect(other.address.hasPrefix("@reeve/"))
+        #expect(try other.received("READY=1") == [.ready])
+    }
+}
+
+private func descriptors() -> Int {
+    (0..<1_024).reduce(0) { $0 + (fcntl(Int32($1), F_GETFD) >= 0 ? 1 : 0) }
+}
