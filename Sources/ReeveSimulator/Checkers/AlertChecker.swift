@@ -263,7 +263,11 @@ struct AlertChecker: Checker {
         for alert in view.alerts where alert.kind != .memoryLeak && alert.affectedCount == 0 {
             guard
                 let status = view.schedulers.first(where: { $0.name == alert.scheduler }),
-                status.consecutiveFailures == 0, status.restartsInWindow == 0
+                status.consecutiveFailures == 0, status.restartsInWindow == 0,
+                troubles.indices.contains(status.id.index),
+                !troubles[status.id.index].failures.contains(where: {
+                    kernel.now - $0 < .minutes(11)
+                })
             else { continue }
             return "\(alert.kind.rawValue) of \(alert.scheduler) never ends"
         }
