@@ -64,7 +64,7 @@ package struct ControlClient {
             case .schedulers(let page): schedulers += page
             case .failure(let error): throw ClientError(error)
             case .outcomes, .event, .line, .entry, .gap, .greeting, .settings, .metrics, .alerts,
-                .bundle, .end:
+                .part, .bundle, .end:
                 break
             }
         }
@@ -83,7 +83,7 @@ package struct ControlClient {
             case .overview(let overview) where message.id == id: return overview
             case .failure(let error): throw ClientError(error)
             case .overview, .schedulers, .outcomes, .event, .line, .entry, .gap, .greeting,
-                .settings, .metrics, .alerts, .bundle, .end:
+                .settings, .metrics, .alerts, .part, .bundle, .end:
                 break
             }
         }
@@ -104,7 +104,8 @@ package struct ControlClient {
             case .failure(let error): throw ClientError(error)
             case .metrics(let page): metrics = page.first ?? metrics
             case .alerts(let page): alerts += page
-            case .overview, .outcomes, .event, .line, .entry, .gap, .greeting, .bundle, .end: break
+            case .overview, .outcomes, .event, .line, .entry, .gap, .greeting, .part, .bundle, .end:
+                break
             }
         }
         guard var found else { throw ClientError(.failed, "the supervisor sent no status") }
@@ -125,7 +126,7 @@ package struct ControlClient {
             case .failure(let error): throw ClientError(error)
             case .overview, .schedulers, .outcomes, .event, .line, .entry, .gap, .settings,
                 .metrics,
-                .alerts, .bundle, .end:
+                .alerts, .part, .bundle, .end:
                 break
             }
         }
@@ -143,7 +144,7 @@ package struct ControlClient {
             case .entry(let entry): entries.append(entry)
             case .failure(let error): throw ClientError(error)
             case .overview, .schedulers, .outcomes, .event, .line, .gap, .greeting, .settings,
-                .metrics, .alerts, .bundle, .end:
+                .metrics, .alerts, .part, .bundle, .end:
                 break
             }
         }
@@ -160,7 +161,7 @@ package struct ControlClient {
             case .alerts(let page): alerts += page
             case .failure(let error): throw ClientError(error)
             case .overview, .schedulers, .outcomes, .event, .line, .entry, .gap, .greeting,
-                .settings, .metrics, .bundle, .end:
+                .settings, .metrics, .bundle, .part, .end:
                 break
             }
         }
@@ -177,7 +178,7 @@ package struct ControlClient {
             case .metrics(let page): metrics += page
             case .failure(let error): throw ClientError(error)
             case .overview, .schedulers, .outcomes, .event, .line, .entry, .gap, .greeting,
-                .settings, .alerts, .bundle, .end:
+                .settings, .alerts, .bundle, .part, .end:
                 break
             }
         }
@@ -199,12 +200,40 @@ package struct ControlClient {
             case .failure(let error) where error.code == .noFailure: break
             case .failure(let error): throw ClientError(error)
             case .overview, .schedulers, .outcomes, .event, .entry, .gap, .greeting, .settings,
-                .metrics, .alerts, .end:
+                .metrics, .alerts, .part, .end:
                 break
             }
         }
         return bundle.map { ($0, log) }
     }
+
+    /// The configuration in force, values of environments as fingerprints, and where each scheduler stands.
+    package func configuration() throws(ClientError) -> (
+        settings: SupervisorSettings, standings: [SchedulerStanding]
+    ) {
+        let deadline = deadline
+        let id = try connection.send(.configuration)
+        var text: [UInt8] = []
+        try answers(to: id, until: deadline) { (body) throws(ClientError) in
+            switch body {
+            case .part(let part): text += part.utf8
+            case .failure(let error): throw ClientError(error)
+            case .overview, .schedulers, .outcomes, .event, .line, .entry, .gap, .greeting,
+                .settings, .metrics, .alerts, .bundle, .end:
+                break
+            }
+            guard text.count <= ControlClient.configurationBytesMax else {
+                throw ClientError(.failed, "the configuration in force is larger than 64 MiB")
+            }
+        }
+        do {
+            return try StandingText.read(text)
+        } catch {
+            throw ClientError(.failed, error.description)
+        }
+    }
+
+    private static let configurationBytesMax = 64 << 20
 
     // MARK: Acting
 
@@ -274,7 +303,7 @@ package struct ControlClient {
             case .gap(let gap): try each(.gap(gap))
             case .failure(let error): throw ClientError(error)
             case .overview, .schedulers, .outcomes, .entry, .greeting, .settings, .metrics, .alerts,
-                .bundle, .end:
+                .part, .bundle, .end:
                 break
             }
         }
@@ -315,7 +344,7 @@ extension ActionAnswer {
             error = failure ?? error
         case .failure(let failure): error = failure
         case .overview, .schedulers, .event, .line, .entry, .gap, .greeting, .settings, .metrics,
-            .alerts, .bundle, .end:
+            .alerts, .part, .bundle, .end:
             break
         }
     }

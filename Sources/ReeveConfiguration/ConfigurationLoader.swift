@@ -11,6 +11,25 @@ package struct LoadOutcome: Sendable {
     /// What was understood, also when there are errors.
     package var explanation: Explanation
 
+    /// No configuration came of it, for these reasons.
+    package static func failed(_ diagnostics: [Diagnostic]) -> LoadOutcome {
+        LoadOutcome(specification: nil, diagnostics: diagnostics, explanation: Explanation())
+    }
+
+    /// No configuration came of a file, for a reason that has no place in it.
+    package static func failed(_ file: String, because message: String) -> LoadOutcome {
+        failed([
+            Diagnostic(severity: .error, file: file, location: nil, message: message, help: nil)
+        ])
+    }
+
+    /// Adds a warning that has no place in the file.
+    package mutating func warn(_ file: String, of message: String, help: String?) {
+        diagnostics.append(
+            Diagnostic(
+                severity: .warning, file: file, location: nil, message: message, help: help))
+    }
+
     /// Those that keep reeve from running it.
     package var errors: [Diagnostic] { diagnostics.filter { $0.severity == .error } }
     /// Those that do not.

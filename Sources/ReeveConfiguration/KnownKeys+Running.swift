@@ -164,6 +164,9 @@ extension KnownKeys {
         later(
             "log-max-files", .log, .integer(1...10_000), "10", "Log files that are kept"),
         key(
+            "log-prefix", .log, .choice(["name", "run"]), "\"name\"",
+            "What stands in front of its lines: its name, or its name and the id of the run"),
+        key(
             "log-tail", .log, .size(Bytes(1_000)...Bytes(16_000_000), none: true), "\"16kB\"",
             "How much of its output is kept for the logs command; \"none\" keeps nothing"),
     ]

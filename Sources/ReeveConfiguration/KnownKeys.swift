@@ -111,7 +111,7 @@ extension KnownKeys {
         later(
             "orphans", .reeve, .choice(["adopt", "stop"]), "\"adopt\"",
             "What happens to processes that outlived a killed supervisor"),
-        later("watch", .reeve, .boolean, "false", "Reload when the file changes"),
+        key("watch", .reeve, .boolean, "false", "Reload when the file changes"),
         later(
             "include", .reeve, .list(of: .path(.any)), "[]", "Further files to read, with wildcards"
         ),
@@ -121,6 +121,9 @@ extension KnownKeys {
         key(
             "log-level", .reeve, .choice(["info", "error", "warning", "debug"]), "\"info\"",
             "The least severe lines that reeve writes to its own log"),
+        key(
+            "syslog", .reeve, .path(.absolute), "none",
+            "Where a socket for the log of programs that use syslog is opened: \"/dev/log\""),
         key(
             "exit-with", .reeve, .scheduler, "none",
             "The scheduler whose final end ends reeve, with its exit code"),

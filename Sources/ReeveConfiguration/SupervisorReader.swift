@@ -43,6 +43,8 @@ struct SupervisorReader: Sendable {
         effective.assign("staggered-startup", to: &settings.staggeredStartup)
         effective.assign("phase-timeout", to: &settings.phaseTimeout)
         effective.assign("auto-recovery", to: &settings.autoRecovery)
+        effective.assign("watch", to: &settings.watch)
+        effective.assign("syslog", to: &settings.syslog)
         effective.assign("log-format", to: &settings.logFormat)
         effective.assign("log-level", to: &settings.logLevel)
         applyStopBudget(to: &settings, into: &findings)

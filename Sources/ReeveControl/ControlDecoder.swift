@@ -154,6 +154,7 @@ private struct RequestForm: Sendable {
         RequestForm(word: "failure", fields: ["name", "run"]) { root throws(JSONFault) in
             .failure(name: try name(root), run: root["run"] == nil ? nil : try root.text("run"))
         },
+        RequestForm(word: "configuration", fields: []) { _ in .configuration },
         RequestForm(word: "ping", fields: []) { _ in .ping },
     ]
 

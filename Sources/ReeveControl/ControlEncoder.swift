@@ -44,7 +44,7 @@ package enum ControlEncoder {
         case .failure(let name, let run):
             buffer.field("name", name)
             if let run { buffer.field("run", run) }
-        case .startAll, .stopAll, .reload, .alerts, .ping:
+        case .startAll, .stopAll, .reload, .configuration, .alerts, .ping:
             break
         }
         buffer.endObject()
@@ -206,6 +206,14 @@ package enum ControlEncoder {
         buffer.field("missed", missed.map { Int64(clamping: $0) })
         buffer.field("reason", reason.shortened(toBytes: ControlLimits.messageBytesMax))
         buffer.endObject()
+        buffer.endAnswer(hasMore: true)
+    }
+
+    /// A piece of the configuration in force, which is a text in lines (`StandingText`); more follow, or
+    /// `end`. At most `ControlLimits.partBytesMax` bytes, whole characters only.
+    package static func part(_ text: String, id: RequestID, to buffer: inout [UInt8]) {
+        buffer.beginAnswer(to: id, isOK: true)
+        buffer.field("part", text)
         buffer.endAnswer(hasMore: true)
     }
 

@@ -17,6 +17,8 @@ package enum ControlLimits {
     package static let idMax: Int64 = 9_007_199_254_740_991
     /// Most lines that `logs` can ask for.
     package static let logLinesMax = 100_000
+    /// Longest piece of a configuration in a line; escaped it still fits.
+    package static let partBytesMax = 8 * 1_024
     /// Longest sentence of an error, a reason or a result, in bytes; longer ones are cut. Escaped, the
     /// longest scheduler (two sentences and its lists) still fits a line.
     package static let messageBytesMax = 2 * 1_024

@@ -52,6 +52,8 @@ package enum ControlOperation: Equatable, Sendable {
     case alerts
     /// `{"op":"failure","name":"web","run":"01…"}`: what is kept of a failed run; without `run` the last one.
     case failure(name: String, run: String?)
+    /// What is in force: the settings of `[reeve]` and of each scheduler, and where each stands.
+    case configuration
     /// Is anybody there, and who.
     case ping
 
@@ -77,6 +79,7 @@ package enum ControlOperation: Equatable, Sendable {
         case .metrics: "metrics"
         case .alerts: "alerts"
         case .failure: "failure"
+        case .configuration: "configuration"
         case .ping: "ping"
         }
     }

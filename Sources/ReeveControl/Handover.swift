@@ -123,7 +123,7 @@ extension JSONValue {
 // MARK: - The supervisor's settings
 
 extension SupervisorSettings {
-    fileprivate func write(to buffer: inout [UInt8]) {
+    func write(to buffer: inout [UInt8]) {
         buffer.beginObject("supervisor")
         buffer.field("profile", profile.rawValue)
         buffer.field("profileReason", profileReason)
@@ -139,12 +139,16 @@ extension SupervisorSettings {
         buffer.field("logFormat", logFormat.rawValue)
         buffer.field("logLevel", logLevel.rawValue)
         buffer.field("exitWith", exitWith?.text)
+        buffer.field("syslog", syslog)
+        buffer.field("watch", watch)
         buffer.field("source", source)
         alerts.write(to: &buffer)
+        buffer.field("sourceForm", sourceForm.rawValue)
+        buffer.field("sourceStamp", sourceStamp)
         buffer.endObject()
     }
 
-    fileprivate init(reading value: JSONValue) throws(JSONFault) {
+    init(reading value: JSONValue) throws(JSONFault) {
         self.init()
         profile = try value.word("profile", as: Profile.self)
         profileReason = try value.text("profileReason")
@@ -162,16 +166,20 @@ extension SupervisorSettings {
         exitWith = try value.optional("exitWith") { (name) throws(JSONFault) in
             try name.schedulerName()
         }
+        syslog = try value.optionalText("syslog")
+        watch = try value.truth("watch")
         source = try value.optionalText("source")
         alerts = try value.object("alerts", AlertSettings.init(reading:))
+        sourceForm = try value.word("sourceForm", as: SourceForm.self)
+        sourceStamp = try value.optionalText("sourceStamp")
     }
 }
 
 // MARK: - A scheduler
 
 extension SchedulerSpecification {
-    fileprivate func write(to buffer: inout [UInt8]) {
-        buffer.beginObject()
+    func write(_ key: StaticString? = nil, to buffer: inout [UInt8]) {
+        buffer.beginObject(key)
         buffer.field("name", name.text)
         buffer.field("kind", kind.rawValue)
         buffer.field("enabled", enabled)
@@ -204,7 +212,7 @@ extension SchedulerSpecification {
         buffer.endObject()
     }
 
-    fileprivate init(reading value: JSONValue) throws(JSONFault) {
+    init(reading value: JSONValue) throws(JSONFault) {
         let name = try value.member("name").schedulerName()
         self.init(
             name: name, kind: try value.word("kind", as: Kind.self),
@@ -375,6 +383,7 @@ extension LogSettings {
     fileprivate func write(to buffer: inout [UInt8]) {
         buffer.beginObject("log")
         buffer.field("destination", destination.rawValue)
+        buffer.field("prefix", prefix.rawValue)
         buffer.field("tail", tail.count)
         buffer.endObject()
     }
@@ -382,6 +391,7 @@ extension LogSettings {
     fileprivate init(reading value: JSONValue) throws(JSONFault) {
         self.init()
         destination = try value.word("destination", as: Destination.self)
+        prefix = try value.word("prefix", as: Prefix.self)
         tail = Bytes(try value.wholeNumber("tail"))
     }
 }

@@ -26,6 +26,8 @@ package struct ServerMessage: Equatable, Sendable {
         case alerts([AlertReport])
         /// A failed run; the lines of its log follow.
         case bundle(FailureBundle)
+        /// A piece of the configuration in force.
+        case part(String)
         case gap(GapReport)
         case greeting(Greeting)
         /// The end of a stream.
@@ -104,6 +106,7 @@ extension ControlDecoder {
         if root["failure"] != nil {
             return .bundle(try root.object("failure", FailureBundle.init(reading:)))
         }
+        if root["part"] != nil { return .part(try root.text("part")) }
         if root["gap"] != nil { return .gap(try root.object("gap", GapReport.init(reading:))) }
         if root["summary"] != nil { return .overview(try Overview(reading: root)) }
         if root["supervisor"] != nil {

@@ -11,12 +11,18 @@ package struct SettingsReport: Equatable, Sendable {
     package var command: [String]
     /// nil: reeve's own.
     package var workingDirectory: String?
+    /// Name, or number, of the user it runs as; nil: reeve's own.
+    package var user: String?
+    /// The same of its group, where one is configured.
+    package var group: String?
 
     /// Longest description, in bytes of UTF-8; escaped, all three together fit half a line, so that a
     /// client has room for them and the scheduler at once.
     package static let descriptionBytesMax = 512
     /// Longest command.
     package static let commandBytesMax = 2_048
+    /// Longest name of a user or group; Linux has none of more than 32.
+    private static let accountBytesMax = 64
     /// Longest working directory.
     package static let pathBytesMax = 2_048
 
@@ -28,6 +34,9 @@ package struct SettingsReport: Equatable, Sendable {
         command = []
         workingDirectory = specification.program.workingDirectory?
             .shortened(toBytes: SettingsReport.pathBytesMax)
+        let launch = specification.program.launch
+        user = launch.user.map { SettingsReport.word($0.name, $0.number) }
+        group = launch.group.map { SettingsReport.word($0.name, $0.number) }
         var left = SettingsReport.commandBytesMax
         for argument in specification.program.arguments {
             // Each costs its quotes and a comma, too, so that their number is bounded as well.
@@ -41,13 +50,19 @@ package struct SettingsReport: Equatable, Sendable {
         }
     }
 
-    /// Appends the members `description`, `command` and `workingDirectory`.
+    private static func word(_ name: String?, _ number: UInt32) -> String {
+        (name ?? "\(number)").shortened(toBytes: accountBytesMax)
+    }
+
+    /// Appends the members `description`, `command`, `workingDirectory`, `user` and `group`.
     func writeMembers(to buffer: inout [UInt8]) {
         buffer.field("description", description)
         buffer.beginArray("command")
         for argument in command { buffer.element(argument) }
         buffer.endArray()
         buffer.field("workingDirectory", workingDirectory)
+        buffer.field("user", user)
+        buffer.field("group", group)
     }
 
     init(reading value: JSONValue) throws(JSONFault) {
@@ -56,5 +71,7 @@ package struct SettingsReport: Equatable, Sendable {
             try argument.requireText()
         }
         workingDirectory = try value.optionalText("workingDirectory")
+        user = try value.optionalText("user")
+        group = try value.optionalText("group")
     }
 }

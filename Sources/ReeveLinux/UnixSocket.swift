@@ -60,7 +60,7 @@ package enum UnixSocket {
         }
     }
 
-    private static func check(_ path: String, _ what: String) throws(SystemFailure) {
+    static func check(_ path: String, _ what: String) throws(SystemFailure) {
         guard path.utf8.count <= pathMax else {
             throw SystemFailure(
                 "\(what): the path has \(path.utf8.count) bytes, and a socket's at most \(pathMax)",
@@ -71,7 +71,7 @@ package enum UnixSocket {
         }
     }
 
-    private static func makeRoom(_ path: String, _ what: String) throws(SystemFailure) {
+    static func makeRoom(_ path: String, _ what: String) throws(SystemFailure) {
         guard let facts = FileFacts(path, following: false) else { return }
         guard facts.kind == .socket else {
             throw SystemFailure("\(what): there is another file at this path", errno: .exists)
@@ -79,7 +79,7 @@ package enum UnixSocket {
         remove(path)
     }
 
-    private static func bind(_ socket: borrowing FileDescriptor, to path: String) -> Int32 {
+    static func bind(_ socket: borrowing FileDescriptor, to path: String) -> Int32 {
         let number = socket.number
         return unsafe path.withCString { unsafe reeve_socket_bind(number, $0, path.utf8.count) }
     }

@@ -22,6 +22,8 @@ package struct CoreView {
     private let measures: (SchedulerID, Moment) -> SchedulerMetrics?
     private let troubles: (SchedulerID?, Moment) -> [Alert]
     private let failures: (SchedulerID, String?) -> KeptFailure?
+    private let inForce: () -> SupervisorSettings
+    private let standings: (SchedulerID) -> SchedulerStanding?
 
     /// Each closure answers the method of the same sense below.
     package init(
@@ -37,7 +39,9 @@ package struct CoreView {
         entries: @escaping (SchedulerID, Int) -> [LedgerEntry] = { _, _ in [] },
         metrics: @escaping (SchedulerID, Moment) -> SchedulerMetrics? = { _, _ in nil },
         alerts: @escaping (SchedulerID?, Moment) -> [Alert] = { _, _ in [] },
-        failure: @escaping (SchedulerID, String?) -> KeptFailure? = { _, _ in nil }
+        failure: @escaping (SchedulerID, String?) -> KeptFailure? = { _, _ in nil },
+        supervisorSettings: @escaping () -> SupervisorSettings = { SupervisorSettings() },
+        standing: @escaping (SchedulerID) -> SchedulerStanding? = { _ in nil }
     ) {
         overall = status
         one = schedulerStatus
@@ -52,6 +56,8 @@ package struct CoreView {
         measures = metrics
         troubles = alerts
         failures = failure
+        inForce = supervisorSettings
+        standings = standing
     }
 
     /// The whole, as `reeve status` heads it.
@@ -72,6 +78,12 @@ package struct CoreView {
 
     /// What was configured; nil for an id out of range.
     package func specification(of id: SchedulerID) -> SchedulerSpecification? { settings(id) }
+
+    /// The settings of `[reeve]` that are in force.
+    package var supervisorSettings: SupervisorSettings { inForce() }
+
+    /// What a reload would meet; nil for one that is not configured, or out of range.
+    package func standing(of id: SchedulerID) -> SchedulerStanding? { standings(id) }
 
     /// The last entries of a scheduler in the ledger, oldest first: a read of at most 100 records.
     package func entries(of id: SchedulerID, last count: Int) -> [LedgerEntry] { ledger(id, count) }

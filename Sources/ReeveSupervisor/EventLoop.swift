@@ -168,6 +168,8 @@ final class EventLoop {
         case .listener, .client:
             inbox.append(contentsOf: executor.control.ready(token, events, at: now, view: view))
         case .ledger: executor.ledger?.ready(at: now)
+        case .syslog: executor.syslog?.ready(at: now)
+        case .configuration: executor.configurationChanged(at: now)
         case .launch: inbox.append(contentsOf: executor.launchReady(token))
         case .command: executor.commands.ready(token)
         case .probe:

@@ -29,6 +29,10 @@ package enum SourceKind: UInt8, Sendable, CaseIterable {
     case probe = 12
     /// A run's notify socket.
     case notify = 13
+    /// Something happened to the configuration's file.
+    case configuration = 16
+    /// A message of syslog(3).
+    case syslog = 17
     /// The pipe of a launcher that has not become its program.
     case launch = 20
 }

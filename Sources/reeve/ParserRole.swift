@@ -7,9 +7,11 @@
 internal import ReeveClient
 internal import ReeveConfiguration
 internal import ReeveControl
+internal import ReeveCore
 internal import ReeveLinux
+internal import ReeveSupervisor
 
-/// Reads the file that is the first argument.
+/// Reads what the arguments name (`ConfigurationSource`).
 enum ParserRole {
     /// Diagnostics written; more are counted.
     private static let diagnosticsMax = 20
@@ -17,8 +19,9 @@ enum ParserRole {
     /// Writes the hand-over to standard output and warnings, or errors, to standard error, one a line.
     /// Returns 0 where there is no error.
     static func run() -> Int32 {
-        guard let path = ProcessArguments.texts().dropFirst().first else { return 64 }
-        let outcome = ConfigurationFile(path: path).outcome()
+        let arguments = Array(ProcessArguments.texts().dropFirst())
+        guard let source = ConfigurationSource(arguments: arguments) else { return 64 }
+        let outcome = outcome(of: source)
         let shown = outcome.specification == nil ? outcome.errors : outcome.warnings
         var text = shown.prefix(diagnosticsMax).map { line($0) + "\n" }.joined()
         if shown.count > diagnosticsMax { text += "and \(shown.count - diagnosticsMax) more\n" }
@@ -35,6 +38,14 @@ enum ParserRole {
         // Descriptor 1 stays open: it is not ours.
         _ = stream.release()
         return code
+    }
+
+    /// Reads a file of either kind.
+    static func outcome(of source: ConfigurationSource) -> LoadOutcome {
+        switch source.form {
+        case .configuration: ConfigurationFile(path: source.path).outcome()
+        case .crontab, .systemCrontab: CrontabFile(source: source).load()
+        }
     }
 
     /// "reeve.toml:3:1: [schedulers.web] has no key `comand` (did you mean `command`?)"

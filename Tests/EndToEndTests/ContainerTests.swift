@@ -53,6 +53,28 @@ struct ContainerInitTests {
         }
     }
 
+    @Test(arguments: ["exec /reeve init -P", "ln -s /reeve /tmp/catatonit; exec /tmp/catatonit -P"])
+    func `without a command it reaps, and ends when asked to`(_ script: String) async throws {
+        try await Container.running {
+            $0.command = ["/bin/busybox", "sh", "-c", script]
+        } _: { container in
+            let pid = try await container.pid()
+            try await eventually("the pause") {
+                ["reeve", "catatonit"].contains(Processes.stat(pid)?.name)
+            }
+            let orphan = "(/bin/busybox sleep 0.2 &) ; (/bin/busybox sleep 0.3 &)"
+            _ = try await container.execute("/bin/busybox", "sh", "-c", orphan)
+            try await eventually("that nothing is left") {
+                Processes.children(of: pid).isEmpty
+            }
+            try await container.signal(SIGHUP)
+            #expect(container.ending == nil)
+            try await container.signal(SIGTERM)
+            let ending = try await container.ended()
+            #expect(ending == 0)
+        }
+    }
+
     @Test func `what the command leaves is asked and killed within the engine's grace`()
         async throws
     {
@@ -131,6 +153,35 @@ struct ContainerRunTests {
             let check = try await container.execute("/reeve", "check", "/etc/reeve.toml")
             #expect(check.code == 0)
             #expect(check.errors.contains("a stop may take 35s"), "\(check)")
+            try await container.signal(SIGTERM)
+            let ending = try await container.ended()
+            #expect(ending == 0)
+        }
+    }
+
+    @Test func `schedulers have users of their own in an image without accounts`() async throws {
+        try await Container.running {
+            $0.command = ["/reeve", "run", "/etc/reeve.toml"]
+            $0.files["/etc/token"] = "hush\n"
+            $0.files["/etc/named.toml"] = child("web", "forever", more: "user = \"web\"")
+            $0.files["/etc/reeve.toml"] =
+                """
+                [schedulers.web]
+                command = ["/bin/busybox", "sh", "-c", "echo $(id -u):$(id -g) $HOME $TOKEN; sleep 1000"]
+                user = 4711
+                group = 4712
+                secrets = { TOKEN = "/etc/token" }
+                oom-score-adj = -900
+                """
+        } _: { container in
+            try await container.says("4711:4712 / hush")
+            // Docker's default capabilities do not have the right.
+            try await container.says("oom-score-adj = -900 was refused")
+            let stop = try await container.execute("/reeve", "stop", "web")
+            #expect(stop.code == 0, "\(stop)")
+            let check = try await container.execute("/reeve", "check", "/etc/named.toml")
+            #expect(check.code == 78)
+            #expect(check.errors.contains("there is no user \"web\" in /etc/passwd"), "\(check)")
             try await container.signal(SIGTERM)
             let ending = try await container.ended()
             #expect(ending == 0)
@@ -252,9 +303,7 @@ struct ContainerCronTests {
     private func stop(
         job: String, _ settings: String
     ) async throws -> (words: [String], log: String) {
-        let result = Mutable<(words: [String], log: String)>(([], ""))
-        try await Container.running {
-            $0.hasHostPrograms = true
+        try await stop {
             $0.writable = ["/tmp", "/run", "/var/spool/cron/crontabs", "/etc/cron.d"]
             // Its own crontabs have to be root's, with the right mode, before it starts.
             $0.command = [
@@ -271,18 +320,31 @@ struct ContainerCronTests {
                 [reeve]
                 graceful-timeout = "8s"
                 force-timeout = "1s"
+                syslog = "/dev/log"
                 [schedulers.cron]
                 command = ["/usr/sbin/cron", "-f"]
                 \(settings)
                 """,
             ]
+        }
+    }
+
+    /// The same for any scheduler whose job stamps "began".
+    private func stop(
+        _ change: @Sendable (inout Container.Setup) -> Void
+    ) async throws -> (words: [String], log: String) {
+        let result = Mutable<(words: [String], log: String)>(([], ""))
+        try await Container.running {
+            $0.hasHostPrograms = true
+            change(&$0)
         } _: { container in
             let look = ["/bin/cat", "/tmp/stamps"]
-            try await eventually("the job of cron") {
+            try await eventually("the job", within: 75) {
                 try await container.execute(look[0], look[1]).output.contains("began")
             }
             let pid = try await container.pid()
-            try await container.signal(SIGTERM)
+            // Directly: the engine's own command may take longer than the rest.
+            Processes.signal(pid, SIGTERM)
             // The container's own files go with it, so the stamps are read through its PID 1 until then.
             var said = ""
             while container.ending == nil {
@@ -307,6 +369,68 @@ struct ContainerCronTests {
             "stop-scope = \"leader\"\nstop-timeout = \"7s\"")
         #expect(outcome.words == ["began", "finished"], "\(outcome.log)")
         #expect(outcome.log.contains("nothing of it is left"), "\(outcome.log)")
+        // What cron says of it reaches reeve.
+        #expect(outcome.log.contains("cron | cron.info CRON["), "\(outcome.log)")
+        #expect(outcome.log.contains("(root) CMD (/child stamp"), "\(outcome.log)")
+    }
+
+    /// Up to a minute: busybox's crond has nothing shorter.
+    @Test func `a job of busybox's crond is not cut before its drain time`() async throws {
+        let outcome = try await stop {
+            // It changes to the home of the user, or to its own spool.
+            $0.writable = ["/tmp", "/run", "/root"]
+            $0.files = [
+                "/root-jobs":
+                    "* * * * * /child stamp /tmp/stamps began sleep 2000 stamp /tmp/stamps finished sleep 300\n",
+                "/reeve.toml": """
+                [reeve]
+                graceful-timeout = "8s"
+                force-timeout = "1s"
+                [schedulers.crond]
+                command = ["/bin/busybox", "crond", "-f", "-l", "8", "-L", "/dev/stderr", "-c", "/tmp/tabs"]
+                stop-scope = "leader"
+                stop-timeout = "7s"
+                """,
+            ]
+            $0.command = [
+                "/bin/sh", "-c",
+                "mkdir /tmp/tabs; cp /root-jobs /tmp/tabs/root; exec /reeve run /reeve.toml",
+            ]
+        }
+        #expect(outcome.words == ["began", "finished"], "\(outcome.log)")
+        #expect(outcome.log.contains("nothing of it is left"), "\(outcome.log)")
+    }
+
+    @Test(
+        .enabled(
+            if: FileManager.default.isExecutableFile(atPath: "/usr/bin/python3"), "needs Python"))
+    func `a job of a scheduler in Python is not cut, and none begins any more`() async throws {
+        let program = try #require(Tree.text("examples/wrap-cron/scheduler.py"))
+        let example = try #require(Tree.text("examples/wrap-cron/python.toml"))
+        let settings = example.components(separatedBy: "\n").filter {
+            $0.hasPrefix("stop-") || $0.hasPrefix("leftovers") || $0.hasPrefix("environment")
+        }.joined(separator: "\n")
+        #expect(settings.contains("stop-scope = \"leader\""))
+        let outcome = try await stop {
+            $0.writable = ["/tmp", "/run"]
+            $0.files = [
+                "/scheduler.py": program,
+                "/reeve.toml": """
+                [reeve]
+                graceful-timeout = "8s"
+                force-timeout = "1s"
+                [schedulers.jobs]
+                command = ["/usr/bin/python3", "/scheduler.py", "0.8", "/child", "stamp", "/tmp/stamps", \
+                "began", "sleep", "2500", "stamp", "/tmp/stamps", "finished", "sleep", "300"]
+                \(settings)
+                """,
+            ]
+            $0.command = ["/reeve", "run", "/reeve.toml"]
+        }
+        let began = outcome.words.count { $0 == "began" }
+        #expect(began >= 1 && began <= 4, "\(outcome.words)")
+        #expect(outcome.words.count { $0 == "finished" } == began, "\(outcome.words)")
+        #expect(outcome.log.contains("jobs | all jobs have ended"), "\(outcome.log)")
     }
 
     @Test func `a job of cron that does not end in time is killed, and named`() async throws {

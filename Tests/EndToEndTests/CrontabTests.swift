@@ -38,6 +38,11 @@ import Testing
             Processes.signal(pid, SIGKILL)
             throw HarnessFailure("\(error)\n\(process.output)\n\(process.errors)")
         }
+        #expect(process.errors.contains("MAILTO: nothing is mailed to ops@example.org"))
+        let prefix = try #require(
+            process.output.split(separator: "\n").first { $0.hasSuffix("| three") })
+        let run = try #require(prefix.split(separator: " ").dropFirst().first)
+        #expect(run.count == 26 && prefix.hasPrefix("cat "), "\(prefix)")
         #expect(process.errors.contains("warning: in the hour field the range 22-2 runs backwards"))
         Processes.signal(pid, SIGTERM)
         #expect(try await process.ended() == .exit(0))

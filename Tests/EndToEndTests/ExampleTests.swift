@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
+import Glibc
 import ReeveTestSupport
 import Testing
 
@@ -20,6 +22,110 @@ import Testing
             let steady = try await reeve.scheduler("steady")
             #expect(steady.restartCount == 0)
             #expect(reeve.process.output.contains("steady | tick"))
+        }
+    }
+
+    /// Runs an example as it is, in a copy of its folder, save that its place below /tmp is one of the test's.
+    private func running(
+        _ example: String, change: (String) -> String = { $0 },
+        _ body: (Place, Guarded, (String...) async throws -> Outcome) async throws -> Void
+    ) async throws {
+        let place = try Place()
+        defer { place.remove() }
+        let folder = place.file("example")
+        try FileManager.default.copyItem(
+            atPath: Tree.root + "/examples/" + example, toPath: folder)
+        let text = try String(contentsOfFile: folder + "/reeve.toml", encoding: .utf8)
+        let own = text.replacingOccurrences(of: "/tmp/reeve-" + example, with: place.file("run"))
+        #expect(own != text)
+        try place.write("example/reeve.toml", change(own))
+        let process = try Guarded(
+            ["/bin/sh", "-c", "cd example && exec \"$0\" run reeve.toml", Tree.product("reeve")],
+            environment: Guarded.environment, directory: place.directory, name: "example")
+        let pid = try await process.pid()
+        let socket = ["REEVE_SOCKET": place.file("run/control.sock")]
+        do {
+            try await eventually("the start") { process.errors.contains("start-up took") }
+            try await body(place, process) { (words: String...) in
+                let command = try Guarded(
+                    [Tree.product("reeve")] + words,
+                    environment: Guarded.environment.merging(socket) { $1 },
+                    directory: place.directory,
+                    name: "command-" + String(UInt32.random(in: 0 ... .max), radix: 36))
+                guard case .exit(let code) = try await command.ended() else {
+                    throw HarnessFailure("reeve \(words) died")
+                }
+                return Outcome(code: code, output: command.output, errors: command.errors)
+            }
+        } catch {
+            Processes.signal(pid, SIGKILL)
+            _ = try? await process.leaks()
+            throw HarnessFailure("\(error)\n\(process.output)\n\(process.errors)")
+        }
+        Processes.signal(pid, SIGTERM)
+        #expect(try await process.ended(within: 30) == .exit(0))
+        let leaks = try await process.leaks()
+        #expect(leaks.isEmpty)
+    }
+
+    @Test func `of cron and nothing else each time that was due has its outcome`() async throws {
+        try await running("cron-only") { place, process, command in
+            for words in [
+                "| polling", "| at 20", "| attempt 1", "| attempt 2",
+                "slow: the execution of", "skipped: the one before still runs",
+                "flaky: the execution of",
+            ] {
+                try await eventually("\"\(words)\"", within: 40) {
+                    (process.output + process.errors).contains(words)
+                }
+            }
+            try await eventually("the second attempt to count as a success", within: 20) {
+                let runs = try await command("runs", "flaky")
+                return runs.output.contains("succeeded")
+            }
+            let next = try await command("next", "report")
+            #expect(next.code == 0 && next.output.contains("T08:00:00-0"), "\(next)")
+            let now = try await command("run-now", "report")
+            #expect(now.code == 0, "\(now)")
+            try await eventually("the report") { process.output.contains("nothing to report") }
+            #expect(process.output.contains("report 01"))
+        }
+    }
+
+    @Test func `the nightly backup packs, and tells what cannot be mended`() async throws {
+        let (source, target) = ("\"/etc\"", "/run/archives\"")
+        try await running(
+            "nightly-backup",
+            change: { $0.replacingOccurrences(of: source, with: "\"/usr/lib/os-release.d\"") }
+        ) { place, process, command in
+            // No such folder: one attempt, since that will not get better.
+            _ = try await command("run-now", "backup")
+            try await eventually("the refusal") {
+                process.errors.contains("failed: failed with exit code 64")
+                    && process.errors.contains("no further attempt after exit code 64")
+            }
+            // Mended in the file, and read again.
+            try FileManager.default.createDirectory(
+                atPath: place.file("data"), withIntermediateDirectories: true)
+            try place.write("data/file", "something to keep\n")
+            let file = place.file("example/reeve.toml")
+            let text = try String(contentsOfFile: file, encoding: .utf8)
+            #expect(text.contains(target))
+            try text.replacingOccurrences(
+                of: "/usr/lib/os-release.d", with: place.file("data")
+            ).write(toFile: file, atomically: true, encoding: .utf8)
+            #expect(try await command("reload").code == 0)
+            let now = try await command("run-now", "backup")
+            #expect(now.code == 0, "\(now)")
+            try await eventually("the archive") { process.output.contains("backup | wrote ") }
+            let archives = try FileManager.default.contentsOfDirectory(
+                atPath: place.file("run/archives"))
+            #expect(archives.count == 1 && archives[0].hasSuffix(".tar.gz"), "\(archives)")
+            try await eventually("its outcome") {
+                try await command("runs", "backup").output.contains("succeeded")
+            }
+            let next = try await command("next", "backup", "-n", "400")
+            #expect(next.output.contains("the clock skips"), "\(next.output.prefix(400))")
         }
     }
 }

@@ -11,10 +11,13 @@ import Testing
     .serialized, .enabled(if: Images.isPossible, "needs root, podman, runc and the static build"))
 struct ImageTests {
     /// The example's folder with the binaries that its README says to put there.
-    private func context(in place: Place) async throws -> String {
+    private func context(
+        in place: Place, of example: String = "container"
+    ) async throws -> String {
         let folder = place.file("context")
         let files = FileManager.default
-        try files.copyItem(atPath: Tree.root + "/examples/container", toPath: folder)
+        try files.copyItem(atPath: Tree.root + "/examples/" + example, toPath: folder)
+        try? files.removeItem(atPath: folder + "/reeve")
         try? files.removeItem(atPath: folder + "/busybox")
         try files.copyItem(atPath: StaticBuild.shell, toPath: folder + "/busybox")
         let strip = try Guarded(
@@ -93,6 +96,41 @@ struct ImageTests {
             let stop = try await images.podman("stop", "web")
             #expect(stop.code == 0, "\(stop.errors)")
             #expect(ContinuousClock.now - begin < .seconds(10))
+            let ending = try await run.ended()
+            #expect(ending == .exit(0), "\(run.errors)")
+        }
+    }
+
+    @Test(.timeLimit(.minutes(10)), .enabled(if: Images.hasDebian, "needs debootstrap"))
+    func `a crontab as it is in a Debian image, read-only, as nobody`() async throws {
+        try await Images.using { images, place in
+            let folder = try await context(in: place, of: "crontab-in-container")
+            try await images.importDebian(as: "debian")
+            try await build(images, "jobs", "Containerfile", in: folder)
+            let mounted = place.file("jobs")
+            try FileManager.default.createDirectory(
+                atPath: mounted, withIntermediateDirectories: true)
+            try FileManager.default.copyItem(
+                atPath: folder + "/crontab", toPath: mounted + "/crontab")
+            let run = try images.run(
+                "--name", "jobs", "--read-only", "-v", mounted + ":/etc/reeve:ro", "jobs")
+            try await eventually("a line with the job and the run", within: 60) {
+                if let ending = run.ending { throw HarnessFailure("\(ending): \(run.errors)") }
+                return run.output.split(separator: "\n").contains {
+                    $0.hasPrefix("tick 01") && $0.hasSuffix(" | tick")
+                }
+            }
+            #expect((run.output + run.errors).contains("MAILTO: nothing is mailed to ops@"))
+            #expect(run.output.contains(" | the container has started"))
+            // The mounted crontab changes.
+            let text = try String(contentsOfFile: mounted + "/crontab", encoding: .utf8)
+            try text.replacingOccurrences(
+                of: "@every 10s       echo tick", with: "@every 1s echo tock"
+            )
+            .write(toFile: mounted + "/crontab", atomically: true, encoding: .utf8)
+            try await eventually("the new job", within: 30) { run.output.contains(" | tock") }
+            let stop = try await images.podman("stop", "jobs")
+            #expect(stop.code == 0, "\(stop.errors)")
             let ending = try await run.ended()
             #expect(ending == .exit(0), "\(run.errors)")
         }

@@ -259,11 +259,16 @@ private struct SignalRow {
 
     private func check(_ word: (SignalRow) -> String, behind prefix: [String]) async throws {
         let rows = try SignalRow.all()
-        let harmless = rows.filter { word($0) == "nothing" || word($0) == "suspends" }
+        let harmless = rows.filter { ["nothing", "suspends", "reloads"].contains(word($0)) }
         try await supervise(behind: prefix) { process, pid, place in
             for row in harmless {
                 for number in row.numbers {
                     #expect(Processes.signal(pid, number))
+                    if word(row) == "reloads" {
+                        try await eventually("the file is read again") {
+                            process.errors.contains("reading the configuration again (SIGHUP)")
+                        }
+                    }
                     guard word(row) == "suspends" else { continue }
                     try await eventually("suspended by \(number)") {
                         Processes.stat(pid)?.state == "T"

@@ -228,7 +228,7 @@ private let canChangeUser = unsafe geteuid() == 0 && getpwnam("nobody") != nil
     }
 
     @Test(.enabled(if: canChangeUser))
-    func `a stop command runs as the same user`() async throws {
+    func `stop commands and hooks run as the same user`() async throws {
         try await Reeve.supervising({ place in
             """
             [schedulers.polite]
@@ -236,6 +236,13 @@ private let canChangeUser = unsafe geteuid() == 0 && getpwnam("nobody") != nil
             user = "nobody"
             ready = "spawn"
             stop-command = "echo stopped by $(id -un) of $MAINPID; kill $MAINPID"
+            on-start = "echo begun by $(id -un)"
+            on-stop = "echo ended by $(id -un)"
+            [schedulers.hookless]
+            command = ["sleep", "1000"]
+            user = "nobody"
+            on-start = ["/nonexistent/hook"]
+            restart = "never"
             [schedulers.wrong]
             command = ["sleep", "1000"]
             launcher = true
@@ -249,6 +256,12 @@ private let canChangeUser = unsafe geteuid() == 0 && getpwnam("nobody") != nil
             try await eventually("its words") {
                 reeve.process.output.contains("stopped by nobody of \(one.pid ?? 0)")
             }
+            try await eventually("the words of its hooks") {
+                reeve.process.output.contains("begun by nobody")
+                    && reeve.process.output.contains("ended by nobody")
+            }
+            try await reeve.log(
+                says: "its on-start command could not be started: /nonexistent/hook: no such file")
             let other = try await reeve.command("stop", "wrong")
             #expect(other.code == 0)
             #expect(reeve.log.contains("/nonexistent/stop: no such file (ENOENT)"))
@@ -279,6 +292,85 @@ private let canChangeUser = unsafe geteuid() == 0 && getpwnam("nobody") != nil
             #expect(reeve.log.contains("reeve runs as user 65534, and only root may (EPERM)"))
             try await reeve.scheduler("own", becomes: "healthy") { $0.status == "healthy" }
             #expect(reeve.process.output.contains("id 65534"))
+        }
+    }
+
+    @Test func `a launcher that a killed reeve left is known by its run, and ended`() async throws {
+        try await Reeve.supervising(
+            { place in
+                unsafe mkfifo(place.file("fifo"), 0o600)
+                return """
+                    [schedulers.hangs]
+                    command = \(place.child("stamp", "@ran", "ran", "forever"))
+                    env-file = "\(place.file("fifo"))"
+                    """
+            },
+            setup: { $0.prefix = ["/bin/sh", "-c", "\"$@\"; exec \"$@\"", "sh"] }
+        ) { reeve in
+            let killed = try #require(Processes.children(of: reeve.pid).first?.pid)
+            let launcher = try await eventually("the launcher") {
+                Processes.children(of: killed).first?.pid
+            }
+            Processes.signal(killed, 9)
+            try await reeve.log(says: "was killed and left reeve-launcher (pid \(launcher))")
+            try await reeve.log(says: "nothing of the earlier reeve is left")
+            #expect(!Processes.isAlive(launcher))
+            #expect(reeve.stamps("ran").isEmpty)
+        }
+    }
+
+    @Test func `programs that end at once are told apart from launchers that fail`() async throws {
+        try await Reeve.supervising({ _ in
+            var text = "[defaults]\nlauncher = true\nkind = \"task\"\nrestart = \"never\"\n"
+            for index in 0..<40 {
+                text += "[schedulers.ok\(index)]\ncommand = [\"/bin/true\"]\n"
+                text += "[schedulers.bad\(index)]\ncommand = [\"/bin/false\"]\n"
+            }
+            return text
+        }) { reeve in
+            try await eventually("all to be over", within: 30) {
+                let all = try await reeve.status().schedulers
+                return all.allSatisfy { $0.lifecycle == "completed" || $0.lifecycle == "exhausted" }
+            }
+            for one in try await reeve.status().schedulers {
+                let isGood = one.name.hasPrefix("ok")
+                #expect(one.lifecycle == (isGood ? "completed" : "exhausted"), "\(one.name)")
+                #expect(one.lastExit?.code == (isGood ? 0 : 1), "\(one.name)")
+            }
+            #expect(!reeve.log.contains("could not be started"))
+        }
+    }
+
+    @Test(.enabled(if: canChangeUser))
+    func `a reload with another user starts anew, one with another value in a file does not`()
+        async throws
+    {
+        try await Reeve.supervising({ place in
+            try? place.write("one.env", "A=1\n")
+            return """
+                [schedulers.web]
+                command = \(place.child("stamp", "@pids", "up", "forever"))
+                env-file = "\(place.file("one.env"))"
+                [schedulers.other]
+                command = ["sleep", "1000"]
+                """
+        }) { reeve in
+            let first = try await reeve.stamps("pids", reach: 1)[0].pid
+            let place = Place(at: reeve.directory)
+            try place.write("one.env", "A=2\n")
+            let same = try await reeve.command("reload")
+            #expect(same.code == 0 && Processes.isAlive(first), "\(same.output)\(same.errors)")
+            var text = try String(contentsOfFile: place.file("reeve.toml"), encoding: .utf8)
+            text = text.replacing("env-file =", with: "nice = 3\nenv-file =")
+            try place.write("reeve.toml", text)
+            let changed = try await reeve.command("reload")
+            #expect(changed.output.contains("web (nice)"), "\(changed.output)\(changed.errors)")
+            let second = try await reeve.stamps("pids", reach: 2)[1].pid
+            #expect(second != first && !Processes.isAlive(first))
+            try place.write("reeve.toml", text.replacing("nice = 3", with: "user = \"noboby\""))
+            let wrong = try await reeve.command("reload")
+            #expect(wrong.code != 0 && wrong.errors.contains("there is no user \"noboby\""))
+            #expect(Processes.isAlive(second))
         }
     }
 }

@@ -249,7 +249,7 @@ import Testing
             eventually 5 field 'it is plain' >/dev/null
             field '"MESSAGE":"it is bad"' | grep -q '"PRIORITY":"3"' || fail "priority of <3>"
             field '"MESSAGE":"it is plain"' | grep -q '"PRIORITY":"6"' || fail "priority"
-            run=$(reeve status talk --json | grep -o '"runId": *"[^"]*"' | grep -o '[0-9A-Z]\\{26\\}')
+            run=$(reeve status talk --json | grep -o '"runId": *"[^"]*"' | grep -o '[0-9A-Z]\\{26\\}' | head -n 1)
             journalctl REEVE_RUN_ID=$run -o cat --no-pager | grep -qx 'it is plain' || fail "run id"
             journalctl REEVE_EVENT=started -o cat --no-pager | grep -q 'talk: started' || fail "event"
             reeve logs talk | grep -q 'it is plain' || fail "no tail is kept"

@@ -28,39 +28,13 @@ import Testing
             let terminal = try await TmuxTerminal(
                 in: reeve.directory, columns: 80, rows: 24,
                 running: [Tree.product("reeve"), "top", "--socket", reeve.socket])
-            defer { terminal.close() }
-            // The worst stands first, under the title, though its name is the last.
-            let screen = try await terminal.screen("the failed one first") {
-                $0.count > 2 && $0[2].contains("zealous") && $0[2].contains("starts in")
+            do {
+                try await use(terminal, of: reeve)
+            } catch {
+                await terminal.close()
+                throw error
             }
-            #expect(screen.count == 24)
-            #expect(screen[0].contains("degraded  31 schedulers: 1 degraded, 30 healthy"))
-            #expect(screen[1].hasPrefix("NAME") && screen[1].contains("WHY"))
-            #expect(screen[23].hasPrefix("1 to 21 of 31 schedulers"))
-            #expect(screen.allSatisfy { $0.count <= 80 })
-
-            try await terminal.press("o")
-            try await terminal.screen("by name") {
-                $0[2].hasPrefix("calm-1 ") && $0[23].contains("order: name")
-            }
-            try await terminal.press("j", "j")
-            try await terminal.screen("scrolled by two") { $0[23].hasPrefix("3 to 23 of 31") }
-            try await terminal.press("Space")
-            try await terminal.screen("scrolled to the end") { $0[23].hasPrefix("11 to 31 of 31") }
-
-            _ = try await reeve.command("stop", "calm-1", within: 20)
-            try await terminal.press("o", "o", "o")
-            try await terminal.screen("the stop is seen") { $0[0].contains("1 stopped") }
-
-            try await terminal.resize(columns: 60, rows: 12)
-            try await terminal.screen("fits a smaller terminal") {
-                $0.count == 12 && $0[11].contains("of 31 schedulers")
-                    && $0.allSatisfy { $0.count <= 60 }
-            }
-            try await terminal.press("q")
-            try await terminal.screen("left, and the shell is back") {
-                $0.contains { $0.contains("code 0") } && !$0.contains { $0.contains("WHY") }
-            }
+            await terminal.close()
         }
     }
 
@@ -74,6 +48,41 @@ import Testing
             let answer = try await reeve.command("top")
             #expect(answer.code == 64)
             #expect(answer.errors.contains("reeve status"))
+        }
+    }
+
+    private func use(_ terminal: TmuxTerminal, of reeve: Reeve) async throws {
+        // The worst stands first, under the title, though its name is the last.
+        let screen = try await terminal.screen("the failed one first") {
+            $0.count > 2 && $0[2].contains("zealous") && $0[2].contains("starts in")
+        }
+        #expect(screen.count == 24)
+        #expect(screen[0].contains("degraded  31 schedulers: 1 degraded, 30 healthy"))
+        #expect(screen[1].hasPrefix("NAME") && screen[1].contains("WHY"))
+        #expect(screen[23].hasPrefix("1 to 21 of 31 schedulers"))
+        #expect(screen.allSatisfy { $0.count <= 80 })
+
+        try await terminal.press("o")
+        try await terminal.screen("by name") {
+            $0[2].hasPrefix("calm-1 ") && $0[23].contains("order: name")
+        }
+        try await terminal.press("j", "j")
+        try await terminal.screen("scrolled by two") { $0[23].hasPrefix("3 to 23 of 31") }
+        try await terminal.press("Space")
+        try await terminal.screen("scrolled to the end") { $0[23].hasPrefix("11 to 31 of 31") }
+
+        _ = try await reeve.command("stop", "calm-1", within: 20)
+        try await terminal.press("o", "o", "o")
+        try await terminal.screen("the stop is seen") { $0[0].contains("1 stopped") }
+
+        try await terminal.resize(columns: 60, rows: 12)
+        try await terminal.screen("fits a smaller terminal") {
+            $0.count == 12 && $0[11].contains("of 31 schedulers")
+                && $0.allSatisfy { $0.count <= 60 }
+        }
+        try await terminal.press("q")
+        try await terminal.screen("left, and the shell is back") {
+            $0.contains { $0.contains("code 0") } && !$0.contains { $0.contains("WHY") }
         }
     }
 }

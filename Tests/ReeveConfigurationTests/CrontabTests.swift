@@ -149,23 +149,16 @@ import Testing
             SHELL=/bin/bash
             HOME=/srv
             * * * * * backup d
-            * * * * * backap e
 
             """
         let outcome = Crontab.read(
             Array(text.utf8), path: "crontab", form: .system, user: "root", machine: machine)
-        #expect(
-            outcome.diagnostics.map(Found.init) == [
-                Found(
-                    "7:11+6 warning", "there is no user \"backap\" in /etc/passwd",
-                    help: "did you mean \"backup\"?")
-            ])
+        #expect(outcome.diagnostics.isEmpty)
         let crontab = try #require(outcome.crontab)
-        #expect(crontab.jobs.map(\.user) == ["backup", nil, "nobody", "backup", "backap"])
-        #expect(crontab.jobs.map(\.home) == ["/usr", nil, "/", "/usr", nil])
-        let known = Crontab(jobs: Array(crontab.jobs.prefix(4)), differences: crontab.differences)
+        #expect(crontab.jobs.map(\.user) == ["backup", nil, "nobody", "backup"])
+        #expect(crontab.jobs.map(\.home) == ["/usr", nil, "/", "/usr"])
         let loaded = ConfigurationLoader.load(
-            text: known.toml(source: "crontab", home: "/root"), machine: machine)
+            text: crontab.toml(source: "crontab", home: "/root"), machine: machine)
         #expect(loaded.diagnostics.map(Found.init) == [])
         let programs = loaded.specification?.schedulers.map(\.program) ?? []
         #expect(programs.map(\.launch.user?.number) == [34, nil, 65_534, 34])
@@ -173,6 +166,16 @@ import Testing
         let shells = programs.map { $0.environment.first { $0.name == "SHELL" }?.value }
         #expect(shells == ["/bin/sh", nil, "/bin/sh", "/bin/bash"])
         #expect(crontab.differences.contains { $0.contains("runs in /") })
+        let wrong = Crontab.read(
+            Array("* * * * * backap e\n".utf8), path: "crontab", form: .system, user: "root",
+            machine: machine)
+        #expect(wrong.crontab == nil)
+        #expect(
+            wrong.diagnostics.map(Found.init) == [
+                Found(
+                    "1:11+6 error", "there is no user \"backap\" in /etc/passwd",
+                    help: "did you mean \"backup\"?")
+            ])
     }
 
     @Test func `no bytes make it trap`() {
@@ -217,6 +220,31 @@ import Testing
             names.prefix(5) == ["artisan", "sessionclean", "a.sh", "a.sh-2", "health-2"])
         #expect(names[8] == "backup_db")
         #expect(names[10] == "srv")
+    }
+
+    @Test func `a job keeps its name for as long as it executes the same`() throws {
+        let first = try jobs("* * * * * /x/a one\n* * * * * /x/a two\n* * * * * /x/a two\n")
+        #expect(first.map(\.name) == ["a", "a-2", "a-3"])
+        var known: [String: [String]] = [:]
+        for job in first {
+            known[Program(arguments: job.arguments).fingerprint, default: []].append(job.name)
+        }
+        func named(_ text: String) throws -> [String] {
+            let outcome = Crontab.read(
+                Array(text.utf8), path: "crontab", form: .user, user: nil, names: known)
+            return try #require(outcome.crontab).jobs.map(\.name)
+        }
+        // Another place, another schedule, a new one before them.
+        #expect(
+            try named("0 0 * * * /x/a three\n@daily /x/a two\n\n* * * * * /x/a one\n") == [
+                "a-3", "a-2", "a",
+            ])
+        // A command that changed gets what is left.
+        #expect(try named("* * * * * /x/a ONE\n* * * * * /x/a two\n") == ["a", "a-2"])
+        #expect(try named("SHELL=/bin/bash\n* * * * * /x/a one\n") == ["a"])
+        // No name that is none is taken over.
+        known = known.mapValues { _ in ["", "../x"] }
+        #expect(try named("* * * * * /x/a one\n") == ["a"])
     }
 
     @Test func `the conversion loads without a word`() throws {

@@ -296,7 +296,6 @@ import Testing
         Case(
             whole: #"""
                 [reeve]
-                watch = 1
                 include = "x.toml"
                 orphans = "adpot"
                 [schedulers.a]
@@ -304,28 +303,20 @@ import Testing
                 """#,
             [
                 Found(
-                    "2:1+5 error",
-                    "`watch` is not in this version of reeve yet",
-                    help: "leave it out"),
-                Found(
-                    "2:9+1 error",
-                    "`watch` is true or false, but this is the whole number 1",
-                    help: "write it as `watch = true`"),
-                Found(
-                    "3:1+7 error",
+                    "2:1+7 error",
                     "`include` is not in this version of reeve yet",
                     help: "leave it out"),
                 Found(
-                    "3:11+8 error",
+                    "2:11+8 error",
                     #"`include` is an array; each element is a path, but this is "#
                         + #"the text "x.toml""#,
                     help: #"write it as `include = ["x.toml"]`"#),
                 Found(
-                    "4:1+7 error",
+                    "3:1+7 error",
                     "`orphans` is not in this version of reeve yet",
                     help: "leave it out"),
                 Found(
-                    "4:11+7 error",
+                    "3:11+7 error",
                     #"`orphans` is one of "adopt", "stop", and "adpot" is not"#,
                     help: #"did you mean "adopt"?"#),
             ]),

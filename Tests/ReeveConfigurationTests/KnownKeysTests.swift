@@ -6,14 +6,14 @@ import Testing
 
 /// The table of keys.
 @Suite struct KnownKeysTests {
-    /// Section 3 of the design, group by group.
+    /// Section 3 of the design, group by group, and what has been added since: syslog, log-prefix.
     private static let design: [(KnownKey.Table, String)] = [
         (
             .reeve,
             """
             profile runtime-directory state-directory control-mode control-group graceful-timeout
             force-timeout staggered-startup phase-timeout auto-recovery orphans watch include
-            log-format log-level exit-with
+            log-format log-level syslog exit-with
             """
         ),
         (
@@ -33,7 +33,7 @@ import Testing
             memory-threshold memory-samples memory-hard-limit memory-action memory-measure
             cleanup on-start on-stop hook-timeout
             stop-signal stop-timeout stop-scope stop-command leftovers
-            log log-file log-max-size log-max-files log-tail
+            log log-file log-max-size log-max-files log-prefix log-tail
             """
         ),
         (

@@ -232,7 +232,7 @@ import Testing
         var shown = SettingsReport(specification)
         try check(
             #"{"id":7,"ok":true,"settings":{"description":null,"command":["python3","-c","#
-                + #""print(\"a\")"],"workingDirectory":null},"more":true}"#,
+                + #""print(\"a\")"],"workingDirectory":null,"user":null,"group":null},"more":true}"#,
             hasMore: true, .settings(shown)
         ) { ControlEncoder.settings(of: specification, id: id, to: &$0) }
         specification.description = "serves"

@@ -175,7 +175,7 @@ extension String {
 }
 
 /// A specification in which no field has its default.
-private func everyFieldChanged() throws -> Specification {
+func everyFieldChanged() throws -> Specification {
     var settings = SupervisorSettings()
     settings.profile = .render
     settings.profileReason = "RENDER is set"
@@ -191,6 +191,8 @@ private func everyFieldChanged() throws -> Specification {
     settings.logFormat = .json
     settings.logLevel = .debug
     settings.exitWith = try name("web")
+    settings.syslog = "/dev/log"
+    settings.watch = true
     settings.source = "/etc/reeve/reeve.toml"
     settings.alerts.errorRate = 0.5
     settings.alerts.errorRateWindow = .seconds(62)
@@ -201,6 +203,8 @@ private func everyFieldChanged() throws -> Specification {
     settings.alerts.timeouts = 66
     settings.alerts.exec = ["/usr/bin/alert", "--now"]
     settings.alerts.repeatAfter = .seconds(67)
+    settings.sourceForm = .systemCrontab
+    settings.sourceStamp = "1:2:3:4:5"
     return Specification(
         supervisor: settings, schedulers: [try changedScheduler()],
         zones: [ZoneFile(name: "Europe/Berlin", bytes: [0, 1, 0x7F, 0xFF])])
@@ -302,6 +306,7 @@ private func changedScheduler() throws -> SchedulerSpecification {
     scheduler.stop.command = ["/bin/kill", "it"]
     scheduler.stop.leftovers = .keep
     scheduler.log.destination = .inherit
+    scheduler.log.prefix = .run
     scheduler.log.tail = Bytes(32_000)
     scheduler.timeout = .seconds(99)
     scheduler.successExitCodes = [1, 255]

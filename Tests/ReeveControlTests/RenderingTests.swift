@@ -147,9 +147,11 @@ import Testing
         let plain = StatusText.details(of: report, at: now, .plain)
         #expect(plain.contains(#"     command: /bin/sh -c 'echo '\''a'\'' $B' '' -x=1"# + "\n"))
         #expect(plain.contains("   directory: reeve's own\n"))
-        #expect(!plain.contains("description"))
+        #expect(!plain.contains("description") && !plain.contains("user:"))
         specification.description = "does \u{1B}[2J work"
         specification.program.workingDirectory = "/srv/work"
+        specification.program.launch.user = UserAccount(name: "web", number: 7, group: 8)
+        specification.program.launch.group = GroupAccount(name: nil, number: 9)
         report.settings = SettingsReport(specification)
         let full = StatusText.details(of: report, at: now, .plain)
         #expect(full.contains(" description: does ?[2J work\n"))
@@ -158,7 +160,8 @@ import Testing
         report.write(to: &json)
         #expect(
             String(decoding: json, as: UTF8.self).hasSuffix(
-                #""workingDirectory":"/srv/work"}"#))
+                #""workingDirectory":"/srv/work","user":"web","group":"9"}"#))
+        #expect(full.contains("        user: web\n       group: 9\n"))
     }
 
     @Test func `nothing from outside can steer the terminal`() throws {

@@ -40,6 +40,7 @@ import Testing
             #"{"id":1,"op":"failure","name":"web","run":"01J9ZK00000000000000000000"}"#,
             .failure(name: "web", run: "01J9ZK00000000000000000000")
         ),
+        (#"{"id":1,"op":"configuration"}"#, .configuration),
         (#"{"id":1,"op":"ping"}"#, .ping),
     ]
 

@@ -82,7 +82,7 @@ import Testing
             name: name("web"), run: RunID(order: 1, origin: 2), index: 0, stream: .stdout)
         let line = OutputLine(bytes: [0x61, 0x00, 0xFF, 0x62], ending: .complete)
         var text: [UInt8] = []
-        LogText.childLine(line, from: origin, coloured: false, to: &text)
+        LogText.childLine(line, from: origin, run: [], coloured: false, to: &text)
         #expect(text == Array("web | a".utf8) + [0x00, 0xFF] + Array("b\n".utf8))
     }
 
@@ -91,9 +91,21 @@ import Testing
             name: name("web"), run: RunID(order: 1, origin: 2), index: 6, stream: .stdout)
         var text: [UInt8] = []
         LogText.childLine(
-            OutputLine(bytes: Array("hi".utf8)[...], ending: .cut), from: origin, coloured: true,
+            OutputLine(bytes: Array("hi".utf8)[...], ending: .cut), from: origin, run: [],
+            coloured: true,
             to: &text)
         #expect(String(decoding: text, as: UTF8.self) == "\u{1B}[33mweb |\u{1B}[0m hi [...]\n")
+    }
+
+    @Test func `the run stands beside the name where that is asked for`() {
+        let run = RunID(order: 1, origin: 2)
+        let origin = LineOrigin(
+            name: name("web"), run: run, index: 0, stream: .stdout, showsRun: true)
+        var text: [UInt8] = []
+        LogText.childLine(
+            OutputLine(bytes: Array("hi".utf8)[...], ending: .complete), from: origin,
+            run: Array(run.description.utf8), coloured: false, to: &text)
+        #expect(String(decoding: text, as: UTF8.self) == "web \(run) | hi\n")
     }
 
     @Test func `JSON takes any bytes`() {

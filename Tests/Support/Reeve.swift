@@ -10,6 +10,12 @@ package struct Outcome: Sendable {
     package let code: Int32
     package let output: String
     package let errors: String
+
+    package init(code: Int32, output: String, errors: String) {
+        self.code = code
+        self.output = output
+        self.errors = errors
+    }
 }
 
 /// One scheduler of `reeve status --json`, as far as the tests read it.

@@ -5,34 +5,42 @@
 internal import Foundation
 
 /// A program in a terminal.
-package struct TmuxTerminal: Sendable {
+package final class TmuxTerminal: Sendable {
+    private let directory: String
     private let socket: String
+    private let server: Guarded
 
     /// Starts the program in a terminal of that size. When it has ended, the terminal shows its exit code and
     /// stays.
     package init(
         in directory: String, columns: Int, rows: Int, running command: [String]
     ) async throws {
+        self.directory = directory
         socket = directory + "/tmux"
+        // In the foreground, so that it is the warden's like every other program.
+        server = try Guarded(
+            ["tmux", "-S", socket, "-f", "/dev/null", "-D"], directory: directory,
+            name: "tmux-server")
+        let path = socket
+        try await eventually("tmux's socket") { FileManager.default.fileExists(atPath: path) }
         let words = command.map { "'\($0)'" }.joined(separator: " ")
         let script = "LC_ALL=C.UTF-8 TERM=screen \(words); echo code $?; exec sleep 600"
-        try TmuxTerminal.tmux(
-            socket, "-f", "/dev/null", "new-session", "-d", "-x", "\(columns)", "-y", "\(rows)",
-            "/bin/sh", "-c", script)
-        try TmuxTerminal.tmux(socket, "set-option", "-g", "status", "off")
+        try await tmux(
+            "new-session", "-d", "-x", "\(columns)", "-y", "\(rows)", "/bin/sh", "-c", script)
+        try await tmux("set-option", "-g", "status", "off")
         // The status line had a row; the terminal has it from here on.
         try await resize(columns: columns, rows: rows)
     }
 
     /// Presses keys, by tmux's names for them.
     package func press(_ keys: String...) async throws {
-        try TmuxTerminal.tmux(socket, ["send-keys"] + keys)
+        try await tmux(["send-keys"] + keys)
     }
 
     /// Changes the size of the terminal.
     package func resize(columns: Int, rows: Int) async throws {
-        try TmuxTerminal.tmux(
-            socket, "resize-window", "-x", "\(columns)", "-y", "\(rows)")
+        try await tmux(
+            "resize-window", "-x", "\(columns)", "-y", "\(rows)")
     }
 
     /// Waits until the screen is as wanted, and returns its rows.
@@ -43,7 +51,7 @@ package struct TmuxTerminal: Sendable {
         var last: [String] = []
         do {
             return try await eventually(what, within: seconds) {
-                let text = try TmuxTerminal.tmux(socket, "capture-pane", "-p")
+                let text = try await tmux("capture-pane", "-p")
                 last = text.split(separator: "\n", omittingEmptySubsequences: false)
                     .dropLast().map(String.init)
                 return last.count > 2 && condition(last) ? last : nil
@@ -54,34 +62,21 @@ package struct TmuxTerminal: Sendable {
     }
 
     /// Ends the server, and with it everything in the terminal.
-    package func close() {
-        _ = try? TmuxTerminal.tmux(socket, "kill-server")
+    package func close() async {
+        _ = try? await tmux("kill-server")
+        _ = try? await server.leaks()
     }
 
     @discardableResult
-    private static func tmux(_ socket: String, _ words: String...) throws -> String {
-        try tmux(socket, words)
-    }
+    private func tmux(_ words: String...) async throws -> String { try await tmux(words) }
 
     @discardableResult
-    private static func tmux(_ socket: String, _ words: [String]) throws -> String {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["tmux", "-S", socket] + words
-        // The server keeps what its first client has open: a pipe would never end.
-        let path = socket + ".out"
-        guard FileManager.default.createFile(atPath: path, contents: nil),
-            let output = FileHandle(forWritingAtPath: path)
-        else { throw HarnessFailure("\(path) cannot be written") }
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        process.waitUntilExit()
-        let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
-        guard process.terminationStatus == 0 else {
-            throw HarnessFailure("tmux \(words.joined(separator: " ")): \(text)")
+    private func tmux(_ words: [String]) async throws -> String {
+        let name = "tmux-" + String(UInt32.random(in: 0 ... .max), radix: 36)
+        let client = try Guarded(["tmux", "-S", socket] + words, directory: directory, name: name)
+        guard try await client.ended(within: 20) == .exit(0) else {
+            throw HarnessFailure("tmux \(words.joined(separator: " ")): \(client.errors)")
         }
-        return text
+        return client.output
     }
 }

@@ -104,6 +104,22 @@ int reeve_signals_prepare(void);
 int reeve_signal_descriptor(uint64_t set);
 int reeve_signal_read(int fd, struct reeve_received_signal *signals, int count);
 
+/* Files that change: see Inotify.c. */
+int reeve_inotify_create(void);
+int reeve_inotify_add(int fd, const char *path, uint32_t mask);
+int reeve_inotify_remove(int fd, int watch);
+struct reeve_file_stamp {
+    uint64_t device;
+    uint64_t inode;
+    int64_t size;
+    int64_t modified; /* nanoseconds since 1970 */
+    int64_t changed;
+};
+/* Follows symbolic links. */
+int reeve_file_stamp(const char *path, struct reeve_file_stamp *stamp);
+/* -EINVAL where it is no symbolic link. */
+int64_t reeve_read_link(const char *path, char *buffer, size_t count);
+
 /* Processes. */
 struct reeve_exit {
     int32_t pid;
@@ -229,6 +245,11 @@ int64_t reeve_socket_receive(int fd, void *buffer, size_t count);
 /* Longest wait of one send or receive; 0 = without end. */
 int reeve_socket_timeout(int fd, int64_t nanoseconds);
 int reeve_socket_shutdown_write(int fd);
+
+/* A socket for syslog(3): see Syslog.c. */
+int reeve_syslog_socket(void);
+/* The next message, or -EAGAIN; pid 0: not known. */
+int64_t reeve_syslog_receive(int fd, void *buffer, size_t count, int32_t *pid, int *is_cut);
 
 /* Connections by numeric address. */
 int reeve_is_numeric_address(const char *host);

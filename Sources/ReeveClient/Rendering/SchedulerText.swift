@@ -66,6 +66,8 @@ extension StatusText {
         }
         block.add("command", settings.command.map(shellWord).joined(separator: " "))
         block.add("directory", settings.workingDirectory?.printable ?? "reeve's own")
+        if let user = settings.user { block.add("user", user.printable) }
+        if let group = settings.group { block.add("group", group.printable) }
     }
 
     /// As one would type it: in quotes where a shell would otherwise see more than a word.

@@ -42,6 +42,18 @@ package struct Crontab: Sendable {
         /// Where a job of another user runs that has no HOME of its own; nil where that is not known.
         package var home: String?
 
+        /// What is executed.
+        var arguments: [String] {
+            let shell = setting("SHELL").flatMap { $0.isEmpty ? nil : $0 } ?? "/bin/sh"
+            guard let input else { return [shell, "-c", command] }
+            // The shell's name, the command and its input are arguments, so that nothing has to be
+            // quoted.
+            return [
+                "/bin/sh", "-c", #"printf %s "$3" | "$1" -c "$2""#, "crontab", shell, command,
+                input,
+            ]
+        }
+
         /// The last setting of a name.
         package func setting(_ name: String) -> String? {
             environment.first { $0.name == name }?.value
@@ -50,6 +62,8 @@ package struct Crontab: Sendable {
 
     /// In the order of the file.
     package var jobs: [Job] = []
+    /// Whom cron would mail what jobs write (MAILTO), each once.
+    package var recipients: [String] { CrontabDifferences.recipients(of: jobs) }
     /// What behaves differently from Debian's cron; sentences without a full stop.
     package var differences: [String] = []
 }
@@ -64,14 +78,20 @@ package struct CrontabOutcome: Sendable {
 
 extension Crontab {
     /// Reads a file, at most 1 MiB. A file that cannot be read is an error in the outcome.
-    package static func load(path: String, form: Form, user: String?) -> CrontabOutcome {
+    ///
+    /// `names` are those that jobs have had, by the fingerprint of what they execute (`Program`): a job
+    /// keeps its name for as long as it executes the same, wherever in the file it stands.
+    package static func load(
+        path: String, form: Form, user: String?, names: [String: [String]] = [:]
+    ) -> CrontabOutcome {
         func failure(_ message: String, _ help: String?) -> CrontabOutcome {
             let diagnostic = Diagnostic(
                 severity: .error, file: path, location: nil, message: message, help: help)
             return CrontabOutcome(crontab: nil, diagnostics: [diagnostic])
         }
         switch readFile(path, bytesMax: ConfigurationLoader.bytesMax) {
-        case .bytes(let bytes): return read(bytes, path: path, form: form, user: user)
+        case .bytes(let bytes):
+            return read(bytes, path: path, form: form, user: user, names: names)
         case .tooLarge: return failure("the file is larger than 1 MiB, so it is not read", nil)
         case .failed(let message, let help): return failure(message, help)
         }
@@ -80,10 +100,11 @@ extension Crontab {
     /// Reads a text, any bytes at all. `path` is only a name for messages. `user` is the account that
     /// reeve runs as: a job of another one needs the key `user`.
     package static func read(
-        _ bytes: [UInt8], path: String, form: Form, user: String?, machine: Machine = .current()
+        _ bytes: [UInt8], path: String, form: Form, user: String?, names: [String: [String]] = [:],
+        machine: Machine = .current()
     ) -> CrontabOutcome {
         var reader = CrontabReader(
             path: path, bytes: bytes, form: form, user: user, machine: machine)
-        return reader.read()
+        return reader.read(names)
     }
 }

@@ -8,11 +8,17 @@ struct CrontabDifferences {
     var hasNthWeekday = false
     var hasReboot = false
 
+    /// Whom cron would mail what jobs write.
+    static func recipients(of jobs: [Crontab.Job]) -> [String] {
+        Set(jobs.compactMap { $0.setting("MAILTO") }).filter { !$0.isEmpty }.sorted()
+    }
+
     /// Everything that holds for these jobs, each said once.
     func sentences(of jobs: [Crontab.Job]) -> [String] {
         guard !jobs.isEmpty else { return [] }
         var all = [
-            "output goes to reeve's standard output with the job's name in front, it is not mailed",
+            "output goes to reeve's standard output with the job's name and the run in front, it is not "
+                + "mailed",
             "jobs get reeve's environment and the settings above them; cron starts them with "
                 + "little more than HOME, LOGNAME, SHELL and PATH=/usr/bin:/bin",
             "a job that fails is logged and counted, and several failures in a row make it unhealthy",
@@ -25,8 +31,7 @@ struct CrontabDifferences {
                 "while a job still runs its next time is skipped, and that is logged; cron starts it a "
                     + "second time")
         }
-        let recipients = Set(jobs.compactMap { $0.setting("MAILTO") }).filter { !$0.isEmpty }
-            .sorted()
+        let recipients = CrontabDifferences.recipients(of: jobs)
         if !recipients.isEmpty {
             all.append(
                 "MAILTO: nothing is mailed to \(recipients.map(printable).joined(separator: ", "))")
@@ -79,6 +84,7 @@ extension Crontab {
             # cron does not make up for missed times.
             overlap = \(tomlString(Crontab.overlap))
             misfire = "skip"
+            log-prefix = "run"
 
             """
         let shared = sharedSettings(home: home)
@@ -105,7 +111,7 @@ extension Crontab {
 
     private func table(of job: Job, sharing shared: [String], home: String?) -> String {
         var text = "[schedulers.\(tomlKey(job.name))]\n"
-        text += "description = \(tomlString("line \(job.line) of the crontab"))\n"
+        text += "# line \(job.line)\n"
         text += "cron = \(tomlString(job.schedule))\n"
         text += "command = \(command(of: job))\n"
         if let user = job.user { text += "user = \(tomlString(user))\n" }
@@ -138,16 +144,10 @@ extension Crontab {
     }
 
     private func command(of job: Job) -> String {
-        let shell = job.setting("SHELL").flatMap { $0.isEmpty ? nil : $0 } ?? "/bin/sh"
-        guard let input = job.input else {
-            if shell == "/bin/sh" { return tomlString(job.command) }
-            return list([shell, "-c", job.command])
-        }
-        // The shell's name, the command and its input are arguments, so that nothing has to be quoted.
-        return list([
-            "/bin/sh", "-c", #"printf %s "$3" | "$1" -c "$2""#, "crontab", shell, job.command,
-            input,
-        ])
+        let arguments = job.arguments
+        // A string is what /bin/sh is given.
+        return arguments.count == 3 && arguments[0] == "/bin/sh"
+            ? tomlString(job.command) : list(arguments)
     }
 
     private func list(_ words: [String]) -> String {

@@ -159,7 +159,28 @@ struct CrontabNames {
     ]
     private static let bytesMax = 50
 
-    mutating func name(for command: String) -> String {
+    /// Names all jobs. One that executes what a job did before has that one's name; then the others, in
+    /// the order of the file, get names that are left.
+    static func give(to jobs: inout [Crontab.Job], keeping known: [String: [String]]) {
+        var names = CrontabNames()
+        var known = known
+        var isNamed = Array(repeating: false, count: jobs.count)
+        if !known.isEmpty {
+            for index in jobs.indices {
+                let fingerprint = Program(arguments: jobs[index].arguments).fingerprint
+                guard let name = known[fingerprint]?.first else { continue }
+                known[fingerprint]?.removeFirst()
+                guard SchedulerName(name) != nil, names.used.insert(name).inserted else { continue }
+                jobs[index].name = name
+                isNamed[index] = true
+            }
+        }
+        for index in jobs.indices where !isNamed[index] {
+            jobs[index].name = names.name(for: jobs[index].command)
+        }
+    }
+
+    private mutating func name(for command: String) -> String {
         var base = ""
         for word in command.split(whereSeparator: { $0 == " " || $0 == "\t" || $0 == ";" }) {
             if word.hasPrefix("-") || word.contains("=") { continue }

@@ -11,7 +11,6 @@ struct CrontabReader {
     private var findings: Findings
     private var environment: [EnvironmentVariable] = []
     private var jobs: [Crontab.Job] = []
-    private var names = CrontabNames()
     private var differences = CrontabDifferences()
 
     init(path: String, bytes: [UInt8], form: Crontab.Form, user: String?, machine: Machine) {
@@ -22,7 +21,8 @@ struct CrontabReader {
         findings = Findings(source: source)
     }
 
-    mutating func read() -> CrontabOutcome {
+    /// `names` are those that jobs have had, by the fingerprint of what they execute.
+    mutating func read(_ names: [String: [String]]) -> CrontabOutcome {
         for number in 1...source.lineCount { readLine(number) }
         if let last = source.bytes.last, last != UInt8(ascii: "\n") {
             findings.warning(
@@ -32,6 +32,7 @@ struct CrontabReader {
         guard !findings.hasErrors else {
             return CrontabOutcome(crontab: nil, diagnostics: findings.sorted)
         }
+        CrontabNames.give(to: &jobs, keeping: names)
         let crontab = Crontab(jobs: jobs, differences: differences.sentences(of: jobs))
         return CrontabOutcome(crontab: crontab, diagnostics: findings.sorted)
     }
@@ -117,7 +118,8 @@ struct CrontabReader {
                     help: "in this file the name of a user stands before the command")
             }
             account = line.text(word)
-            check(line.text(word), at: span(number, word.lowerBound, word.count))
+            let place = span(number, word.lowerBound, word.count)
+            guard isKnown(line.text(word), at: place) else { return }
         }
         guard let command = words.first else {
             return findings.warning(
@@ -127,20 +129,23 @@ struct CrontabReader {
         let percent = CrontabPercent(Array(line.bytes[command.lowerBound...]))
         jobs.append(
             Crontab.Job(
-                name: names.name(for: percent.command), line: number, schedule: schedule,
+                name: "", line: number, schedule: schedule,
                 user: account == user ? nil : account, command: percent.command,
                 input: percent.input,
                 environment: environment,
                 home: account == user ? nil : account.flatMap(machine.home(of:))))
     }
 
-    /// Warns of a user that is not on this machine: what is converted here may run elsewhere.
-    private mutating func check(_ account: String, at span: SourceSpan) {
-        guard account != user, machine.accounts.user(account, group: nil) == nil else { return }
+    /// Whether there is such a user; Debian's cron ignores a whole file that names another.
+    private mutating func isKnown(_ account: String, at span: SourceSpan) -> Bool {
+        guard account != user, machine.accounts.user(account, group: nil) == nil else {
+            return true
+        }
         let nearest = Suggestion.nearest(to: account, in: machine.accounts.userNames)
-        findings.warning(
+        findings.error(
             "there is no user \(quoted(account)) in /etc/passwd", at: span,
             help: nearest.map { "did you mean \"\(printable($0))\"?" })
+        return false
     }
 
     /// The checked expression; nil, and said, where there is none that runs.

@@ -85,8 +85,8 @@ extension Supervisor {
         reload?.requests = next
     }
 
-    /// What was configured last, the schedulers in the order of the table.
-    var specificationInForce: Specification {
+    /// What was configured last, the schedulers in the order of the table; without the zones.
+    package var specificationInForce: Specification {
         Specification(
             supervisor: settings,
             schedulers: schedulers.filter { !$0.isRemoved }.map(\.configured))
@@ -108,8 +108,9 @@ extension Supervisor {
         var concerned: [SchedulerID] = []
         for name in changes.removed {
             guard let id = idsByName[name.text] else { continue }
-            if schedulers[id.index].lifecycle.isLive { concerned.append(id) }
-            remove(id, &turn)
+            let step = ReloadStep(from: schedulers[id.index].standing, to: nil)
+            if step == .stop { concerned.append(id) }
+            remove(id, step, &turn)
         }
         let changesByName = Dictionary(
             changes.changed.map { ($0.name.text, $0) }, uniquingKeysWith: { first, _ in first })
@@ -206,9 +207,11 @@ extension Supervisor {
             schedulers[id.index].isRemoved = false
             schedulers[id.index].replacement = specification
             schedulers[id.index].specification.order = specification.order
+            schedulers[id.index].followSchedule(of: specification, zones: zones, at: turn.now)
             if specification.enabled {
                 schedulers[id.index].desired = .up
                 keep(stopped: false, of: id, &turn)
+                followAgain(id, &turn)
             }
             return touch(id)
         }
@@ -223,18 +226,20 @@ extension Supervisor {
         begin(id, &turn)
     }
 
-    private mutating func remove(_ id: SchedulerID, _ turn: inout Turn) {
+    private mutating func remove(_ id: SchedulerID, _ step: ReloadStep, _ turn: inout Turn) {
         schedulers[id.index].isRemoved = true
-        takeDown(id, &turn)
+        takeDown(id, step, &turn)
     }
 
-    /// Wanted down by the configuration: dependents that cannot be without it go first, as always.
-    private mutating func takeDown(_ id: SchedulerID, _ turn: inout Turn) {
+    /// Wanted down by the configuration: dependents that cannot be without it go first, as always, and an
+    /// execution goes on to its end.
+    private mutating func takeDown(_ id: SchedulerID, _ step: ReloadStep, _ turn: inout Turn) {
         touch(id)
         schedulers[id.index].desired = .down
         schedulers[id.index].closeSchedule(reason: "no longer configured", &turn)
         switch schedulers[id.index].lifecycle {
         case .starting, .running:
+            guard step != .finish else { return }
             schedulers[id.index].pendingStop = .reconfigured
             for dependent in plan.dependents[id.index] { touch(dependent) }
         case .stopping, .stopped(.survivors): break
@@ -250,60 +255,53 @@ extension Supervisor {
         _ id: SchedulerID, to new: SchedulerSpecification, _ change: SpecificationChanges.Change,
         _ turn: inout Turn
     ) -> Bool {
-        let wasEnabled = schedulers[id.index].configured.enabled
-        let wasTask = schedulers[id.index].configured.kind == .task
+        let standing = schedulers[id.index].standing
+        let step = ReloadStep(from: standing, to: new)
+        let isLive = schedulers[id.index].lifecycle.isLive
         schedulers[id.index].record(
             .configurationChanged(keys: change.keys, restarts: change.needsRestart),
             run: schedulers[id.index].lifecycle.run?.id, in: &turn)
         touch(id)
-        if wasEnabled && !new.enabled {
-            let isLive = schedulers[id.index].lifecycle.isLive
-            schedulers[id.index].adopt(
-                new, zones: zones, needsRestart: change.needsRestart, at: turn.now)
-            takeDown(id, &turn)
-            return isLive
-        }
         schedulers[id.index].adopt(
             new, zones: zones, needsRestart: change.needsRestart, at: turn.now)
-        if !wasEnabled && new.enabled && schedulers[id.index].desired != .up {
-            if schedulers[id.index].lifecycle.isLive {
-                schedulers[id.index].desired = .up
-            } else {
-                schedulers[id.index].startReason = "enabled in the configuration"
-                queueForPhase(id)
-            }
+        if standing.specification.enabled && !new.enabled {
+            takeDown(id, step, &turn)
+            return isLive && step == .stop
+        }
+        switch step {
+        case .start where isLive:
+            schedulers[id.index].desired = .up
+            followAgain(id, &turn)
             return true
-        }
-        guard change.needsRestart, schedulers[id.index].desired == .up else { return false }
-        // A task that is done has done what it was for: other settings are no reason to do it again.
-        if wasTask && new.kind == .task, schedulers[id.index].lifecycle == .completed {
-            return false
-        }
-        restart(id, change.keys, &turn)
-        return true
-    }
-
-    private mutating func restart(_ id: SchedulerID, _ keys: [String], _ turn: inout Turn) {
-        let reason = "its configuration changed: \(listed(keys))"
-        switch schedulers[id.index].lifecycle {
-        case .starting, .running:
-            // One that is to be stopped anyway comes back, if at all, with the new settings.
-            guard schedulers[id.index].pendingStop == nil else { return }
-            schedulers[id.index].beginStops(.reconfigured, reason: reason, &turn)
-        case .backingOff where schedulers[id.index].schedule != nil:
-            // Its next attempt has the new settings.
-            break
-        case .idle where schedulers[id.index].schedule != nil:
-            break
-        case .idle, .backingOff, .exhausted, .completed:
+        case .start where !standing.specification.enabled:
+            schedulers[id.index].startReason = "enabled in the configuration"
+            queueForPhase(id)
+            return true
+        case .start:
             schedulers[id.index].resetFailures(reason: "its configuration changed", &turn)
             schedulers[id.index].restartWindow.clear()
             schedulers[id.index].startReason = "its configuration changed"
             queueForPhase(id)
-        case .stopped, .waitingForPhase, .waitingForDependencies, .stopping:
-            // Its next start has the new settings.
-            break
+            return true
+        case .restart:
+            let reason = "its configuration changed: \(listed(change.keys))"
+            schedulers[id.index].beginStops(.reconfigured, reason: reason, &turn)
+            return true
+        case .adopt:
+            // Whoever asked is told how what is waited for, or being ended, has come back.
+            return change.needsRestart && standing.isWanted
+                && standing.presence != .completed && schedulers[id.index].schedule == nil
+        case .add, .stop, .finish, .remove: return false
         }
+    }
+
+    /// The schedule of an execution that was to be the last is followed once more.
+    private mutating func followAgain(_ id: SchedulerID, _ turn: inout Turn) {
+        guard schedulers[id.index].schedule?.enabledAt == nil,
+            case .running = schedulers[id.index].standing.presence
+        else { return }
+        schedulers[id.index].accountForPause(&turn)
+        schedulers[id.index].schedule?.enable(at: turn.now)
     }
 }
 
@@ -330,6 +328,7 @@ extension Scheduler {
         if lifecycle.isLive && (needsRestart || replacement != nil) {
             replacement = new
             specification.order = new.order
+            followSchedule(of: new, zones: zones, at: now)
             return
         }
         let isOtherCheck =
@@ -351,6 +350,14 @@ extension Scheduler {
                 $0.nextSample = first == nil || $0.leader == nil ? nil : $0.nextSample ?? first
             }
         }
+    }
+
+    /// The schedule is another while an execution goes on under the settings that it began with.
+    mutating func followSchedule(
+        of new: SchedulerSpecification, zones: [ZoneFile], at now: Moment
+    ) {
+        guard schedule != nil, new.kind == .scheduled, let settings = new.schedule else { return }
+        schedule?.adopt(settings, zones: zones, at: now)
     }
 
     /// Nothing runs under the old settings any more.

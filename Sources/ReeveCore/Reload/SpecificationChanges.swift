@@ -91,15 +91,26 @@ extension SupervisorSettings {
     }
 
     fileprivate func keys(differingFrom other: SupervisorSettings) -> [String] {
-        // Why a profile was chosen, and by which path the file was found, is no setting.
-        var keys = ReeveCore.keys(of: self, differingFrom: other).filter {
-            $0 != "profile-reason" && $0 != "source"
+        differences(from: other).map(\.key)
+    }
+
+    /// In the order of the specification.
+    func differences(from other: SupervisorSettings) -> [SettingDifference] {
+        let found = ReeveCore.differences(of: self, from: other).filter {
+            !SupervisorSettings.circumstances.contains($0.key)
         }
         // That `leak-window` is in the file, and what it says, are two values of one key.
-        let leakWindow = "alerts.leak-window"
-        if keys.contains(leakWindow) { keys.removeAll { $0 == "alerts.watches-all-memory" } }
-        return keys.map { $0 == "alerts.watches-all-memory" ? leakWindow : $0 }
+        let isTwice = found.count { $0.key == "alerts.leak-window" } > 1
+        return found.enumerated().filter { index, difference in
+            !isTwice || difference.key != "alerts.leak-window"
+                || index == found.firstIndex { $0.key == "alerts.leak-window" }
+        }.map(\.element)
     }
+
+    /// Why a profile was chosen, and which file it was, is no setting.
+    private static let circumstances: Set<String> = [
+        "profile-reason", "source", "source-form", "source-stamp",
+    ]
 }
 
 extension SchedulerSpecification {
@@ -125,56 +136,11 @@ extension SchedulerSpecification {
     }
 
     fileprivate func keys(differingFrom other: SchedulerSpecification) -> [String] {
-        ReeveCore.keys(of: self, differingFrom: other)
+        differences(from: other).map(\.key)
     }
-}
 
-/// The keys, as a file has them, of the stored values in which two of one type differ.
-private func keys(of old: Any, differingFrom new: Any, in group: String = "") -> [String] {
-    var found: [String] = []
-    for (before, after) in zip(Mirror(reflecting: old).children, Mirror(reflecting: new).children) {
-        guard let label = before.label, !isSame(before.value, after.value) else { continue }
-        let mirror = Mirror(reflecting: before.value)
-        if mirror.displayStyle == .struct, !(before.value is any CustomStringConvertible) {
-            found += keys(of: before.value, differingFrom: after.value, in: label)
-        } else {
-            found.append(key(label, in: group))
-        }
-    }
-    return found
-}
-
-private func isSame(_ old: Any, _ new: Any) -> Bool {
-    func isEqual<Value: Equatable>(_ old: Value) -> Bool { (new as? Value) == old }
-    guard let old = old as? any Equatable else { return false }
-    return isEqual(old)
-}
-
-/// "delayMax" in "restart" is "restart-delay-max".
-private func key(_ label: String, in group: String) -> String {
-    switch (group, label) {
-    case ("program", "arguments"): return "command"
-    case ("restart", "mode"): return "restart"
-    case ("restart", "maxRestarts"), ("restart", "whenExhausted"), ("stop", "leftovers"):
-        return kebab(label)
-    case ("readiness", "rule"): return "ready"
-    case ("readiness", _): return kebab(label)
-    case ("notify", "socket"): return "notify"
-    case ("notify", _): return kebab(label)
-    case ("log", "destination"): return "log"
-    case ("alerts", _): return "alerts.\(kebab(label))"
-    case ("launch", "environmentFiles"): return "env-file"
-    case ("launch", "oomScoreAdjustment"): return "oom-score-adj"
-    case ("launch", "isForced"), ("launch", "slowPlace"): return "launcher"
-    case ("launch", _), ("readiness", "startTimeout"): return kebab(label)
-    case ("", _), ("program", _), ("order", _): return kebab(label)
-    default: return "\(kebab(group))-\(kebab(label))"
-    }
-}
-
-private func kebab(_ label: String) -> String {
-    label.reduce(into: "") { text, character in
-        if character.isUppercase { text += "-" }
-        text += character.lowercased()
+    /// In the order of the specification.
+    func differences(from other: SchedulerSpecification) -> [SettingDifference] {
+        ReeveCore.differences(of: self, from: other)
     }
 }

@@ -50,9 +50,13 @@ package struct PosixZoneRule: Equatable, Sendable {
         end = second
     }
 
+    /// Some 35,000 years from 1970: no clock comes there, but a zone's file may name any second.
+    private static let horizon: Int64 = 1 << 40
+
     /// What holds at an instant.
     func period(at second: Int64) -> Zone.Period {
         guard let daylight else { return standard }
+        let second = max(-PosixZoneRule.horizon, min(PosixZoneRule.horizon, second))
         var current = standard
         let year = CivilTime(second: second + standard.offset).date.components.year
         for change in changes(in: year - 1...year + 1, daylight) {
@@ -64,7 +68,8 @@ package struct PosixZoneRule: Equatable, Sendable {
 
     /// The first change after an instant.
     func transition(after second: Int64) -> (at: Int64, period: Zone.Period)? {
-        guard let daylight else { return nil }
+        guard let daylight, second < PosixZoneRule.horizon else { return nil }
+        let second = max(-PosixZoneRule.horizon, second)
         let year = CivilTime(second: second + standard.offset).date.components.year
         return changes(in: year - 1...year + 1, daylight).first { $0.at > second }
     }

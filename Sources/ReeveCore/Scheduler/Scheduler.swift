@@ -151,7 +151,10 @@ struct Scheduler: Sendable {
 
     /// Why it is stopped, when it is wanted down.
     var downReason: Lifecycle.StoppedReason {
-        desired == .downForShutdown ? .shutdown : .byOperator
+        if desired == .downForShutdown { return .shutdown }
+        if isRemoved { return .removed }
+        // An operator's stop is kept as a wish; without one it was the configuration.
+        return configured.enabled || wish != nil ? .byOperator : .disabled
     }
 
     func record(_ fact: Fact, run: RunID? = nil, in turn: inout Turn) {

@@ -24,6 +24,13 @@ package struct Specification: Equatable, Sendable {
 
 /// The `[reeve]` table.
 package struct SupervisorSettings: Equatable, Sendable {
+    /// What kind of file it came from.
+    package enum SourceForm: String, Equatable, Sendable, CaseIterable {
+        case configuration
+        case crontab
+        /// With the user's name before each command.
+        case systemCrontab = "system-crontab"
+    }
     package enum LogFormat: String, Equatable, Sendable, CaseIterable { case text, json, journal }
     package enum LogLevel: String, Equatable, Sendable, CaseIterable, Comparable {
         case error, warning, info, debug
@@ -66,8 +73,16 @@ package struct SupervisorSettings: Equatable, Sendable {
     package var exitWith: SchedulerName?
     /// The `[alerts]` table.
     package var alerts = AlertSettings()
-    /// The file it came from, for messages; nil where there was none.
+    /// Where a socket for syslog(3) is opened; nil: nowhere.
+    package var syslog: String?
+    /// Read the configuration again when its file changes.
+    package var watch = false
+    /// The file it came from, by which it is read again; nil where there was none.
     package var source: String?
+    /// What that file is.
+    package var sourceForm = SourceForm.configuration
+    /// In which state the file was read (`FileStamp`); nil where that is not known.
+    package var sourceStamp: String?
 
     package init() {}
 }
@@ -322,9 +337,13 @@ package struct LogSettings: Equatable, Sendable {
         case prefixed, inherit, journal, none
     }
 
+    /// What stands in front of a line: the scheduler's name, or name and run.
+    package enum Prefix: String, Equatable, Sendable, CaseIterable { case name, run }
+
     /// Through reeve with the name in front, to reeve's own output as it is, to the journal with fields
     /// of its own, or nowhere.
     package var destination = Destination.prefixed
+    package var prefix = Prefix.name
     /// Size of the tail kept for `reeve logs`; zero keeps none.
     package var tail = Bytes(16_000)
 

@@ -121,10 +121,9 @@ struct RunChecker: Checker {
         _ event: Event, with effects: [Effect], in kernel: Kernel
     ) -> String? {
         for case .record(let record) in effects {
-            guard case .stopping = record.fact, let run = record.run,
-                // One whose `on-start` has not ended was not asked for yet.
-                let truth = kernel.run(run), truth.toldAt == nil,
-                !effects.contains(.abandonSpawn(run))
+            // A run whose on-start command is at work has no spawn to abandon.
+            guard case .stopping = record.fact, let run = record.run, let truth = kernel.run(run),
+                truth.toldAt == nil, !effects.contains(.abandonSpawn(run))
             else { continue }
             return "\(kernel.label(run)) is to be ended, and its spawn is not abandoned"
         }

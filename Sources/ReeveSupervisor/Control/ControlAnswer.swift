@@ -28,6 +28,8 @@ struct ControlAnswer {
         case alerts([Alert], from: Int)
         /// A failed run: lines of its log from this one on.
         case failure(KeptFailure, from: Int)
+        /// The configuration in force, from this place on.
+        case configuration(ConfigurationPlace)
         /// Entries of the ledger from this one on.
         case entries([LedgerEntry], from: Int)
         /// Lines of a tail from this place on.
@@ -45,10 +47,18 @@ struct ControlAnswer {
         switch rest {
         case .events(_, let follow), .logs(_, _, let follow): follow
         case .outcomes, .overview, .schedulers, .scheduler, .metrics, .metricsOfOne, .alerts,
-            .failure, .entries:
+            .failure, .configuration, .entries:
             false
         }
     }
+}
+
+/// How far the configuration in force has been told.
+struct ConfigurationPlace: Equatable {
+    /// 0 are the settings of `[reeve]`, n the scheduler n - 1.
+    var line = 0
+    /// Bytes of it that have been told.
+    var offset = 0
 }
 
 /// What answers are made from.
@@ -117,6 +127,13 @@ struct AnswerSource {
             return self.failure(&answer, failure, from: start, to: &lines)
         case .events(let place, let follow):
             return events(&answer, from: place, follow: follow, to: &lines)
+        case .configuration(var place):
+            let text = configuration(from: &place)
+            answer.rest = .configuration(place)
+            if !text.isEmpty { ControlEncoder.part(text, id: id, to: &lines) }
+            if place.line <= view.schedulerCount { return true }
+            ControlEncoder.end(id: id, to: &lines)
+            return false
         case .entries(let entries, let start):
             var next = start
             while next < entries.count, lines.count < AnswerSource.pageBytes {
@@ -229,6 +246,38 @@ struct AnswerSource {
         if !follow { ControlEncoder.end(id: answer.id, to: &lines) }
         return follow
     }
+
+    /// The next piece of the configuration in force. A line longer than a piece is made anew for each of
+    /// its pieces: nothing of it is kept meanwhile.
+    private func configuration(from place: inout ConfigurationPlace) -> String {
+        var piece: [UInt8] = []
+        var looked = 0
+        while place.line <= view.schedulerCount, piece.count < ControlLimits.partBytesMax,
+            looked < AnswerSource.standingsPerPageMax
+        {
+            looked += 1
+            var line: [UInt8] = []
+            if place.line == 0 {
+                line = StandingText.line(of: view.supervisorSettings)
+            } else if let standing = view.standing(of: SchedulerID(place.line - 1)) {
+                line = StandingText.line(of: standing)
+            }
+            let start = min(place.offset, line.count)
+            var end = min(line.count, start + ControlLimits.partBytesMax - piece.count)
+            // Whole characters: no byte of the form 10xxxxxx begins the next piece.
+            while end > start, end < line.count, line[end] & 0xC0 == 0x80 { end -= 1 }
+            piece += line[start..<end]
+            guard end == line.count else {
+                place.offset = end
+                break
+            }
+            place = ConfigurationPlace(line: place.line + 1)
+        }
+        return String(decoding: piece, as: UTF8.self)
+    }
+
+    /// Schedulers looked at for one piece at most.
+    private static let standingsPerPageMax = 64
 
     /// About how much one page holds; the last line may go beyond it.
     static let pageBytes = ControlLimits.lineBytesMax / 2

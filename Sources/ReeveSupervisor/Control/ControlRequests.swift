@@ -60,6 +60,9 @@ extension ControlServer {
         case .startAll: return Performed(event: ask(.startAll, for: client, own: id))
         case .stopAll: return Performed(event: ask(.stopAll, for: client, own: id))
         case .reload: return Performed(event: ask(.reload, for: client, own: id))
+        case .configuration:
+            client.answers.append(ControlAnswer(id: id, rest: .configuration(.init())))
+            return Performed()
         case .ping:
             answer(client, ping: id)
             return Performed()

@@ -45,8 +45,13 @@ package final class ConfigurationReader {
     init() {}
 
     /// Starts the child. Returns why that failed, as a sentence; nil where `ended` will tell.
-    func begin(_ path: String?, _ processes: Processes, at now: Instant) -> String? {
-        guard let path else { return "this reeve was not started from a file" }
+    func begin(
+        _ specification: Specification, _ processes: Processes, at now: Instant
+    ) -> String? {
+        guard let source = ConfigurationSource(of: specification) else {
+            return "this reeve was not started from a file"
+        }
+        let path = source.path
         guard reading == nil else { return "the configuration is being read already" }
         do {
             let handover = try Memfd.empty(name: "reeve-specification")
@@ -55,7 +60,7 @@ package final class ConfigurationReader {
                 stdout: .descriptor(try handover.duplicate()),
                 stderr: .descriptor(try words.duplicate()))
             let process = try processes.spawnHelper(
-                role: ConfigurationReader.role, arguments: [path], streams: streams)
+                role: ConfigurationReader.role, arguments: source.arguments, streams: streams)
             reading = Reading(
                 path: path, process: process, handover: handover, words: words,
                 deadline: now + ConfigurationReader.timeout)

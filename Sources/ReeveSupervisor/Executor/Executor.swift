@@ -32,6 +32,11 @@ final class Executor {
     private let core: CoreCell
     private let view: CoreView
     private let reader = ConfigurationReader()
+    private let epoll: Epoll
+    /// nil: nothing is to be watched, or it cannot be.
+    private var watch: ConfigurationWatch?
+    /// nil: none is asked for, or it cannot be.
+    private(set) var syslog: SyslogReader?
     let commands: Commands
     let prober: Prober
     let notify: NotifySockets
@@ -51,8 +56,10 @@ final class Executor {
     init(
         processes: Processes, output: OutputHub, control: ControlServer, manager: ManagerNotifier,
         commands: Commands, prober: Prober, notify: NotifySockets, ledger: Ledger?,
-        failures: FailureStore, core: CoreCell, view: CoreView, at now: Moment
+        failures: FailureStore, core: CoreCell, view: CoreView, epoll: Epoll,
+        at now: Moment
     ) {
+        self.epoll = epoll
         self.processes = processes
         self.output = output
         self.control = control
@@ -65,6 +72,8 @@ final class Executor {
         self.core = core
         self.view = view
         self.now = now
+        watchConfiguration()
+        openSyslog()
     }
 
     // MARK: The loop's side
@@ -82,6 +91,8 @@ final class Executor {
         due = earlier(due, processes.launches.nextDeadline)
         due = earlier(due, reader.nextDeadline)
         due = earlier(due, failures.nextDeadline)
+        due = earlier(due, watch?.nextDeadline)
+        due = earlier(due, syslog?.nextDeadline)
         due = earlier(due, commands.nextDeadline)
         due = earlier(due, prober.nextDeadline)
         due = earlier(due, notify.nextDeadline)
@@ -150,9 +161,13 @@ final class Executor {
         }
         if isDue(reader.nextDeadline, at: now) { reader.timePassed() }
         if isDue(failures.nextDeadline, at: now) { failures.timePassed(at: now) }
+        if let syslog, isDue(syslog.nextDeadline, at: now) { syslog.timePassed(at: now) }
         var events: [Event] = []
+        if let watch, isDue(watch.nextDeadline, at: now), let reason = watch.timePassed() {
+            events.append(.reloadRequested(reason: reason))
+        }
         if isDue(processes.launches.nextDeadline, at: now) {
-            events = processes.launches.timePassed(at: now.monotonic)
+            events += processes.launches.timePassed(at: now.monotonic)
         }
         if isDue(commands.nextDeadline, at: now) {
             events += commands.timePassed(at: now).map(asProbe)
@@ -184,6 +199,11 @@ final class Executor {
     /// The end: what is still to be said is said, of lost output to those who follow the events too,
     /// and the socket closed.
     func finish(until deadline: Instant) {
+        if let syslog {
+            // The last words of what has just ended.
+            syslog.ready(at: Clock.now())
+            syslog.close()
+        }
         failures.finish(until: deadline)
         ledger?.finish(until: deadline, at: Clock.now())
         output.finish(until: deadline)
@@ -232,7 +252,10 @@ final class Executor {
         case .reply(let id, let reply): control.reply(id, reply, at: now, view: view)
         case .keep(let scheduler, let wish): keep(wish, of: scheduler)
         case .loadConfiguration: loadConfiguration()
-        case .adoptSettings(let settings): output.adopt(settings)
+        case .adoptSettings(let settings):
+            output.adopt(settings)
+            watchConfiguration()
+            openSyslog()
         case .record(let record): self.record(record)
         case .keepFailure(let report): keepFailure(report)
         case .deliverAlerts(let id, let command, let alerts): deliver(id, command, alerts)
@@ -457,10 +480,60 @@ final class Executor {
     }
 
     private func loadConfiguration() {
-        let source = core.supervisor.supervisorSettings.source
-        if let words = reader.begin(source, processes, at: now.monotonic) {
+        let specification = core.supervisor.specificationInForce
+        if let words = reader.begin(specification, processes, at: now.monotonic) {
             outcomes.append(.configurationRejected(words: words))
         }
+    }
+
+    /// Watches the file, or no longer, as the settings say.
+    private func watchConfiguration() {
+        let settings = core.supervisor.supervisorSettings
+        guard settings.watch, let source = settings.source else {
+            watch = nil
+            return
+        }
+        guard watch == nil else {
+            watch?.wasRead(settings.sourceStamp)
+            return
+        }
+        do {
+            watch = try ConfigurationWatch(
+                source, stamp: settings.sourceStamp, epoll: epoll, at: now.monotonic
+            ) { [weak self] level, words in
+                guard let self else { return }
+                notice(level, words, at: now)
+            }
+        } catch {
+            notice(
+                .warning, "\(error.words); \(ConfigurationWatch.otherwise)", at: now)
+        }
+    }
+
+    /// Opens the socket for syslog(3), or closes it, as the settings say.
+    private func openSyslog() {
+        let path = core.supervisor.supervisorSettings.syslog
+        guard path != syslog?.path else { return }
+        syslog?.close()
+        syslog = nil
+        guard let path else { return }
+        do {
+            syslog = try SyslogReader(path, epoll: epoll, output: output) { [processes] pid in
+                // What a command logs is reeve's own.
+                guard let run = processes.run(of: pid), case .program(let scheduler) = run.kind
+                else { return nil }
+                return (scheduler, run.id)
+            }
+        } catch {
+            notice(
+                .warning, "\(error.words); what programs log there does not reach reeve", at: now)
+        }
+    }
+
+    /// Something happened to the configuration's file, or near it.
+    func configurationChanged(at now: Moment) {
+        guard let watch, !watch.ready(at: now.monotonic) else { return }
+        self.watch = nil
     }
 
     private func forget(_ id: RunID) {

@@ -14,6 +14,8 @@ struct InitOptions: Equatable {
     enum Task: Equatable {
         /// Run the program that begins at this argument.
         case run(at: Int)
+        /// Run nothing: reap, and end when asked to. The pause process of a pod.
+        case pause
         case help, version, license
         /// The arguments make no sense; a sentence without a full stop.
         case refuse(String)
@@ -120,7 +122,8 @@ struct InitOptions: Equatable {
             case "v": verbosity += 1
             case "c": shareGroup()
             case "h": ask(.help)
-            case "l": ask(.license)
+            case "l", "L": ask(.license)
+            case "P": ask(.pause)
             case "V": ask(.version)
             case "e", "p", "r":
                 // The value is the rest of the argument, or the next one.

@@ -57,6 +57,13 @@ package enum InitRole {
                 StandardStreams.complain("reeve init: the program cannot be started: \(error)\n")
                 return 71
             }
+        case .pause:
+            do throws(Errno) {
+                return try pause()
+            } catch {
+                StandardStreams.complain("reeve init: cannot wait for signals: \(error)\n")
+                return 71
+            }
         case .help:
             StandardStreams.print(InitText.help)
             return 0
@@ -71,6 +78,24 @@ package enum InitRole {
             return 64
         }
     }
+}
+
+extension InitRole {
+    /// Holds the namespaces of a pod: reaps whatever comes, and ends with 0 at a request to stop.
+    private static func pause() throws(Errno) -> Int32 {
+        _ = try InheritedSignals.takeAll()
+        var hasMore = true
+        while true {
+            let received = try PendingSignals.next(within: hasMore ? .zero : nil)
+            if let signal = received?.signal, pauseEnds.contains(signal) { return 0 }
+            hasMore = true
+            for _ in 0..<changesPerTurnMax where hasMore {
+                hasMore = try Reaper.nextChange() != nil
+            }
+        }
+    }
+
+    private static let pauseEnds: Set<Signal> = [.terminate, .interrupt, .quit]
 }
 
 /// Carries out what the core decides.

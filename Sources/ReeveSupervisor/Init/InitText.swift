@@ -25,7 +25,8 @@ package enum InitText {
           -s                 accepted: orphans come to this process in any case
           -h, --help         this text
           -V, --version      the version
-          -l                 the licence
+          -l, -L             the licence
+          -P                 no command: reap, and end at SIGTERM or SIGINT; the pause process of a pod
 
         Variables: TINI_KILL_PROCESS_GROUP (as -g), TINI_VERBOSITY, TINI_SUBREAPER, DUMB_INIT_SETSID (0 as
         -c, else a session of its own), DUMB_INIT_DEBUG (1 as --verbose), REEVE_INIT_GRACE (as --grace).

@@ -76,6 +76,8 @@ final class Launches {
 
     /// Whether any launcher is at work.
     var isEmpty: Bool { launches.isEmpty }
+    /// Where tokens find those that have not closed their pipes.
+    var slots: [UInt32] { pids.keys.sorted().map { UInt32(bitPattern: $0) } }
 
     /// Takes on a launcher that was spawned. Throws where its pipe cannot be waited for.
     func begin(

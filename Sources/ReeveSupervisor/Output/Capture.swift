@@ -7,12 +7,7 @@ internal import ReeveLinux
 final class Capture {
     let descriptor: FileDescriptor
     let token: Token
-    let scheduler: SchedulerID
-    let origin: LineOrigin
-    /// The run's id as text; empty where the format does not need it.
-    let runText: [UInt8]
-    /// Its lines are entries of the journal.
-    let goesToJournal: Bool
+    let source: LineSource
     var splitter = LineSplitter()
     /// When an unfinished line is handed on as it is.
     var flushAt: Instant?
@@ -22,16 +17,15 @@ final class Capture {
     var timedIndex: Int?
 
     init(
-        descriptor: consuming FileDescriptor, token: Token, scheduler: SchedulerID,
-        origin: LineOrigin, runText: [UInt8], goesToJournal: Bool
+        descriptor: consuming FileDescriptor, token: Token, source: LineSource
     ) {
         self.descriptor = descriptor
         self.token = token
-        self.scheduler = scheduler
-        self.origin = origin
-        self.runText = runText
-        self.goesToJournal = goesToJournal
+        self.source = source
     }
+
+    var scheduler: SchedulerID { source.scheduler }
+    var origin: LineOrigin { source.origin }
 
     /// The nearer of both deadlines.
     var deadline: Instant? {

@@ -6,12 +6,19 @@
 
 internal import ReeveCore
 
-/// Which of a child's two streams a line came from.
+/// Which of a child's two streams a line came from, or that it came by syslog(3).
 package enum OutputStream: UInt8, Sendable {
     case stdout = 1
     case stderr = 2
+    case syslog = 3
 
-    var name: String { self == .stdout ? "stdout" : "stderr" }
+    var name: String {
+        switch self {
+        case .stdout: "stdout"
+        case .stderr: "stderr"
+        case .syslog: "syslog"
+        }
+    }
 
     /// The letter that stands for it in a tail.
     var letter: UInt8 { self == .stdout ? UInt8(ascii: "o") : UInt8(ascii: "e") }
@@ -31,6 +38,16 @@ struct TimeStamp {
     }
 }
 
+/// Whose lines they are, and where they go.
+struct LineSource {
+    let scheduler: SchedulerID
+    let origin: LineOrigin
+    /// The run's id as text; empty where the format does not need it.
+    let runText: [UInt8]
+    /// They are entries of the journal.
+    let goesToJournal: Bool
+}
+
 /// Whose line it is.
 struct LineOrigin {
     var name: SchedulerName
@@ -38,6 +55,8 @@ struct LineOrigin {
     /// Chooses the colour of the prefix, so that neighbours in the file differ.
     var index: Int
     var stream: OutputStream
+    /// Whether the run stands beside the name in front of a line.
+    var showsRun = false
 }
 
 /// Writes whole lines, line break included, to a byte buffer.
@@ -45,9 +64,10 @@ enum LogText {
     /// What follows a piece that was cut off a line longer than `LineSplitter.lineBytesMax`.
     static let cutMark: StaticString = " [...]"
 
-    /// `web | text`, the prefix coloured where the stream is a terminal.
+    /// `web | text`, or `web 01M89… | text`; the prefix coloured where the stream is a terminal.
     static func childLine(
-        _ line: OutputLine, from origin: LineOrigin, coloured: Bool, to buffer: inout [UInt8]
+        _ line: OutputLine, from origin: LineOrigin, run: [UInt8], coloured: Bool,
+        to buffer: inout [UInt8]
     ) {
         if coloured {
             buffer.append(contentsOf: "\u{1B}[".utf8)
@@ -56,6 +76,10 @@ enum LogText {
             buffer.append(UInt8(ascii: "m"))
         }
         buffer.append(contentsOf: origin.name.text.utf8)
+        if origin.showsRun {
+            buffer.append(UInt8(ascii: " "))
+            buffer.append(contentsOf: run)
+        }
         buffer.append(contentsOf: " |".utf8)
         if coloured { buffer.append(contentsOf: "\u{1B}[0m".utf8) }
         buffer.append(UInt8(ascii: " "))

@@ -189,7 +189,7 @@ package final class OutputHub {
         case .standardOut: stdout.flush(at: now)
         case .standardError: stderr.flush(at: now)
         case .signals, .timer, .listener, .client, .process, .manager, .ledger, .command,
-            .launch, .probe, .notify, nil:
+            .launch, .probe, .notify, .configuration, .syslog, nil:
             return
         }
         settle(at: now)
@@ -323,22 +323,50 @@ package final class OutputHub {
         }
     }
 
+    /// A line that a process of a run sent by syslog(3), beside its streams. `origin` is facility and
+    /// severity.
+    func take(
+        _ text: ArraySlice<UInt8>, isCut: Bool, severity: UInt8, origin: String,
+        of scheduler: SchedulerID, run: RunID, at now: Moment
+    ) {
+        guard schedulers.indices.contains(scheduler.index),
+            schedulers[scheduler.index].log.destination != .none
+        else { return }
+        let source = source(.syslog, of: run, scheduler)
+        // The journal has a field for the severity, which it takes from the front of the line.
+        var bytes = Array((source.goesToJournal ? "<\(severity)>" : "\(origin) ").utf8)
+        bytes += text
+        stamp.update(to: now.wall)
+        tailLines.removeAll(keepingCapacity: true)
+        let line = OutputLine(bytes: bytes[...], ending: isCut ? .cut : .complete)
+        emit(line, of: source, to: stderr, at: now)
+        keepTail(of: scheduler)
+        hasQueued = true
+    }
+
     // MARK: - Pipes
+
+    private func source(
+        _ stream: OutputStream, of run: RunID, _ scheduler: SchedulerID
+    ) -> LineSource {
+        let log = schedulers[scheduler.index].log
+        let origin = LineOrigin(
+            name: schedulers[scheduler.index].name, run: run, index: scheduler.index,
+            stream: stream, showsRun: log.prefix == .run)
+        let isRunShown = origin.showsRun || settings.logFormat == .json
+        return LineSource(
+            scheduler: scheduler, origin: origin,
+            runText: isRunShown ? Array(run.description.utf8) : [],
+            goesToJournal: settings.logFormat == .journal || log.destination == .journal)
+    }
 
     private func capture(
         _ stream: OutputStream, of run: RunID, _ scheduler: SchedulerID
     ) throws(Errno) -> FileDescriptor {
-        let origin = LineOrigin(
-            name: schedulers[scheduler.index].name, run: run, index: scheduler.index, stream: stream
-        )
-        let runText = settings.logFormat == .json ? Array(run.description.utf8) : []
+        let source = source(stream, of: run, scheduler)
         return try Pipe.make().split { (readEnd, writeEnd) throws(Errno) -> FileDescriptor in
             let capture = Capture(
-                descriptor: readEnd, token: captures.reserve(), scheduler: scheduler,
-                origin: origin,
-                runText: runText,
-                goesToJournal: settings.logFormat == .journal
-                    || schedulers[scheduler.index].log.destination == .journal)
+                descriptor: readEnd, token: captures.reserve(), source: source)
             captures.insert(capture)
             do throws(Errno) {
                 try epoll.add(capture.descriptor, token: capture.token, interest: .readable)
@@ -369,9 +397,9 @@ package final class OutputHub {
         tailLines.removeAll(keepingCapacity: true)
         let outlet = outlet(of: capture)
         capture.splitter.take(buffer[..<count]) { line in
-            emit(line, of: capture, to: outlet, at: now)
+            emit(line, of: capture.source, to: outlet, at: now)
         }
-        keepTail(of: capture)
+        keepTail(of: capture.scheduler)
         if capture.splitter.hasPartial {
             if capture.flushAt == nil {
                 capture.flushAt = now.monotonic + OutputHub.partialDelay
@@ -390,21 +418,21 @@ package final class OutputHub {
         tailLines.removeAll(keepingCapacity: true)
         let outlet = outlet(of: capture)
         capture.splitter.flush(ending) { line in
-            emit(line, of: capture, to: outlet, at: now)
+            emit(line, of: capture.source, to: outlet, at: now)
         }
-        keepTail(of: capture)
+        keepTail(of: capture.scheduler)
     }
 
-    private func emit(_ line: OutputLine, of capture: Capture, to outlet: Outlet, at now: Moment) {
+    private func emit(_ line: OutputLine, of source: LineSource, to outlet: Outlet, at now: Moment)
+    {
         let time = stamp.bytes
         defer {
-            if tails.has(capture.scheduler) {
-                LogText.tailLine(
-                    line, stream: capture.origin.stream, time: time, to: &tailLines)
+            if tails.has(source.scheduler) {
+                LogText.tailLine(line, stream: source.origin.stream, time: time, to: &tailLines)
             }
         }
-        if capture.goesToJournal {
-            let isSent = journal.send(line, from: capture.origin, at: now)
+        if source.goesToJournal {
+            let isSent = journal.send(line, from: source.origin, at: now)
             noteJournal()
             if isSent { return }
         }
@@ -412,10 +440,11 @@ package final class OutputHub {
             switch settings.logFormat {
             case .text, .journal:
                 LogText.childLine(
-                    line, from: capture.origin, coloured: outlet.isColoured, to: &buffer)
+                    line, from: source.origin, run: source.runText,
+                    coloured: outlet.isColoured, to: &buffer)
             case .json:
                 LogText.childLineJSON(
-                    line, from: capture.origin, run: capture.runText, time: time, to: &buffer)
+                    line, from: source.origin, run: source.runText, time: time, to: &buffer)
             }
         }
     }
@@ -425,10 +454,10 @@ package final class OutputHub {
         if let sentence = journal.takeSentence() { sentences.append(sentence) }
     }
 
-    private func keepTail(of capture: Capture) {
+    private func keepTail(of scheduler: SchedulerID) {
         guard !tailLines.isEmpty else { return }
-        tails.append(tailLines, to: capture.scheduler)
-        onTailGrown?(capture.scheduler)
+        tails.append(tailLines, to: scheduler)
+        onTailGrown?(scheduler)
     }
 
     private func outlet(of capture: Capture) -> Outlet {

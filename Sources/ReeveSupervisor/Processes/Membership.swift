@@ -55,6 +55,21 @@ extension Processes {
         if run == nil { noteStranger(process) }
     }
 
+    /// The run that a process belongs to, by evidence of its own or of a parent's; for saying so only.
+    func run(of pid: PID) -> Run? {
+        var pid = pid
+        for _ in 0..<Processes.generationsMax {
+            guard let process = tree.look(at: pid), pid != own else { return nil }
+            if let run = run(with: process) { return run }
+            guard let parent = process.parent else { return nil }
+            pid = parent
+        }
+        return nil
+    }
+
+    /// How far up `run(of:)` looks.
+    private static let generationsMax = 16
+
     /// The run that a process has evidence for.
     private func run(with process: ProcessStat) -> Run? {
         if let seen = table.known[process.pid], seen.startTime == process.startTime {

@@ -176,7 +176,7 @@ private struct Parts {
             processes: processes, output: output, control: control, manager: manager,
             commands: Commands(epoll: epoll, processes: processes, output: output),
             prober: Prober(epoll: epoll), notify: notifySockets(),
-            ledger: ledger, failures: failures, core: core, view: view, at: start)
+            ledger: ledger, failures: failures, core: core, view: view, epoll: epoll, at: start)
         return try EventLoop(
             epoll: epoll, signals: signals, core: core, executor: executor, view: view,
             isHangupIgnored: isHangupIgnored)
@@ -212,7 +212,9 @@ extension CoreView {
                     return nil
                 }
                 return failures.failure(of: name, run: run)
-            })
+            },
+            supervisorSettings: { core.supervisor.supervisorSettings },
+            standing: { core.supervisor.standing(of: $0) })
     }
 }
 

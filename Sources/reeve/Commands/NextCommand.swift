@@ -3,6 +3,7 @@
 internal import ArgumentParser
 internal import ReeveClient
 internal import ReeveConfiguration
+internal import ReeveControl
 internal import ReeveCore
 internal import ReeveLinux
 
@@ -10,11 +11,13 @@ internal import ReeveLinux
 struct NextCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "next",
-        abstract: "Show when a cron expression is due.",
+        abstract: "Show when scheduled ones, or a cron expression, are due next.",
         discussion: """
-            The expression has five fields (minute, hour, day of month, month, day of week), or six \
-            with seconds in front, or is a name such as @daily. It needs no supervisor.
+            Of one scheduler, of all, or, with --cron and without a supervisor, of an expression. It has five fields (minute, hour, day of month, month, day of week), or six \
+            with seconds in front, or is a name such as @daily.
 
+              $ reeve next backup -n 3
+              $ reeve next
               $ reeve next --cron "30 2 * * 1-5" --timezone Europe/Berlin -n 3
               $ reeve next --cron "0 0 L * *" --after 2028-02-01T00:00:00Z --json
 
@@ -23,8 +26,14 @@ struct NextCommand: ParsableCommand {
             "*": then it follows the clock on the wall.
             """)
 
-    @Option(help: ArgumentHelp("The cron expression.", valueName: "expression"))
-    var cron: String
+    @Argument(
+        help: ArgumentHelp("The scheduler; without one, all.", valueName: "name"),
+        transform: NameText.read)
+    var name: String?
+
+    @Option(
+        help: ArgumentHelp("A cron expression, in place of a scheduler.", valueName: "expression"))
+    var cron: String?
 
     @Option(help: ArgumentHelp("An IANA time zone; otherwise the host's.", valueName: "zone"))
     var timezone: String?
@@ -40,13 +49,25 @@ struct NextCommand: ParsableCommand {
     @Flag(help: "Print JSON.")
     var json = false
 
+    @OptionGroup var connection: ConnectionOptions
+
+    mutating func validate() throws {
+        if cron != nil, name != nil {
+            throw ValidationError("--cron takes the place of a scheduler: leave one of them out")
+        }
+        if cron == nil, timezone != nil {
+            throw ValidationError("--timezone is for --cron: a scheduler has a zone of its own")
+        }
+    }
+
     mutating func run() throws {
         guard (1...10_000).contains(count) else {
             throw Exit(code: 64, message: "-n \(count): write a number from 1 to 10000")
         }
-        let zone = try resolvedZone()
         let start = try startSecond()
-        let parsed = try parse()
+        guard let cron else { return try showConfigured(after: start) }
+        let zone = try resolvedZone()
+        let parsed = try parse(cron)
         for warning in parsed.warnings { StandardError.say("warning: \(cron): \(warning)") }
         var occurrences: [Occurrence] = []
         switch parsed.schedule {
@@ -70,7 +91,29 @@ struct NextCommand: ParsableCommand {
         try show(occurrences, parsed.schedule, zone)
     }
 
-    private func parse() throws(Exit) -> ParsedCron {
+    /// What the running reeve has in force.
+    private func showConfigured(after start: Int64) throws {
+        let client = try connection.connect(timeout: ConnectionOptions.reading)
+        let schedulers = try client.configuration().standings.map(\.specification)
+        let chosen = schedulers.filter { name == nil || $0.name.text == name }
+        if let name {
+            guard let found = chosen.first else {
+                throw Exit(
+                    code: 1,
+                    message: ControlError.unknownScheduler(name, among: schedulers.map(\.name.text))
+                        .message)
+            }
+            guard found.schedule != nil else {
+                throw Exit(code: 1, message: "\(name): it has no schedule")
+            }
+        }
+        let coming = ComingOccurrences(of: chosen, after: start, count: count)
+        let output = Output()
+        try output.write(json ? coming.json : coming.text(showsNames: name == nil))
+        try output.flush()
+    }
+
+    private func parse(_ cron: String) throws(Exit) -> ParsedCron {
         do throws(CronError) {
             return try CronParser.parse(cron, hash: ScheduleHash.host)
         } catch {

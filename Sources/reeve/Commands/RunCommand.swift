@@ -104,10 +104,20 @@ struct ConfigurationFile {
 
     /// Reads it.
     func outcome() -> LoadOutcome {
+        // Before it is read: what changes meanwhile is another state.
+        let stamp = FileStamp(of: path)?.description
+        var outcome = ConfigurationLoader.load(
+            path: path, environment: ConfigurationFile.environment)
+        outcome.specification?.supervisor.sourceStamp = stamp
+        return outcome
+    }
+
+    /// The variables that a configuration may depend on.
+    static var environment: [String: String] {
         var environment: [String: String] = [:]
         for variable in Environment.current() where environment[variable.name] == nil {
             environment[variable.name] = variable.value
         }
-        return ConfigurationLoader.load(path: path, environment: environment)
+        return environment
     }
 }

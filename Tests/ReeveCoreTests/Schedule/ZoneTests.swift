@@ -125,6 +125,24 @@ import Testing
         }
     }
 
+    @Test
+    func `a rule answers for any second, and so does a file whose last change is the last second`()
+        throws
+    {
+        let rule = try #require(PosixZoneRule("<+1030>-10:30<+11>-11,M10.1.0,M4.1.0"))
+        for second in [Int64.min, -1 << 59, 1 << 59, .max] {
+            #expect([37_800, 39_600].contains(rule.period(at: second).offset))
+        }
+        #expect(rule.transition(after: .max) == nil)
+        #expect(rule.transition(after: .min) != nil)
+        let period = Zone.Period(offset: 0, isDaylightSaving: false, abbreviation: "X")
+        let zone = Zone(
+            name: "x", transitions: [.init(at: .max, period: period)], first: period, rule: rule)
+        #expect(zone.transition(after: 0)?.at == .max)
+        #expect(zone.transition(after: .max) == nil)
+        #expect(zone.period(at: .max).offset != 0)
+    }
+
     @Test func `cut and altered files are refused or read, and never trap`() throws {
         let whole = try #require(ZoneFiles.bytes(of: "/usr/share/zoneinfo/Europe/Berlin"))
         #expect(throws: ZoneError.self) { try Zone.parse([], name: "x") }

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import ReeveClient
+internal import ReeveConfiguration
+internal import ReeveControl
+internal import ReeveCore
+internal import ReeveSupervisor
+
+/// `reeve plan`.
+struct PlanCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "plan",
+        abstract: "Show what a reload of a configuration would do, and do nothing.",
+        discussion: """
+            Compares the file with what the running reeve has in force. Each scheduler that a reload \
+            would start, restart, stop or give other settings is listed, with the old and the new value \
+            of every key that differs; values of environments are not shown. The exit code is 0 whether \
+            or not there are changes, 78 for a file with errors, 69 where no reeve runs.
+
+              $ reeve plan reeve.toml && reeve reload
+              $ reeve plan --json reeve.toml | jq '.schedulers[] | select(.action == "restart")'
+
+            Without a file the same is taken as by `reeve run`, or the crontab that is run. It is read here, with the variables of \
+            this command (REEVE_PROFILE, RENDER, REEVE_STOP_BUDGET); a reload reads with those of the \
+            running reeve.
+            """)
+
+    @Argument(help: ArgumentHelp("The configuration.", valueName: "config"))
+    var config: String?
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    @OptionGroup var connection: ConnectionOptions
+
+    mutating func run() throws {
+        // A file with errors is told of even where nobody is there to compare it with.
+        let inForce: Result<InForce, ClientError> = inForce()
+        let (path, outcome) = try read(as: inForce)
+        StandardError.write(outcome.diagnostics.rendered)
+        guard let specification = outcome.specification else { throw Exit.configuration(nil) }
+        let (settings, standings) = try inForce.get()
+        var new = specification
+        new.schedulers = new.schedulers.map(\.withoutSecrets)
+        let plan = ReloadPlan(from: settings, standings, to: new)
+        let output = Output()
+        if json {
+            var bytes: [UInt8] = []
+            PlanDocument.write(plan, words: PlanText.words, to: &bytes)
+            try output.write(bytes)
+        } else {
+            try output.write(
+                PlanText.rendered(plan, path: path.printable, output.appearance))
+        }
+        try output.flush()
+    }
+
+    private typealias InForce = (settings: SupervisorSettings, standings: [SchedulerStanding])
+
+    private func inForce() -> Result<InForce, ClientError> {
+        do throws(ClientError) {
+            let client = try connection.connect(timeout: ConnectionOptions.reading)
+            return .success(try client.configuration())
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// Reads the file as the running reeve would: one that runs a crontab reads crontabs.
+    private func read(
+        as inForce: Result<InForce, ClientError>
+    ) throws -> (path: String, outcome: LoadOutcome) {
+        if case .success(let (settings, standings)) = inForce,
+            settings.sourceForm != .configuration,
+            var source = ConfigurationSource(
+                of: Specification(
+                    supervisor: settings, schedulers: standings.map(\.specification)))
+        {
+            source.path = config ?? source.path
+            return (source.path, ParserRole.outcome(of: source))
+        }
+        let file = try ConfigurationFile.find(config)
+        return (file.path, file.outcome())
+    }
+}
