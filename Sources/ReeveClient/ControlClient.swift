@@ -63,16 +63,8 @@ package struct ControlClient {
                 schedulers.reserveCapacity(head.total)
             case .schedulers(let page): schedulers += page
             case .failure(let error): throw ClientError(error)
-            case .outcomes,
-                .event,
-                .line,
-                .entry,
-                .gap,
-                .part,
-                .greeting,
-                .settings,
-                .end,
-                .coming:
+            case .outcomes, .event, .line, .entry, .gap, .part, .greeting, .settings, .end,
+                .coming, .metrics, .alerts, .bundle:
                 break
             }
         }
@@ -90,18 +82,8 @@ package struct ControlClient {
             switch message.body {
             case .overview(let overview) where message.id == id: return overview
             case .failure(let error): throw ClientError(error)
-            case .overview,
-                .schedulers,
-                .outcomes,
-                .event,
-                .line,
-                .entry,
-                .gap,
-                .part,
-                .greeting,
-                .settings,
-                .end,
-                .coming:
+            case .overview, .schedulers, .outcomes, .event, .line, .entry, .gap, .part,
+                .greeting, .settings, .end, .coming, .metrics, .alerts, .bundle:
                 break
             }
         }
@@ -113,26 +95,24 @@ package struct ControlClient {
         let id = try connection.send(.status(name: name))
         var found: SchedulerReport?
         var settings: SettingsReport?
+        var metrics: MetricsReport?
+        var alerts: [AlertReport] = []
         try answers(to: id, until: deadline) { (body) throws(ClientError) in
             switch body {
             case .schedulers(let page): found = page.first ?? found
             case .settings(let report): settings = report
             case .failure(let error): throw ClientError(error)
-            case .overview,
-                .outcomes,
-                .event,
-                .line,
-                .entry,
-                .gap,
-                .part,
-                .greeting,
-                .end,
-                .coming:
+            case .metrics(let page): metrics = page.first ?? metrics
+            case .alerts(let page): alerts += page
+            case .overview, .outcomes, .event, .line, .entry, .gap, .part, .greeting, .end,
+                .coming, .bundle:
                 break
             }
         }
         guard var found else { throw ClientError(.failed, "the supervisor sent no status") }
         found.settings = settings
+        found.metrics = metrics
+        found.alerts = alerts
         return found
     }
 
@@ -145,17 +125,8 @@ package struct ControlClient {
             switch body {
             case .greeting(let found): greeting = found
             case .failure(let error): throw ClientError(error)
-            case .overview,
-                .schedulers,
-                .outcomes,
-                .event,
-                .line,
-                .entry,
-                .gap,
-                .part,
-                .settings,
-                .end,
-                .coming:
+            case .overview, .schedulers, .outcomes, .event, .line, .entry, .gap, .part,
+                .settings, .end, .coming, .metrics, .alerts, .bundle:
                 break
             }
         }
@@ -172,21 +143,68 @@ package struct ControlClient {
             switch body {
             case .entry(let entry): entries.append(entry)
             case .failure(let error): throw ClientError(error)
-            case .overview,
-                .schedulers,
-                .outcomes,
-                .event,
-                .line,
-                .gap,
-                .part,
-                .greeting,
-                .settings,
-                .end,
-                .coming:
+            case .overview, .schedulers, .outcomes, .event, .line, .gap, .part, .greeting,
+                .settings, .end, .coming, .metrics, .alerts, .bundle:
                 break
             }
         }
         return entries
+    }
+
+    /// The alerts that are on, in the order in which they began.
+    package func alerts() throws(ClientError) -> [AlertReport] {
+        let deadline = deadline
+        let id = try connection.send(.alerts)
+        var alerts: [AlertReport] = []
+        try answers(to: id, until: deadline) { (body) throws(ClientError) in
+            switch body {
+            case .alerts(let page): alerts += page
+            case .failure(let error): throw ClientError(error)
+            case .overview, .schedulers, .outcomes, .event, .line, .entry, .gap, .greeting,
+                .settings, .coming, .metrics, .bundle, .part, .end:
+                break
+            }
+        }
+        return alerts
+    }
+
+    /// The metrics of one scheduler, or of all.
+    package func metrics(of name: String? = nil) throws(ClientError) -> [MetricsReport] {
+        let deadline = deadline
+        let id = try connection.send(.metrics(name: name))
+        var metrics: [MetricsReport] = []
+        try answers(to: id, until: deadline) { (body) throws(ClientError) in
+            switch body {
+            case .metrics(let page): metrics += page
+            case .failure(let error): throw ClientError(error)
+            case .overview, .schedulers, .outcomes, .event, .line, .entry, .gap, .greeting,
+                .settings, .coming, .alerts, .bundle, .part, .end:
+                break
+            }
+        }
+        return metrics
+    }
+
+    /// What is kept of a failed run with its log, of the last one where `run` is nil; nil where nothing is.
+    package func failure(
+        of name: String, run: String?
+    ) throws(ClientError) -> (bundle: FailureBundle, log: [OutputReport])? {
+        let deadline = deadline
+        let id = try connection.send(.failure(name: name, run: run))
+        var bundle: FailureBundle?
+        var log: [OutputReport] = []
+        try answers(to: id, until: deadline) { (body) throws(ClientError) in
+            switch body {
+            case .bundle(let found): bundle = found
+            case .line(let line): log.append(line)
+            case .failure(let error) where error.code == .noFailure: break
+            case .failure(let error): throw ClientError(error)
+            case .overview, .schedulers, .outcomes, .event, .entry, .gap, .greeting, .settings,
+                .coming, .metrics, .alerts, .part, .end:
+                break
+            }
+        }
+        return bundle.map { ($0, log) }
     }
 
     /// The configuration in force, values of environments as fingerprints, and where each scheduler stands.
@@ -200,8 +218,8 @@ package struct ControlClient {
             switch body {
             case .part(let part): text += part.utf8
             case .failure(let error): throw ClientError(error)
-            case .overview, .schedulers, .outcomes, .event, .line, .entry, .coming, .gap, .greeting,
-                .settings, .end:
+            case .overview, .schedulers, .outcomes, .event, .line, .entry, .coming, .gap,
+                .greeting, .settings, .end, .metrics, .alerts, .bundle:
                 break
             }
             guard text.count <= ControlClient.configurationBytesMax else {
@@ -227,7 +245,7 @@ package struct ControlClient {
             case .coming(let report): reports.append(report)
             case .failure(let error): throw ClientError(error)
             case .overview, .schedulers, .outcomes, .event, .line, .entry, .part, .gap, .greeting,
-                .settings, .end:
+                .settings, .metrics, .alerts, .bundle, .end:
                 break
             }
         }
@@ -301,15 +319,8 @@ package struct ControlClient {
             case .line(let line): try each(.line(line))
             case .gap(let gap): try each(.gap(gap))
             case .failure(let error): throw ClientError(error)
-            case .overview,
-                .schedulers,
-                .outcomes,
-                .entry,
-                .part,
-                .greeting,
-                .settings,
-                .end,
-                .coming:
+            case .overview, .schedulers, .outcomes, .entry, .part, .greeting, .settings, .end,
+                .coming, .metrics, .alerts, .bundle:
                 break
             }
         }
@@ -349,17 +360,8 @@ extension ActionAnswer {
             outcomes += page
             error = failure ?? error
         case .failure(let failure): error = failure
-            case .overview,
-                .schedulers,
-                .event,
-                .line,
-                .entry,
-                .gap,
-                .part,
-                .greeting,
-                .settings,
-                .end,
-                .coming:
+        case .overview, .schedulers, .event, .line, .entry, .gap, .part, .greeting, .settings,
+            .end, .coming, .metrics, .alerts, .bundle:
             break
         }
     }

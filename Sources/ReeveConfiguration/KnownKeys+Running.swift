@@ -172,27 +172,31 @@ extension KnownKeys {
     ]
 
     static let alerts: [KnownKey] = [
-        later(
+        key(
             "error-rate", .alerts, .number(0...1), "0.20",
-            "Share of failed runs that raises an alert"),
-        later(
-            "error-rate-window", .alerts, .duration(Span.positive), "\"5m\"",
+            "Share of failed executions above which there is an alert, from 5 ended ones on"),
+        key(
+            "error-rate-window", .alerts, .duration(Span.interval), "\"5m\"",
             "The time that error-rate looks back"),
-        later(
-            "leak-window", .alerts, .duration(Span.positive), "\"15m\"",
-            "Growth of memory over this long raises an alert"),
-        later(
-            "frequent-restarts", .alerts, .integer(1...1_000), "3",
-            "More restarts within restart-alert-window raise an alert"),
-        later(
+        key(
+            "leak-window", .alerts, .duration(Span.interval, none: true),
+            "\"15m\" for those with a memory limit, else none",
+            "Growth of memory over this long is an alert; set here, all are sampled for it"),
+        key(
+            "frequent-restarts", .alerts, .integer(1...100), "3",
+            "More automatic restarts than this within restart-alert-window are an alert"),
+        key(
             "restart-alert-window", .alerts, .duration(Span.positive), "\"10m\"",
             "The time that frequent-restarts looks back"),
-        later(
-            "timeouts", .alerts, .integer(1...1_000), "3", "Timeouts in a row that raise an alert"),
-        later("exec", .alerts, .command, "none", "Run for each alert, which is JSON on its stdin"),
-        later(
-            "repeat-after", .alerts, .duration(Span.positive), "\"1h\"",
-            "An alert that lasts is sent again after this"),
+        key(
+            "timeouts", .alerts, .integer(1...1_000), "3",
+            "Timeouts in a row that are an alert"),
+        key(
+            "exec", .alerts, .command, "none",
+            "A command that gets what begins, lasts and ends as JSON on its stdin"),
+        key(
+            "repeat-after", .alerts, .duration(Span.interval, none: true), "\"1h\"",
+            "An alert that lasts is told again after this"),
     ]
 
     static let gateway: [KnownKey] = [

@@ -15,6 +15,7 @@ struct Loader {
     /// Whole tables could not be read: a name that seems to be wrong may be right.
     private var areTablesMissing = false
     private var reeve = TableSettings()
+    private var alerts = TableSettings()
     private var defaults = TableSettings()
     private var schedulers: [DeclaredScheduler] = []
     /// Tables that were probably meant to be schedulers.
@@ -41,6 +42,9 @@ struct Loader {
             reeve = TableSettings(own, of: .reeve, label: "[reeve]", into: &findings)
             reeve.reportLater(to: &findings)
         }
+        if let own = tables["alerts"] {
+            alerts = TableSettings(own, of: .alerts, label: "[alerts]", into: &findings)
+        }
         if let own = tables["defaults"] {
             defaults = TableSettings(own, of: .schedulers, label: "[defaults]", into: &findings)
             defaults.reportLater(to: &findings)
@@ -54,12 +58,16 @@ struct Loader {
         var graph = Graph(schedulers, areTablesMissing: areTablesMissing)
         var supervisor = SupervisorReader(
             own: reeve, profile: profile, environment: environment, source: findings.source.name)
-        let settings = supervisor.read(
+        var settings = supervisor.read(
             names: graph.names, areTablesMissing: areTablesMissing, into: &findings)
+        let alerts = AlertsReader(own: alerts, profile: profile.profile)
+        settings.alerts = alerts.read()
         graph.check(staggered: settings.staggeredStartup, into: &findings)
         warn(about: settings)
         let reader = supervisor
-        let tables = [{ @Sendable in reader.explanation }] + schedulers.map(\.explanation)
+        let tables =
+            [{ @Sendable in reader.explanation }] + schedulers.map(\.explanation)
+            + [{ @Sendable in alerts.explanation }]
         let (specifications, zones) = withZones(schedulers)
         let isWhole = !findings.hasErrors && specifications.count == schedulers.count
         return LoadOutcome(
@@ -125,13 +133,12 @@ struct Loader {
             return
         }
         switch entry.key {
-        case "alerts", "gateway":
+        case "gateway":
             findings.error(
                 "[\(entry.key)] is not in this version of reeve yet", at: entry.keySpan,
                 help: "leave the table out")
             _ = TableSettings(
-                entries, of: entry.key == "alerts" ? .alerts : .gateway, label: "[\(entry.key)]",
-                into: &findings)
+                entries, of: .gateway, label: "[\(entry.key)]", into: &findings)
         default:
             tables[entry.key] = entries
         }
@@ -166,7 +173,7 @@ struct Loader {
         } else {
             findings.error(
                 message, at: entry.keySpan,
-                help: "there are [reeve], [defaults] and [schedulers.NAME]")
+                help: "there are [reeve], [defaults], [schedulers.NAME] and [alerts]")
         }
     }
 

@@ -147,6 +147,13 @@ private struct RequestForm: Sendable {
         RequestForm(word: "runs", fields: ["name", "last"]) { root throws(JSONFault) in
             .runs(name: try name(root), last: try count(root, "last"))
         },
+        RequestForm(word: "metrics", fields: ["name"]) { root throws(JSONFault) in
+            .metrics(name: root["name"] == nil ? nil : try name(root))
+        },
+        RequestForm(word: "alerts", fields: []) { _ in .alerts },
+        RequestForm(word: "failure", fields: ["name", "run"]) { root throws(JSONFault) in
+            .failure(name: try name(root), run: root["run"] == nil ? nil : try root.text("run"))
+        },
         RequestForm(word: "configuration", fields: []) { _ in .configuration },
         RequestForm(word: "next", fields: ["name", "count"]) { root throws(JSONFault) in
             .next(

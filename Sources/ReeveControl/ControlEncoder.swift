@@ -42,7 +42,12 @@ package enum ControlEncoder {
         case .next(let name, let count):
             if let name { buffer.field("name", name) }
             if let count { buffer.field("count", count) }
-        case .startAll, .stopAll, .reload, .configuration, .ping:
+        case .metrics(let name):
+            if let name { buffer.field("name", name) }
+        case .failure(let name, let run):
+            buffer.field("name", name)
+            if let run { buffer.field("run", run) }
+        case .startAll, .stopAll, .reload, .configuration, .alerts, .ping:
             break
         }
         buffer.endObject()
@@ -126,6 +131,37 @@ package enum ControlEncoder {
         buffer.beginObject("settings")
         SettingsReport(specification).writeMembers(to: &buffer)
         buffer.endObject()
+        buffer.endAnswer(hasMore: true)
+    }
+
+    /// One page of metrics, as of `schedulers`; one that is nil is left out. `isLast`: nothing follows the
+    /// last page.
+    package static func metrics(
+        from start: Int, count: Int, isLast: Bool = true, id: RequestID,
+        metrics: (Int) -> SchedulerMetrics?, to buffer: inout [UInt8]
+    ) -> Int {
+        buffer.beginAnswer(to: id, isOK: true)
+        return buffer.page("metrics", from: start, count: count, isLast: isLast) { index, line in
+            if let found = metrics(index) { MetricsReport(found).write(to: &line) }
+        }
+    }
+
+    /// One page of alerts, as of `schedulers`.
+    package static func alerts(
+        _ alerts: [Alert], from start: Int, isLast: Bool = true, id: RequestID,
+        to buffer: inout [UInt8]
+    ) -> Int {
+        buffer.beginAnswer(to: id, isOK: true)
+        return buffer.page("alerts", from: start, count: alerts.count, isLast: isLast) {
+            index, line in
+            AlertReport(alerts[index]).write(to: &line)
+        }
+    }
+
+    /// What is kept of a failed run; the lines of its log follow, and `end`.
+    package static func bundle(_ bundle: FailureBundle, id: RequestID, to buffer: inout [UInt8]) {
+        buffer.beginAnswer(to: id, isOK: true)
+        bundle.write("failure", to: &buffer)
         buffer.endAnswer(hasMore: true)
     }
 
@@ -265,7 +301,8 @@ extension [UInt8] {
     /// Ends an answer with as many elements of a list as the line can hold, at least one; returns the
     /// index of the first that did not fit. No element is longer than half a line.
     fileprivate mutating func page(
-        _ key: StaticString, from start: Int, count: Int, element: (Int, inout [UInt8]) -> Void
+        _ key: StaticString, from start: Int, count: Int, isLast: Bool = true,
+        element: (Int, inout [UInt8]) -> Void
     ) -> Int {
         let lineStart = (lastIndex(of: UInt8(ascii: "\n")) ?? -1) + 1
         // What ends the line: `],"more":false}` and the newline.
@@ -282,7 +319,7 @@ extension [UInt8] {
             next += 1
         }
         endArray()
-        endAnswer(hasMore: next < count)
+        endAnswer(hasMore: next < count || !isLast)
         return next
     }
 }

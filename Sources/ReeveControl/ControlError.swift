@@ -48,6 +48,8 @@ package struct ControlError: Error, Hashable, Sendable, CustomStringConvertible 
         package static let idle = Code(rawValue: "idle")
         /// No tail is kept for this scheduler (`log`, `log-tail`).
         package static let noLog = Code(rawValue: "no-log")
+        /// Nothing is kept of a failed run of this scheduler.
+        package static let noFailure = Code(rawValue: "no-failure")
         /// A defect of reeve.
         package static let defect = Code(rawValue: "defect")
     }

@@ -46,6 +46,12 @@ package enum ControlOperation: Equatable, Sendable {
     /// `{"op":"runs","name":"backup","last":20}`: its last entries in the ledger; without `last` all that
     /// are kept.
     case runs(name: String, last: Int?)
+    /// `{"op":"metrics"}` or `{"op":"metrics","name":"web"}`; nil is all.
+    case metrics(name: String?)
+    /// `{"op":"alerts"}`: those that are on.
+    case alerts
+    /// `{"op":"failure","name":"web","run":"01…"}`: what is kept of a failed run; without `run` the last one.
+    case failure(name: String, run: String?)
     /// What is in force: the settings of `[reeve]` and of each scheduler, and where each stands.
     case configuration
     /// `{"op":"next","name":"backup","count":5}`: coming occurrences; without `name` of every scheduled one.
@@ -72,6 +78,9 @@ package enum ControlOperation: Equatable, Sendable {
         case .subscribe: "subscribe"
         case .logs: "logs"
         case .runs: "runs"
+        case .metrics: "metrics"
+        case .alerts: "alerts"
+        case .failure: "failure"
         case .configuration: "configuration"
         case .next: "next"
         case .ping: "ping"

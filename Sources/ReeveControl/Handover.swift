@@ -142,6 +142,7 @@ extension SupervisorSettings {
         buffer.field("syslog", syslog)
         buffer.field("watch", watch)
         buffer.field("source", source)
+        alerts.write(to: &buffer)
         buffer.field("sourceForm", sourceForm.rawValue)
         buffer.field("sourceStamp", sourceStamp)
         buffer.endObject()
@@ -168,6 +169,7 @@ extension SupervisorSettings {
         syslog = try value.optionalText("syslog")
         watch = try value.truth("watch")
         source = try value.optionalText("source")
+        alerts = try value.object("alerts", AlertSettings.init(reading:))
         sourceForm = try value.word("sourceForm", as: SourceForm.self)
         sourceStamp = try value.optionalText("sourceStamp")
     }

@@ -24,6 +24,9 @@ package struct Overview: Equatable, Sendable {
     package var uptime: Int64
     /// Impossible states that were seen; zero unless reeve has a defect.
     package var defects: Int
+    /// Alerts that are on: the first `alertsListedMax`; `alertCount` counts all.
+    package var alerts: [AlertReport] = []
+    package var alertCount = 0
     /// Children of reeve that belong to no run: the first `orphansListedMax`; `orphanCount` counts all.
     package var orphans: [Orphan] = []
     package var orphanCount = 0
@@ -45,12 +48,17 @@ package struct Overview: Equatable, Sendable {
     /// Orphans listed, so that the head always fits a line.
     package static let orphansListedMax = 64
 
+    /// Alerts listed, so that the head always fits a line.
+    package static let alertsListedMax = 16
+
     /// All schedulers.
     package var total: Int { healthy + degraded + unhealthy + stopped + starting + stopping }
 
     /// From the core's copy, read at `at`.
     package init(
-        _ status: SupervisorStatus, orphans: Orphans = Orphans(), greeting: Greeting, at: WallTime
+        _ status: SupervisorStatus, orphans: Orphans = Orphans(), alerts: [Alert] = [],
+        greeting: Greeting,
+        at: WallTime
     ) {
         health = status.health
         healthy = status.healthy
@@ -68,6 +76,12 @@ package struct Overview: Equatable, Sendable {
             Orphan(pid: $0.identity.pid.number, name: $0.name)
         }
         orphanCount = orphans.count
+        self.alerts = alerts.prefix(Self.alertsListedMax).map { alert in
+            var report = AlertReport(alert)
+            report.message = report.message.shortened(toBytes: 256)
+            return report
+        }
+        alertCount = status.alertCount
         self.greeting = greeting
         self.at = at
     }
@@ -96,6 +110,10 @@ package struct Overview: Equatable, Sendable {
         buffer.field("phase", phase.map(Int64.init))
         buffer.field("shuttingDown", isShuttingDown)
         buffer.field("defects", defects)
+        buffer.beginArray("alerts")
+        for alert in alerts { alert.write(to: &buffer) }
+        buffer.endArray()
+        buffer.field("alertCount", alertCount)
         buffer.beginArray("orphans")
         for orphan in orphans {
             buffer.beginObject()
@@ -127,7 +145,11 @@ package struct Overview: Equatable, Sendable {
         startedAt = try supervisor.time("startedAt")
         uptime = try supervisor.wholeNumber("uptime")
         defects = try supervisor.wholeNumber("defects", as: Int.self)
-        // An older supervisor tells of none.
+        // An older supervisor tells of none of these.
+        if supervisor["alerts"] != nil {
+            alerts = try supervisor.list("alerts", AlertReport.init(reading:))
+            alertCount = try supervisor.wholeNumber("alertCount", as: Int.self)
+        }
         guard supervisor["orphans"] != nil else { return }
         orphans = try supervisor.list("orphans") { (orphan) throws(JSONFault) in
             Orphan(

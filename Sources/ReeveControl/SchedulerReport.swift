@@ -99,6 +99,10 @@ package struct SchedulerReport: Equatable, Sendable {
     /// Only in the answer about one scheduler; there it has a line of its own.
     package var settings: SettingsReport?
 
+    /// Only in the answer about one scheduler, in lines of their own.
+    package var metrics: MetricsReport?
+    package var alerts: [AlertReport]?
+
     /// Dependencies and survivors listed for one scheduler, so that it always fits a line.
     package static let listedMax = 128
 
@@ -208,6 +212,12 @@ extension SchedulerReport {
         writeLists(to: &buffer)
         writeRecoveries(to: &buffer)
         settings?.writeMembers(to: &buffer)
+        if let alerts {
+            buffer.beginArray("alerts")
+            for alert in alerts { alert.write(to: &buffer) }
+            buffer.endArray()
+        }
+        metrics?.write("metrics", to: &buffer)
         buffer.endObject()
     }
 

@@ -22,6 +22,10 @@ package struct ServerMessage: Equatable, Sendable {
         case line(OutputReport)
         /// An entry of the ledger.
         case entry(LedgerReport)
+        case metrics([MetricsReport])
+        case alerts([AlertReport])
+        /// A failed run; the lines of its log follow.
+        case bundle(FailureBundle)
         /// A piece of the configuration in force.
         case part(String)
         /// The coming occurrences of a scheduler.
@@ -94,6 +98,15 @@ extension ControlDecoder {
         if root["line"] != nil { return .line(try OutputReport(reading: root)) }
         if root["entry"] != nil {
             return .entry(try root.object("entry", LedgerReport.init(reading:)))
+        }
+        if root["metrics"] != nil {
+            return .metrics(try root.list("metrics", MetricsReport.init(reading:)))
+        }
+        if root["alerts"] != nil {
+            return .alerts(try root.list("alerts", AlertReport.init(reading:)))
+        }
+        if root["failure"] != nil {
+            return .bundle(try root.object("failure", FailureBundle.init(reading:)))
         }
         if root["part"] != nil { return .part(try root.text("part")) }
         if root["next"] != nil {

@@ -51,6 +51,10 @@ package enum Effect: Equatable, Sendable {
     indirect case adoptSettings(SupervisorSettings)
     /// One line of the event stream, of reeve's own log, and of `reeve why`.
     case record(Record)
+    /// As `runCommand`, with these alerts as JSON on its stdin.
+    case deliverAlerts(CommandID, AuxiliaryCommand, [Alert])
+    /// Keep what is known of a run that failed; before `forget`.
+    indirect case keepFailure(FailureReport)
     /// To a service manager above.
     case tellManager(ManagerMessage)
     /// Everything has ended: leave with this exit code. Always the last effect.

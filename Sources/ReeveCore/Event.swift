@@ -13,7 +13,9 @@ package enum Event: Equatable, Sendable {
     /// left.
     case spawnAbandoned(RunID)
     /// The leader was reaped. `leftovers` are the run's members that were alive right after it.
-    case exited(RunID, ExitStatus, leftovers: [ProcessDescription])
+    /// `used`: processor time of the leader, and of members that reeve reaped before it.
+    case exited(
+        RunID, ExitStatus, leftovers: [ProcessDescription], used: Duration = .zero)
     /// Which members of a run are alive: the answer to `signal(to: others or everyone)`, `kill` and `survey`;
     /// also sent unasked when a member of a run without a leader was reaped. A leader that has not been
     /// reaped is a member.

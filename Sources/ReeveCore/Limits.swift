@@ -40,6 +40,21 @@ package enum Limits {
     package static let misfireRunsMax = 100
     /// Stretches of wall time that are remembered when the clock goes back.
     package static let stretchesMax = 8
+    /// How long a dependency's failure has to be over before its alert ends.
+    package static let alertCalm = Duration.seconds(30)
+    /// What begins or ends within this time is delivered together.
+    package static let alertGathering = Duration.seconds(1)
+    /// From the end of one delivery to the next.
+    package static let alertSpacing = Duration.seconds(5)
+    /// How long the alert command may take.
+    package static let alertTimeout = Duration.seconds(30)
+    /// Attempts to deliver the same alerts, and the pause before the second; twice that before the third.
+    package static let alertAttemptsMax = 3
+    package static let alertRetryDelay = Duration.seconds(10)
+    /// Alerts that wait for delivery; the oldest give way.
+    package static let alertsWaitingMax = 256
+    /// Alerts in one delivery.
+    package static let alertsDeliveredMax = 64
     /// Answers of a health check that are kept.
     package static let checkResultsMax = 5
     /// Bytes of a check's output in the words of its answer.

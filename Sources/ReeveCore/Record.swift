@@ -39,6 +39,13 @@ package enum Fact: Equatable, Sendable {
     /// A shell's sentence about itself: lost output, a dropped reader, something it goes without.
     case notice(SupervisorSettings.LogLevel, String)
 
+    // Alerts
+    indirect case alert(Alert)
+    /// The command of `exec` failed; `next`: until it is tried again, nil: never.
+    case alertDeliveryFailed(words: String, alerts: Int, attempt: Int, next: Duration?)
+    /// Too many wait for delivery; the oldest are dropped from here on.
+    case alertsDropped(limit: Int)
+
     // A reload, for one scheduler
     case configurationChanged(keys: [String], restarts: Bool)
     case removed

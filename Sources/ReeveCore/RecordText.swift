@@ -27,8 +27,10 @@ extension Record {
             case .failed, .timedOut, .skippedOverlap, .skippedDependency, .missed, .lost:
                 return .warning
             }
-        case .clockStepped:
+        case .clockStepped, .alertDeliveryFailed, .alertsDropped:
             return .warning
+        case .alert(let alert):
+            return alert.phase == .ended ? .info : .warning
         case .reloaded(let changes):
             return changes.fixedSettings.isEmpty ? .info : .warning
         case .phaseBegan, .becameReady:
@@ -74,6 +76,14 @@ extension Record {
         case .configurationChanged: "configuration-changed"
         case .removed: "removed"
         case .defect: "defect"
+        case .alert(let alert):
+            switch alert.phase {
+            case .began: "alert-began"
+            case .continues: "alert-continues"
+            case .ended: "alert-ended"
+            }
+        case .alertDeliveryFailed: "alert-delivery-failed"
+        case .alertsDropped: "alerts-dropped"
         case .orphansAdopted: "orphans-adopted"
         case .notice: "notice"
         case .started: "started"
@@ -148,6 +158,12 @@ extension Record {
                 + (restarts ? ": takes them with its next start" : ", in force at once")
         case .removed: "no longer configured, and gone"
         case .defect(let words): "defect in reeve: \(words); please report it"
+        case .alert(let alert): alert.sentence
+        case .alertDeliveryFailed(let words, let alerts, let attempt, let next):
+            "the alert command failed with \(counted(alerts, "alert")) (attempt \(attempt)): \(words); "
+                + (next.map { "tried again in \($0)" } ?? "given up")
+        case .alertsDropped(let limit):
+            "\(limit) alerts wait for delivery: from here on the oldest are dropped"
         case .orphansAdopted(let processes):
             "\(listed(processes)) came to reeve and cannot be proved to belong to any run: left alone "
                 + "until reeve ends"

@@ -91,6 +91,9 @@ extension Supervisor {
             beginPendingStop(id, &turn)
             startIfMet(id, &turn)
             advanceRecovery(id, &turn)
+            reviewAlarms(id, &turn)
+        } else {
+            schedulers[id.index].alarmDeadline = nil
         }
         show(id, &turn)
         wakePendingStops(of: id)

@@ -170,6 +170,8 @@ package struct SupervisorStatus: Equatable, Sendable {
     package var isShuttingDown = false
     package var startedAt: WallTime
     package var uptime: Duration
+    /// Alerts that are on.
+    package var alertCount = 0
     /// Impossible states that were seen; zero unless reeve has a defect.
     package var defects = 0
 }

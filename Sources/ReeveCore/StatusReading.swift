@@ -49,7 +49,7 @@ extension Supervisor {
             unhealthy: counts.unhealthy, stopped: counts.stopped, starting: counts.starting,
             stopping: counts.stopping, phase: startup.phase, isShuttingDown: shutdown != nil,
             startedAt: startedAt.wall, uptime: now.monotonic - startedAt.monotonic,
-            defects: defects)
+            alertCount: alertCount, defects: defects)
     }
 
     /// One line for a service manager: what is up, and what is not well.

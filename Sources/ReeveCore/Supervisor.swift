@@ -35,6 +35,10 @@ package struct Supervisor: Sendable {
     var shutdown: Shutdown?
     /// A new configuration is being read.
     var reload: Reload?
+    /// Alerts that are on, and how many there ever were.
+    var alertCount = 0
+    var alertNumber: UInt64 = 0
+    var delivery = AlertDelivery()
     /// How many schedulers have processes that reeve answers for.
     var liveCount = 0
     /// What is kept for schedulers that were not configured at the start. Looked up, never iterated.
@@ -63,6 +67,7 @@ package struct Supervisor: Sendable {
         schedulers = specification.schedulers.enumerated().map { index, scheduler in
             Scheduler(
                 id: SchedulerID(index), scheduler, zones: specification.zones, seed: seed,
+                alerts: specification.supervisor.alerts,
                 forceTimeout: specification.supervisor.forceTimeout)
         }
         var idsByName: [String: SchedulerID] = [:]
@@ -100,9 +105,10 @@ package struct Supervisor: Sendable {
             withScheduler(of: run, "spawnFailed", &turn) { $0.spawnFailed(failure, &$1) }
         case .spawnAbandoned(let run):
             withScheduler(of: run, "spawnAbandoned", &turn) { $0.spawnAbandoned(&$1) }
-        case .exited(let run, let status, let leftovers):
+        case .exited(let run, let status, let leftovers, let used):
             withScheduler(of: run, "exited", &turn) {
-                $0.exited(status, leftovers: leftovers, &$1)
+                $0.metrics.used(used)
+                return $0.exited(status, leftovers: leftovers, &$1)
             }
         case .surveyed, .signalFailed, .stopCommandFailed, .sampled, .notified:
             answered(event, &turn)
@@ -140,7 +146,8 @@ package struct Supervisor: Sendable {
 
     /// When `.timePassed` is due; nil while nothing waits for time.
     package var nextDeadline: Instant? {
-        [deadlines.earliest, startup.deadline, shutdown?.nextDeadline].compactMap { $0 }.min()
+        [deadlines.earliest, startup.deadline, shutdown?.nextDeadline, delivery.dueAt]
+            .compactMap { $0 }.min()
     }
 
     // MARK: Finding
@@ -277,6 +284,7 @@ package struct Supervisor: Sendable {
             if schedulers[id.index].schedule != nil { occurrencesDue(id, &turn) }
             touch(id)
         }
+        deliveryTimePassed(&turn)
         startupTimePassed(&turn)
         shutdownTimePassed(&turn)
     }

@@ -27,6 +27,9 @@ package enum StateFile {
         try FileFacts(file).size
     }
 
+    /// Whether there is anything of this name.
+    package static func exists(_ path: String) -> Bool { FileFacts(path) != nil }
+
     /// Gives a file another name, in the place of whatever has it: rename(2).
     package static func rename(_ path: String, to newPath: String) throws(Errno) {
         let result = unsafe path.withCString { old in

@@ -14,9 +14,14 @@ package protocol SimulatedCore {
     func status(of scheduler: SchedulerID, at now: Moment) -> SchedulerStatus?
     /// As `Supervisor.status(at:)`.
     func status(at now: Moment) -> SupervisorStatus
+    /// As `Supervisor.alerts(of:at:)`, of all.
+    func alerts(at now: Moment) -> [Alert]
 }
 
-extension Supervisor: SimulatedCore {}
+extension Supervisor: SimulatedCore {
+    /// Those of all.
+    package func alerts(at now: Moment) -> [Alert] { alerts(of: nil, at: now) }
+}
 
 /// What a supervisor begins with.
 package struct Beginning {

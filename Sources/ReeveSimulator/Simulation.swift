@@ -232,7 +232,7 @@ package struct Simulation<Core: SimulatedCore> {
             nextDeadline: core.nextDeadline, whole: core.status(at: now),
             schedulers: scenario.specification.schedulers.indices.compactMap {
                 core.status(of: SchedulerID($0), at: now)
-            })
+            }, alerts: core.alerts(at: now))
         inspect { [kernel] in $0.turnEnded(view, in: kernel) }
     }
 

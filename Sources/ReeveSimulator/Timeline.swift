@@ -42,6 +42,9 @@ package struct Timeline {
             runsOf[scheduler.index] += 1
             labels[run] = "\(name(scheduler))/\(runsOf[scheduler.index])"
         }
+        if case .effect(.deliverAlerts(let id, _, _)) = happening {
+            commandLabels[id] = "alert/\(commandLabels.count + 1)"
+        }
         if case .effect(.runCommand(let id, let command)) = happening {
             commandLabels[id] = "\(command.purpose.rawValue)/\(commandLabels.count + 1)"
         }
@@ -104,7 +107,7 @@ package struct Timeline {
         case .spawned(let run, let identity): "spawned \(label(run)), pid \(identity.pid)"
         case .spawnFailed(let run, let failure): "spawnFailed \(label(run)): \(failure)"
         case .spawnAbandoned(let run): "spawnAbandoned \(label(run))"
-        case .exited(let run, let status, let leftovers):
+        case .exited(let run, let status, let leftovers, used: _):
             "exited \(label(run)): \(status)"
                 + (leftovers.isEmpty ? "" : ", leftovers \(text(leftovers))")
         case .surveyed(let run, let alive, let reached):
@@ -172,6 +175,10 @@ package struct Timeline {
             "record \(record.scheduler?.text ?? "reeve"): \(record.name): \(record.message)"
         case .keep(let scheduler, let wish):
             "keep \(scheduler.index) \(wish?.rawValue ?? "nothing")"
+        case .deliverAlerts(let id, _, let alerts):
+            "deliverAlerts \(label(id)): "
+                + alerts.map { "\($0.number) \($0.phase.rawValue)" }.joined(separator: ", ")
+        case .keepFailure(let report): "keepFailure \(label(report.run)): \(report.meaning)"
         case .tellManager(let message): "tellManager \(message)"
         case .loadConfiguration: "loadConfiguration"
         case .adoptSettings: "adoptSettings"

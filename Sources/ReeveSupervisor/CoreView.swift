@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import ReeveControl
 package import ReeveCore
 
 /// What the shell's components may read of the core, without being able to change it.
@@ -19,6 +20,9 @@ package struct CoreView {
     private let next: (SchedulerID, Int, Moment) -> ComingOccurrences?
     private let strangers: () -> Orphans
     private let ledger: (SchedulerID, Int) -> [LedgerEntry]
+    private let measures: (SchedulerID, Moment) -> SchedulerMetrics?
+    private let troubles: (SchedulerID?, Moment) -> [Alert]
+    private let failures: (SchedulerID, String?) -> KeptFailure?
     private let inForce: () -> SupervisorSettings
     private let standings: (SchedulerID) -> SchedulerStanding?
 
@@ -35,6 +39,9 @@ package struct CoreView {
         coming: @escaping (SchedulerID, Int, Moment) -> ComingOccurrences? = { _, _, _ in nil },
         orphans: @escaping () -> Orphans = { Orphans() },
         entries: @escaping (SchedulerID, Int) -> [LedgerEntry] = { _, _ in [] },
+        metrics: @escaping (SchedulerID, Moment) -> SchedulerMetrics? = { _, _ in nil },
+        alerts: @escaping (SchedulerID?, Moment) -> [Alert] = { _, _ in [] },
+        failure: @escaping (SchedulerID, String?) -> KeptFailure? = { _, _ in nil },
         supervisorSettings: @escaping () -> SupervisorSettings = { SupervisorSettings() },
         standing: @escaping (SchedulerID) -> SchedulerStanding? = { _ in nil }
     ) {
@@ -49,6 +56,9 @@ package struct CoreView {
         next = coming
         strangers = orphans
         ledger = entries
+        measures = metrics
+        troubles = alerts
+        failures = failure
         inForce = supervisorSettings
         standings = standing
     }
@@ -81,6 +91,17 @@ package struct CoreView {
     /// The last entries of a scheduler in the ledger, oldest first: a read of at most 100 records.
     package func entries(of id: SchedulerID, last count: Int) -> [LedgerEntry] { ledger(id, count) }
 
+    /// The metrics of one scheduler; nil for an id out of range. The memory in it is the last sample.
+    package func metrics(of id: SchedulerID, at now: Moment) -> SchedulerMetrics? {
+        measures(id, now)
+    }
+
+    /// The alerts that are on, of one scheduler or of all.
+    package func alerts(of id: SchedulerID? = nil, at now: Moment) -> [Alert] { troubles(id, now) }
+
+    /// What is kept of a failed run, of the last one where `run` is nil: a read of at most 360 kB.
+    package func failure(of id: SchedulerID, run: String?) -> KeptFailure? { failures(id, run) }
+
     /// Reads the memory of the scheduler's current process tree now: a few system calls per
     /// process. nil when nothing of it runs.
     package func sampleMemory(of id: SchedulerID) -> MemoryReading? { memory(id) }
@@ -95,4 +116,16 @@ package struct CoreView {
 
     /// Reads which children of reeve belong to no run: a system call, and a few per orphan.
     package func orphans() -> Orphans { strangers() }
+}
+
+/// What is kept of one failed run.
+package struct KeptFailure {
+    package let bundle: FailureBundle
+    /// Its log, in the form of a tail, without line breaks.
+    package let lines: [ArraySlice<UInt8>]
+
+    package init(bundle: FailureBundle, lines: [ArraySlice<UInt8>]) {
+        self.bundle = bundle
+        self.lines = lines
+    }
 }

@@ -413,10 +413,6 @@ import Testing
                 """#,
             [
                 Found(
-                    "1:2+6 error",
-                    "[alerts] is not in this version of reeve yet",
-                    help: "leave the table out"),
-                Found(
                     "2:14+1 error",
                     "`error-rate` is from 0.0 to 1.0, and 2.0 is not"),
                 Found(

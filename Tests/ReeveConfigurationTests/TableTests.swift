@@ -51,7 +51,7 @@ import Testing
                 Found(
                     "1:2+8 error",
                     "there is no table [nonsense]",
-                    help: "there are [reeve], [defaults] and [schedulers.NAME]")
+                    help: "there are [reeve], [defaults], [schedulers.NAME] and [alerts]")
             ]),
         Case(
             whole: #"""

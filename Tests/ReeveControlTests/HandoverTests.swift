@@ -194,6 +194,15 @@ func everyFieldChanged() throws -> Specification {
     settings.syslog = "/dev/log"
     settings.watch = true
     settings.source = "/etc/reeve/reeve.toml"
+    settings.alerts.errorRate = 0.5
+    settings.alerts.errorRateWindow = .seconds(62)
+    settings.alerts.leakWindow = .seconds(63)
+    settings.alerts.watchesAllMemory = true
+    settings.alerts.frequentRestarts = 64
+    settings.alerts.restartAlertWindow = .seconds(65)
+    settings.alerts.timeouts = 66
+    settings.alerts.exec = ["/usr/bin/alert", "--now"]
+    settings.alerts.repeatAfter = .seconds(67)
     settings.sourceForm = .systemCrontab
     settings.sourceStamp = "1:2:3:4:5"
     return Specification(

@@ -32,6 +32,14 @@ import Testing
         ),
         (#"{"id":1,"op":"runs","name":"web"}"#, .runs(name: "web", last: nil)),
         (#"{"id":1,"op":"runs","name":"web","last":5}"#, .runs(name: "web", last: 5)),
+        (#"{"id":1,"op":"metrics"}"#, .metrics(name: nil)),
+        (#"{"id":1,"op":"metrics","name":"web"}"#, .metrics(name: "web")),
+        (#"{"id":1,"op":"alerts"}"#, .alerts),
+        (#"{"id":1,"op":"failure","name":"web"}"#, .failure(name: "web", run: nil)),
+        (
+            #"{"id":1,"op":"failure","name":"web","run":"01J9ZK00000000000000000000"}"#,
+            .failure(name: "web", run: "01J9ZK00000000000000000000")
+        ),
         (#"{"id":1,"op":"configuration"}"#, .configuration),
         (#"{"id":1,"op":"ping"}"#, .ping),
     ]

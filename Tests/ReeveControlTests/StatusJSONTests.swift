@@ -70,7 +70,7 @@ import Testing
             \(first),\(second)],"timestamp":"2024-01-15T10:30:01Z",\
             "supervisor":{"pid":1,"version":"0.1.0","epoch":"K3F",\
             "startedAt":"2024-01-15T10:30:00.000Z","uptime":11520,"phase":2,\
-            "shuttingDown":false,"defects":0,"orphans":[],"orphanCount":0}}
+            "shuttingDown":false,"defects":0,"alerts":[],"alertCount":0,"orphans":[],"orphanCount":0}}
 
             """
         #expect(written == expected)

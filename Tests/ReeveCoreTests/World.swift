@@ -84,14 +84,16 @@ struct World {
             case .sweep:
                 if let strays { following += send(.swept(alive: strays)) }
             case .ledger(let entry): ledger.append(entry)
-            case .runCommand(let id, let command): commands.append((id, command))
+            case .runCommand(let id, let command), .deliverAlerts(let id, let command, _):
+                commands.append((id, command))
             case .endCommand(let id):
                 following += end(id, .ended(.killed(.kill), output: ""))
                 following += answer(id, .failed(words: "it is not wanted any more"))
             case .probe(let id, let probe): probes.append((id, probe))
             case .abandonSpawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample,
                 .forget, .reply,
-                .keep, .loadConfiguration, .adoptSettings, .record, .tellManager, .exit:
+                .keep, .loadConfiguration, .adoptSettings, .record, .tellManager, .exit,
+                .keepFailure:
                 break
             }
         }
@@ -275,10 +277,15 @@ extension [Effect] {
     var actions: [Effect] {
         filter {
             switch $0 {
-            case .keep, .record, .tellManager: false
+            case .keep, .keepFailure, .record, .tellManager: false
             default: true
             }
         }
+    }
+
+    /// Everything but what is kept of failed runs.
+    var withoutBundles: [Effect] {
+        filter { if case .keepFailure = $0 { false } else { true } }
     }
 
     var records: [Record] {

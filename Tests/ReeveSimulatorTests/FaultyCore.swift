@@ -25,6 +25,8 @@ enum Fault: String, CaseIterable, Sendable {
     case ignoresGracefulTimeout, ignoresForceTimeout, givesUpAtOnce, ignoresExitWith,
         ignoresReadiness
     case ignoresDependents
+    case alertsTwice, alertsNever, alertsWithoutEnd, deliversTwice, deliversNever, inventsLeaks
+    case ignoresErrorRate, ignoresFrequentRestarts, ignoresTimeouts, repeatsTooOften
     case swallowsProbes, swallowsSigns, checksTwice, ignoresChecks, ignoresThreshold
     case ignoresWatchdog, ignoresStartTimeout, leavesCommands
     // Schedules.
@@ -61,6 +63,11 @@ enum Fault: String, CaseIterable, Sendable {
         case .ignoresRestartLimit, .ignoresRestartMode, .ignoresRestartDelay, .ignoresDelayCap:
             ["restarts"]
         case .ignoresStopTimeout, .givesUpAtOnce: ["stops"]
+        case .alertsTwice, .alertsNever, .alertsWithoutEnd, .inventsLeaks, .ignoresErrorRate,
+            .ignoresFrequentRestarts, .ignoresTimeouts, .repeatsTooOften:
+            ["alerts"]
+        case .deliversTwice: ["deliveries", "commands"]
+        case .deliversNever: ["deliveries"]
         case .ignoresDependents: ["stops", "dependencies"]
         case .ignoresLeftovers: ["runs"]
         case .swallowsProbes, .swallowsSigns, .checksTwice, .ignoresChecks, .ignoresThreshold,
@@ -129,6 +136,8 @@ struct FaultyCore: SimulatedCore {
         if fault == .countsWrong { status.healthy += 1 }
         return status
     }
+
+    func alerts(at now: Moment) -> [Alert] { core.alerts(at: now) }
 
     mutating func handle(_ event: Event, at now: Moment) -> [Effect] {
         self.now = now
@@ -204,6 +213,17 @@ struct FaultyCore: SimulatedCore {
             return [effect, .ledger(again), .spawn(run, last.scheduler)]
         case (.leavesWithAnotherCode, .exit(let code)): return [.exit(code: code + 1)]
         case (.leavesAndGoesOn, .exit): return [effect, .sweep(.kill)]
+        case (.deliversTwice, .deliverAlerts): return [effect, effect]
+        case (.deliversNever, .deliverAlerts): return []
+        case (.alertsTwice, .record(let record)):
+            if case .alert = record.fact { return [effect, effect] }
+            return [effect]
+        case (.alertsNever, .record(let record)):
+            if case .alert = record.fact { return [] }
+            return [effect]
+        case (.alertsWithoutEnd, .record(let record)):
+            if case .alert(let alert) = record.fact, alert.phase == .ended { return [] }
+            return [effect]
         case (.saysNoEnds, .record(let record)):
             if case .exited = record.fact { return [] }
             return [effect]
@@ -231,14 +251,14 @@ struct FaultyCore: SimulatedCore {
                 specification.schedulers[index].enabled
                     && !runs.contains { $0.scheduler.index == index }
             }.map { invent(SchedulerID($0)) }
-        case (.spawnsAgainAtOnce, .exited(let run, _, leftovers: _)):
+        case (.spawnsAgainAtOnce, .exited(let run, _, leftovers: _, used: _)):
             guard effects.contains(.forget(run)), let scheduler = scheduler(of: run),
                 !effects.contains(where: { if case .spawn = $0 { true } else { false } })
             else { return [] }
             return [invent(scheduler)]
         case (.spawnsWhatWasStopped, .requested(_, .stop(let scheduler))):
             return core.status(of: scheduler, at: now)?.run == nil ? [invent(scheduler)] : []
-        case (.signalsTheDead, .exited(let run, _, leftovers: _)):
+        case (.signalsTheDead, .exited(let run, _, leftovers: _, used: _)):
             return effects.contains(.forget(run)) ? [] : [.signal(run, .terminate, to: .leader)]
         case (.forgetsEarly, .spawned(let run, _)): return [.forget(run)]
         case (.answersAtOnce, .requested(let id, .stop(let scheduler))):
@@ -252,9 +272,17 @@ struct FaultyCore: SimulatedCore {
                 else { return nil }
                 return .signal(run, .terminate, to: .leader)
             }
+        case (.inventsLeaks, .exited(let run, _, leftovers: _, used: _)):
+            guard let scheduler = scheduler(of: run) else { return [] }
+            invented += 1
+            let alert = Alert(
+                number: 1_000 + invented, kind: .memoryLeak, phase: .began,
+                scheduler: specification.schedulers[scheduler.index].name, since: now.wall,
+                at: now.wall, words: "a fault")
+            return [.record(Record(at: now.wall, scheduler: alert.scheduler, fact: .alert(alert)))]
         case (.recordsDefect, .exited):
             return [.record(Record(at: now.wall, fact: .defect("a fault on purpose")))]
-        case (.announcesRestartsOnly, .exited(let run, _, leftovers: _)):
+        case (.announcesRestartsOnly, .exited(let run, _, leftovers: _, used: _)):
             guard let scheduler = scheduler(of: run) else { return [] }
             let name = specification.schedulers[scheduler.index].name
             let fact = Fact.restartScheduled(after: .milliseconds(200), reason: "a fault")
@@ -292,6 +320,10 @@ extension Fault {
         case .ignoresForceTimeout: result.supervisor.forceTimeout = .minutes(60)
         case .givesUpAtOnce: result.supervisor.forceTimeout = .milliseconds(1)
         case .ignoresExitWith: result.supervisor.exitWith = nil
+        case .ignoresErrorRate: result.supervisor.alerts.errorRate = 1
+        case .ignoresFrequentRestarts: result.supervisor.alerts.frequentRestarts = 100
+        case .ignoresTimeouts: result.supervisor.alerts.timeouts = 1_000
+        case .repeatsTooOften: result.supervisor.alerts.repeatAfter = .seconds(3)
         default: break
         }
         for index in result.schedulers.indices { mangle(&result.schedulers[index]) }

@@ -73,7 +73,9 @@ final class Nursery {
 
     /// The end of a run's leader, with what it left behind.
     func exit(of run: Run) -> (status: ReeveCore.ExitStatus, leftovers: [ProcessDescription])? {
-        for case .exited(run.id, let status, let leftovers) in events { return (status, leftovers) }
+        for case .exited(run.id, let status, let leftovers, used: _) in events {
+            return (status, leftovers)
+        }
         return nil
     }
 

@@ -23,8 +23,17 @@ extension StatusText {
         }
         if let text = scheduler.statusText { block.add("says", text.printable) }
         block.add("memory", memory(scheduler))
+        if let metrics = scheduler.metrics { addTrend(metrics, to: &block) }
         addChecks(of: scheduler, at: now, to: &block)
         block.add("restarts", restarts(scheduler))
+        if let metrics = scheduler.metrics { addExecutions(metrics, to: &block) }
+        for (index, alert) in (scheduler.alerts ?? []).enumerated() {
+            let since = ago(alert.since, at: now)
+            block.add(
+                index == 0 ? "alerts" : "",
+                Tint.warning.paint(alert.kind.printable, appearance)
+                    + ", since \(since): \(alert.message.printable)")
+        }
         if scheduler.kind == .scheduled {
             block.add("next run", nextRun(scheduler, at: now))
         }
@@ -136,6 +145,34 @@ extension StatusText {
         let otherwise = scheduler.pid == nil ? "none" : "not known"
         return (scheduler.memoryBytes.map { Bytes($0).description } ?? otherwise)
             + ", \(threshold)"
+    }
+
+    /// The curve, and where it leads.
+    private static func addTrend(_ metrics: MetricsReport, to block: inout Block) {
+        let curve = AlertsText.sparkline(metrics.curve, block.appearance)
+        guard !curve.isEmpty else { return }
+        var text = "\(curve) at most \(Bytes(metrics.memoryPeakOfRun))"
+        if let growth = metrics.growthPerMinute {
+            text += ", grows by \(Bytes(growth)) a minute"
+            if let left = metrics.thresholdIn, left > 0 {
+                text += ", at its threshold in \(Duration.seconds(left))"
+            }
+        }
+        block.add("", text)
+    }
+
+    private static func addExecutions(_ metrics: MetricsReport, to block: inout Block) {
+        guard metrics.total.count > 0 else { return }
+        var text = "\(metrics.total.count), \(metrics.total.failed) failed"
+        if metrics.recent.count > 0 {
+            text += "; \(metrics.recent.failed) of \(metrics.recent.count) within "
+            text += "\(Duration.seconds(metrics.window))"
+        }
+        if let durations = metrics.durations {
+            text += "; took \(Duration.milliseconds(durations.p50)) at the median, "
+            text += "\(Duration.milliseconds(durations.p95)) at 95 %"
+        }
+        block.add("executions", text)
     }
 
     private static func restarts(_ scheduler: SchedulerReport) -> String {

@@ -13,7 +13,8 @@ package enum StatusText {
         _ answer: StatusAnswer, at now: WallTime, _ appearance: Appearance
     ) -> String {
         var text = head(answer.overview, appearance)
-        guard !answer.schedulers.isEmpty else { return text + foot(answer.overview) }
+        let alerts = AlertsText.foot(answer.overview, at: now, appearance)
+        guard !answer.schedulers.isEmpty else { return text + alerts + foot(answer.overview) }
         var table = TextTable(columns: [
             .init(title: "NAME"), .init(title: "STATE"), .init(title: "PID", isRight: true),
             .init(title: "UPTIME", isRight: true), .init(title: "MEMORY", isRight: true),
@@ -34,7 +35,7 @@ package enum StatusText {
                 .init(text: scheduler.reason.printable),
             ])
         }
-        text += "\n" + table.rendered(appearance) + foot(answer.overview)
+        text += "\n" + table.rendered(appearance) + alerts + foot(answer.overview)
         return text
     }
 

@@ -63,6 +63,7 @@ extension Supervisor {
         guard case .command(let command)? = commands.remove(id) else {
             return defect("the outcome of command \(id), which nobody waits for", &turn)
         }
+        if command.purpose == .alert { alertsDelivered(id, outcome, &turn) }
         guard let scheduler = command.scheduler else { return }
         if command.purpose == .healthCheck {
             return checked(scheduler, id, outcome.checkOutcome(within: command.timeout), &turn)

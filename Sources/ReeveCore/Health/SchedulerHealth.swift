@@ -25,7 +25,7 @@ extension Scheduler {
         case .backingOff(let backOff): backOffHealth(backOff)
         case .exhausted(let reason): (.unhealthy, "given up: \(reason)")
         case .completed: (.healthy, lastMeaning ?? "completed")
-        case .idle: failing ?? (.healthy, idleReason)
+        case .idle: failing ?? failingOften ?? (.healthy, idleReason)
         }
     }
 
@@ -110,7 +110,12 @@ extension Scheduler {
         {
             return (.degraded, "uses \(bytes) of its threshold of \(limit)")
         }
-        return (health, reason)
+        return failingOften ?? (health, reason)
+    }
+
+    /// The error rate is above the alert's; the alert and this begin and end together.
+    private var failingOften: (health: Health, reason: String)? {
+        alarm(.errorRate).map { (.degraded, "fails often: \($0.words)") }
     }
 
     // MARK: What dependents see

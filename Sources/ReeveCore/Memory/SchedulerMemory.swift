@@ -6,7 +6,7 @@ extension Scheduler {
     /// Samples lie on whole seconds, so that many schedulers cost one wake-up; each scheduler has its own
     /// second of the interval, so that they do not all fall on the same one.
     func firstSample(after now: Instant) -> Instant {
-        let interval = specification.memory.isWatched ? sampleInterval(MemoryGuard()) : .seconds(1)
+        let interval = isSampled ? sampleInterval(MemoryGuard()) : .seconds(1)
         guard interval >= Limits.sampleGrid else { return now + interval }
         let slots = max(1, interval.seconds)
         let slot = Int64(id.index) % slots
@@ -14,7 +14,11 @@ extension Scheduler {
     }
 
     private func sampleInterval(_ memory: MemoryGuard) -> Duration {
-        memory.interval(specification.memory, ordinary: specification.healthCheckInterval)
+        let interval = memory.interval(
+            specification.memory, ordinary: specification.healthCheckInterval)
+        // What looks like a leak is looked at more closely.
+        return metrics.leak?.closeInterval.map { min(interval, max($0, Limits.sampleGrid)) }
+            ?? interval
     }
 
     private func wholeSecond(atOrBefore instant: Instant) -> Instant {
@@ -42,6 +46,13 @@ extension Scheduler {
     mutating func sampled(_ reading: MemoryReading, autoRecovery: Bool, _ turn: inout Turn) {
         guard var run = lifecycle.run else { return }
         let verdict = run.memory.sampled(reading, specification.memory)
+        if case .resident(let bytes) = reading {
+            let now = turn.now.monotonic
+            // Of several at a time no curve is that of one run.
+            if lanes.isEmpty {
+                _ = metrics.sampled(bytes, age: now - run.startedAt.monotonic, at: now)
+            }
+        }
         let memory = run.memory
         if run.nextSample != nil {
             run.nextSample = nextSample(memory, after: turn.now.monotonic)

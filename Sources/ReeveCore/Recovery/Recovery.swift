@@ -117,6 +117,7 @@ extension Scheduler {
         let action = RecoveryAction(
             kind, because: recovery.trigger, before: before, after: after, result, reason)
         self.recovery?.actions.append(action)
+        metrics.note(kind, result)
         if result != .skipped { record(.recovering(action), run: recovery.run, in: &turn) }
     }
 

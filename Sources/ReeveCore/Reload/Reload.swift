@@ -100,6 +100,7 @@ extension Supervisor {
     ) -> [SchedulerID] {
         if settings != settings.adopting(new.supervisor) {
             settings = settings.adopting(new.supervisor)
+            adoptAlertSettings(at: turn.now)
             turn.effects.append(.adoptSettings(settings))
         }
         zones = new.zones
@@ -172,7 +173,7 @@ extension Supervisor {
         let id = SchedulerID(schedulers.count)
         schedulers.append(
             Scheduler(
-                id: id, specification, zones: zones, seed: seed,
+                id: id, specification, zones: zones, seed: seed, alerts: settings.alerts,
                 forceTimeout: settings.forceTimeout))
         idsByName[specification.name.text] = id
         let view = SchedulerView(of: schedulers[id.index])
@@ -216,10 +217,12 @@ extension Supervisor {
         }
         let (lastSpawn, wish) = (schedulers[id.index].lastSpawn, schedulers[id.index].wish)
         let schedule = schedulers[id.index].schedule
+        let sufferers = schedulers[id.index].sufferers
         schedulers[id.index] = Scheduler(
-            id: id, specification, zones: zones, seed: seed,
+            id: id, specification, zones: zones, seed: seed, alerts: settings.alerts,
             forceTimeout: settings.forceTimeout)
         schedulers[id.index].lastSpawn = lastSpawn
+        schedulers[id.index].sufferers = sufferers
         schedulers[id.index].wish = wish
         if let schedule { schedulers[id.index].schedule?.inherit(from: schedule) }
         begin(id, &turn)
@@ -343,7 +346,12 @@ extension Scheduler {
         replacement = nil
         adoptSchedule(at: now)
         if isOtherCheck { beginChecks(at: now.monotonic) }
-        let first = new.memory.isWatched ? firstSample(after: now.monotonic) : nil
+        adoptSampling(at: now.monotonic)
+    }
+
+    /// Whether memory is sampled may be another.
+    mutating func adoptSampling(at now: Instant) {
+        let first = isSampled ? firstSample(after: now) : nil
         forEachExecution { scheduler in
             scheduler.updateRun {
                 $0.nextSample = first == nil || $0.leader == nil ? nil : $0.nextSample ?? first

@@ -73,6 +73,8 @@ private func key(_ label: String, of value: Any?, in group: String) -> String? {
     case ("notify", _): return kebab(label)
     case ("log", "destination"): return "log"
     case ("launch", "environmentFiles"): return "env-file"
+    case ("alerts", "watchesAllMemory"): return "alerts.leak-window"
+    case ("alerts", _): return "alerts.\(kebab(label))"
     case ("launch", "oomScoreAdjustment"): return "oom-score-adj"
     case ("launch", "isForced"), ("launch", "slowPlace"): return "launcher"
     case ("launch", _): return kebab(label)

@@ -96,9 +96,15 @@ extension SupervisorSettings {
 
     /// In the order of the specification.
     func differences(from other: SupervisorSettings) -> [SettingDifference] {
-        ReeveCore.differences(of: self, from: other).filter {
+        let found = ReeveCore.differences(of: self, from: other).filter {
             !SupervisorSettings.circumstances.contains($0.key)
         }
+        // That `leak-window` is in the file, and what it says, are two values of one key.
+        let isTwice = found.count { $0.key == "alerts.leak-window" } > 1
+        return found.enumerated().filter { index, difference in
+            !isTwice || difference.key != "alerts.leak-window"
+                || index == found.firstIndex { $0.key == "alerts.leak-window" }
+        }.map(\.element)
     }
 
     /// Why a profile was chosen, and which file it was, is no setting.

@@ -218,6 +218,7 @@ extension Supervisor {
         schedulers[scheduler].resetFailures(reason: "reset by the operator", &turn)
         schedulers[scheduler].restartWindow.clear()
         schedulers[scheduler].restartCount = 0
+        schedulers[scheduler].metrics.forgetTroubles()
         schedulers[scheduler].recoveryWasRefused = false
         touch(id)
         var words = "failures, restarts and their limit are forgotten"

@@ -15,6 +15,7 @@ extension Scheduler {
                     scheduler: specification.name, trigger: trigger, occurrence: first,
                     through: last, count: count, at: turn.now.wall,
                     event: .ended(outcome, reason: reason, run: nil))))
+        metrics.note(outcome, count: count)
         record(
             .occurrenceEnded(outcome, occurrence: first, count: count, reason: reason), in: &turn)
     }
@@ -44,6 +45,12 @@ extension Scheduler {
             .occurrenceEnded(
                 outcome, occurrence: execution.occurrence, count: 1, reason: reason),
             run: execution.run, in: &turn)
+        metrics.note(outcome, count: 1)
+        if outcome == .succeeded || outcome == .failed || outcome == .timedOut {
+            metrics.executed(
+                succeeded: outcome == .succeeded, timedOut: outcome == .timedOut,
+                at: turn.now.monotonic)
+        }
         switch outcome {
         case .failed, .timedOut, .lost: countFailure(&turn)
         case .succeeded: resetFailures(reason: "it succeeded", &turn)

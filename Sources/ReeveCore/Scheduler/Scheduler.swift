@@ -69,15 +69,28 @@ struct Scheduler: Sendable {
     var startReason = "start-up" {
         didSet { isRestartScheduled = false }
     }
+    /// What is counted of it, and what alerts are judged by.
+    var metrics: Metrics
+    var alertSettings: AlertSettings
+    /// Its alerts that are on; at most one of each kind.
+    var alarms: [Alarm] = []
+    /// When an alert of it may change without an event.
+    var alarmDeadline: Instant?
+    /// Dependencies that it suffers from, worked out by the supervisor.
+    var failedDependencies: [SchedulerID] = []
+    /// Those who have it among their `failedDependencies`, ascending.
+    var sufferers: [SchedulerID] = []
     var random: SplitMix64
     /// The kill escalates at most this long after the stop began; the supervisor's force-timeout.
     var forceTimeout: Duration
 
     init(
         id: SchedulerID, _ specification: SchedulerSpecification, zones: [ZoneFile] = [],
-        seed: UInt64,
+        seed: UInt64, alerts: AlertSettings = AlertSettings(),
         forceTimeout: Duration
     ) {
+        alertSettings = alerts
+        metrics = Metrics(errorWindow: alerts.errorRateWindow)
         self.id = id
         self.zones = zones
         self.specification = specification
@@ -151,7 +164,8 @@ struct Scheduler: Sendable {
 
     /// When `timePassed` is due for this scheduler; nil while nothing of it waits for time.
     var nextDeadline: Instant? {
-        let own = earliest(deadline(of: lifecycle), schedule?.next?.deadline, recovery?.deadline)
+        let own = earliest(
+            deadline(of: lifecycle), schedule?.next?.deadline, recovery?.deadline, alarmDeadline)
         return lanes.isEmpty ? own : earliest(own, lanes.compactMap(deadline(of:)).min())
     }
 
@@ -232,8 +246,10 @@ struct Scheduler: Sendable {
             isRestartScheduled = false
             restartCount += 1
             restartWindow.add(now)
+            metrics.restarted(limit: alertSettings.frequentRestarts, at: now)
         }
         recoveryWasRefused = false
+        metrics.runBegan(leakWindow: alertSettings.leakWindow)
         signs = SignsOfLife()
         if !hasRunBeside { check.begin(due: nil) }
         adoptReplacement()
@@ -243,7 +259,7 @@ struct Scheduler: Sendable {
 
     mutating func spawned(_ leader: ProcessIdentity, _ turn: inout Turn) {
         let now = turn.now
-        let sample = specification.memory.isWatched ? firstSample(after: now.monotonic) : nil
+        let sample = isSampled ? firstSample(after: now.monotonic) : nil
         updateRun {
             $0.leader = leader
             $0.startedAt = now

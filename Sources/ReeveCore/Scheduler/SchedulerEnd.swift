@@ -98,8 +98,19 @@ extension Scheduler {
             lastExit = SchedulerStatus.LastExit(
                 status: status, meaning: verdict.meaning, at: turn.now.wall)
         }
+        metrics.ended(EndKind(status))
+        if verdict.kind != .ended { metrics.took(turn.now.monotonic - run.startedAt.monotonic) }
+        defer {
+            if verdict.isFailure {
+                reportFailure(of: run, status, meaning: verdict.meaning, &turn)
+            }
+        }
         // An execution counts once, after its last attempt.
         guard schedule == nil else { return }
+        if verdict.kind != .ended {
+            metrics.executed(
+                succeeded: !verdict.isFailure, timedOut: false, at: turn.now.monotonic)
+        }
         if verdict.isFailure {
             countFailure(&turn)
         } else if specification.kind == .task && verdict.kind == .success {

@@ -201,7 +201,16 @@ extension Scheduler {
             startedAt: stop.run.startedAt.wall, duration: ran,
             succeeded: !isFailure && !stop.isForMemory && !isForCheck
                 && (isSuccess(status) || isOrderly(stop, status)))
-        if isFailure && schedule == nil { countFailure(&turn) }
+        metrics.ended(EndKind(status))
+        if isFailure { metrics.took(ran) }
+        if isFailure && schedule == nil {
+            countFailure(&turn)
+            metrics.executed(
+                succeeded: false, timedOut: stop.cause == .timeout, at: turn.now.monotonic)
+        }
+        if isFailure || stop.isForMemory || isForCheck {
+            reportFailure(of: stop.run, status, meaning: verdict.meaning, stop: stop, &turn)
+        }
         record(
             .exited(status, ran: ran, isFailure: isFailure, meaning: verdict.meaning),
             run: stop.run.id, in: &turn)
@@ -396,7 +405,10 @@ extension Scheduler {
             trigger == .memory
             ? "was stopped for its memory" : "was stopped to recover it (\(trigger.words))"
         let verdict = Verdict(kind: mayRestart ? .ended : .failure, meaning: meaning)
-        if !mayRestart { countFailure(&turn) }
+        if !mayRestart {
+            countFailure(&turn)
+            metrics.executed(succeeded: false, timedOut: false, at: turn.now.monotonic)
+        }
         return follow(verdict, forced: mayRestart, immediately: immediately, &turn)
     }
 

@@ -71,6 +71,8 @@ package struct SupervisorSettings: Equatable, Sendable {
     package var logLevel = LogLevel.info
     /// The scheduler whose final end ends reeve with its exit code.
     package var exitWith: SchedulerName?
+    /// The `[alerts]` table.
+    package var alerts = AlertSettings()
     /// Where a socket for syslog(3) is opened; nil: nowhere.
     package var syslog: String?
     /// Read the configuration again when its file changes.

@@ -11,6 +11,8 @@ struct View {
     let nextDeadline: Instant?
     let whole: SupervisorStatus
     let schedulers: [SchedulerStatus]
+    /// Those that are on.
+    let alerts: [Alert]
 }
 
 /// One rule, or a few that need the same memory.
@@ -70,6 +72,8 @@ func allCheckers(for scenario: Scenario, in kernel: Kernel) -> [any Checker] {
         HealthChecker(scenario: scenario),
         RecoveryChecker(scenario: scenario),
         StatusChecker(),
+        AlertChecker(scenario),
+        DeliveryChecker(),
         WordChecker(slack: scenario.delivery.slack),
         LivenessChecker(scenario: scenario, graph: graph, stopped: stopped),
     ]

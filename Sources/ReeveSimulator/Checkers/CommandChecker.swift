@@ -15,7 +15,8 @@ struct CommandChecker: Checker {
 
     mutating func asked(_ effect: Effect, because cause: Event, in kernel: Kernel) -> String? {
         switch effect {
-        case .runCommand(let id, let command): return run(id, command, kernel)
+        case .runCommand(let id, let command), .deliverAlerts(let id, let command, _):
+            return run(id, command, kernel)
         case .endCommand(let id):
             guard let index = kernel.index(of: id) else {
                 return "endCommand names a command that never was, \(id)"

@@ -41,7 +41,7 @@ struct PhaseChecker: Checker {
             .sweep,
             .reply, .keep, .ledger, .tellManager, .exit, .loadConfiguration,
             .adoptSettings, .runCommand, .endCommand,
-            .probe:
+            .probe, .deliverAlerts, .keepFailure:
             return nil
         }
     }

@@ -28,7 +28,7 @@ struct RecordChecker: Checker {
             .forget,
             .sweep, .reply, .keep, .ledger, .tellManager(.status),
             .loadConfiguration, .adoptSettings, .runCommand, .endCommand,
-            .probe:
+            .probe, .deliverAlerts, .keepFailure:
             return nil
         }
     }

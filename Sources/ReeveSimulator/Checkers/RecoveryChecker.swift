@@ -28,7 +28,7 @@ struct RecoveryChecker: Checker {
         case .ledger, .spawn, .abandonSpawn, .signal, .kill, .survey, .runStopCommand, .sample,
             .forget, .sweep,
             .reply, .keep, .loadConfiguration, .adoptSettings, .tellManager, .exit, .runCommand,
-            .endCommand, .probe:
+            .endCommand, .probe, .deliverAlerts, .keepFailure:
             return nil
         }
     }

@@ -50,7 +50,7 @@ struct RestartChecker: Checker {
             if truth.wasStopped { memories[index].failuresLeast = -1 }
             memories[index].failuresLeast += 1
             memories[index].failuresMost += 1
-        case .exited(let run, _, leftovers: _): ended(run, in: kernel)
+        case .exited(let run, _, leftovers: _, used: _): ended(run, in: kernel)
         case .shutdownRequested: isShuttingDown = true
         case .began, .spawned, .spawnAbandoned, .surveyed, .signalFailed, .stopCommandFailed,
             .sampled, .requested,
@@ -115,7 +115,7 @@ struct RestartChecker: Checker {
             .sweep,
             .reply, .keep, .ledger, .tellManager, .exit, .loadConfiguration,
             .adoptSettings, .runCommand, .endCommand,
-            .probe:
+            .probe, .deliverAlerts, .keepFailure:
             return nil
         }
     }

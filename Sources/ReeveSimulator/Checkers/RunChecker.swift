@@ -52,7 +52,7 @@ struct RunChecker: Checker {
             return nil
         case .reply, .keep, .ledger, .sweep, .tellManager, .exit, .loadConfiguration,
             .adoptSettings, .runCommand, .endCommand,
-            .probe:
+            .probe, .deliverAlerts, .keepFailure:
             return nil
         }
     }

@@ -64,7 +64,7 @@ struct StopChecker: Checker {
             .tellManager,
             .exit, .loadConfiguration,
             .adoptSettings, .runCommand, .endCommand,
-            .probe:
+            .probe, .deliverAlerts, .keepFailure:
             return nil
         }
     }

@@ -22,7 +22,7 @@ struct WordChecker: Checker {
         if case .sampled(let run, let reading) = event { readings[run] = reading }
         // Those begin with a clean slate.
         for scheduler in kernel.comingBack(by: event) { reapedLast[scheduler] = nil }
-        if case .exited(let run, _, leftovers: _) = event, let truth = kernel.run(run) {
+        if case .exited(let run, _, leftovers: _, used: _) = event, let truth = kernel.run(run) {
             reapedLast[truth.scheduler] = run
         }
         return nil
@@ -61,7 +61,7 @@ struct WordChecker: Checker {
                 if case .started(leader.pid, reason: _) = fact { true } else { false }
             }
         case .spawnFailed(let run, let failure): return said(run) { $0 == .spawnFailed(failure) }
-        case .exited(let run, let status, leftovers: _):
+        case .exited(let run, let status, leftovers: _, used: _):
             return said(run) { fact in
                 if case .exited(status, ran: _, isFailure: _, meaning: _) = fact {
                     true

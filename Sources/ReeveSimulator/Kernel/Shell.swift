@@ -98,12 +98,13 @@ final class Shell {
                 ?? .configurationRejected(words: "it has errors")
             post(.event(event, run: nil), ready: kernel.now + delay())
         case .tellManager(.stopping): kernel.isEnding = true
+        case .deliverAlerts(let id, let command, _): run(id, command)
         case .runCommand(let id, let command): run(id, command)
         case .probe(let id, let probe): self.probe(id, probe)
         case .endCommand(let id): end(id)
         case .ledger(let entry): kernel.disk.ledger.append(entry)
         case .keep(let scheduler, let wish): kernel.disk.keep(wish, of: kernel.name(scheduler))
-        case .reply, .tellManager, .adoptSettings: return
+        case .reply, .keepFailure, .tellManager, .adoptSettings: return
         }
     }
 
@@ -320,7 +321,7 @@ final class Shell {
     func isStale(_ event: Event) -> Bool {
         switch event {
         case .spawned(let run, _), .spawnFailed(let run, _), .spawnAbandoned(let run),
-            .exited(let run, _, _), .notified(let run, _), .surveyed(let run, _, _),
+            .exited(let run, _, _, _), .notified(let run, _), .surveyed(let run, _, _),
             .signalFailed(let run, _, _), .stopCommandFailed(let run, _),
             .sampled(let run, _):
             kernel.run(run)?.forgottenAt != nil
@@ -353,7 +354,7 @@ final class Shell {
         case .spawned(let run, _), .spawnFailed(let run, _), .spawnAbandoned(let run):
             guard let index = kernel.index(of: run) else { return }
             kernel.runs[index].toldAt = kernel.now
-        case .exited(let run, let status, let leftovers):
+        case .exited(let run, let status, let leftovers, used: _):
             guard let index = kernel.index(of: run) else { return }
             kernel.runs[index].reapedAt = kernel.now
             kernel.runs[index].status = status

@@ -63,6 +63,8 @@ package struct Scenario: Sendable {
             Scenario.ordinaryDay, WallTime(second: 1_774_745_700), WallTime(second: 1_792_889_700),
             WallTime(second: 1_792_886_300))
         specification = SpecificationGenerator.specification(at: wallAtStart, &random)
+        var trouble = Randomness(seed: seed, stream: 12)
+        specification.supervisor.alerts = SpecificationGenerator.alerts(&trouble)
         temperaments = specification.schedulers.map {
             calm ? Temperament(calm: $0) : Temperament(of: $0, &random)
         }

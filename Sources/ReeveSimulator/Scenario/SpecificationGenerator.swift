@@ -59,6 +59,20 @@ enum SpecificationGenerator {
         return settings
     }
 
+    static func alerts(_ random: inout Randomness) -> AlertSettings {
+        var settings = AlertSettings()
+        settings.errorRate = random.pick(0.2, 0.2, 0.0, 0.5, 1.0)
+        settings.errorRateWindow = random.pick(.minutes(5), .seconds(10), .seconds(60))
+        settings.leakWindow = random.pick(.minutes(15), .seconds(15), .seconds(15), nil)
+        settings.watchesAllMemory = settings.leakWindow != nil && random.chance(20)
+        settings.frequentRestarts = random.pick(3, 3, 1, 5)
+        settings.restartAlertWindow = random.pick(.minutes(10), .seconds(30))
+        settings.timeouts = random.pick(3, 2, 1)
+        settings.exec = random.chance(60) ? ["/bin/alert"] : nil
+        settings.repeatAfter = random.pick(.minutes(60), .seconds(20), nil)
+        return settings
+    }
+
     private static func scheduler(
         _ index: Int, before earlier: [SchedulerSpecification], _ random: inout Randomness
     ) -> SchedulerSpecification {

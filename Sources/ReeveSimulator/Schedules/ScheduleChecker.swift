@@ -138,7 +138,7 @@ struct ScheduleChecker: Checker {
         switch event {
         case .shutdownRequested: isShuttingDown = true
         case .configurationLoaded: reloaded(in: kernel)
-        case .exited(let run, let status, leftovers: _):
+        case .exited(let run, let status, leftovers: _, used: _):
             ended(run, status.shellCode, in: kernel)
         case .spawnFailed(let run, let failure):
             // As a shell has it: 127 where there is no such program.
@@ -149,7 +149,8 @@ struct ScheduleChecker: Checker {
             if case .pause(let scheduler) = request { pauses.append((id, scheduler, true)) }
             if case .resume(let scheduler) = request { pauses.append((id, scheduler, false)) }
         case .began, .spawned, .spawnAbandoned, .surveyed, .signalFailed, .stopCommandFailed,
-            .sampled, .commandEnded, .probed, .notified, .requestWithdrawn, .reloadRequested, .configurationRejected, .swept, .timePassed:
+            .sampled, .commandEnded, .probed, .notified, .requestWithdrawn, .reloadRequested,
+            .configurationRejected, .swept, .timePassed:
             break
         }
         return nil
@@ -220,7 +221,8 @@ struct ScheduleChecker: Checker {
             if reply.succeeded { isPaused[scheduler.index] = isPause }
             return nil
         case .abandonSpawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget,
-            .sweep, .runCommand, .endCommand, .probe, .keep, .tellManager, .exit, .loadConfiguration, .adoptSettings:
+            .sweep, .runCommand, .endCommand, .probe, .keep, .keepFailure, .deliverAlerts,
+            .tellManager, .exit, .loadConfiguration, .adoptSettings:
             return nil
         }
     }

@@ -20,6 +20,14 @@ struct ControlAnswer {
         case scheduler(SchedulerID)
         /// Events from this number on.
         case events(from: UInt64, follow: Bool)
+        /// Metrics of schedulers from this one on.
+        case metrics(from: Int)
+        /// Metrics of one scheduler.
+        case metricsOfOne(SchedulerID)
+        /// Alerts from this one on.
+        case alerts([Alert], from: Int)
+        /// A failed run: lines of its log from this one on.
+        case failure(KeptFailure, from: Int)
         /// The configuration in force, from this place on.
         case configuration(ConfigurationPlace)
         /// Entries of the ledger from this one on.
@@ -40,7 +48,9 @@ struct ControlAnswer {
     var isStream: Bool {
         switch rest {
         case .events(_, let follow), .logs(_, _, let follow): follow
-        case .outcomes, .overview, .schedulers, .scheduler, .configuration, .entries, .coming: false
+        case .outcomes, .overview, .schedulers, .scheduler, .metrics, .metricsOfOne, .alerts,
+            .failure, .configuration, .entries, .coming:
+            false
         }
     }
 }
@@ -73,7 +83,8 @@ struct AnswerSource {
             return next > start && next < reply.outcomes.count
         case .overview:
             let overview = Overview(
-                view.status(at: now), orphans: view.orphans(), greeting: greeting, at: now.wall)
+                view.status(at: now), orphans: view.orphans(), alerts: view.alerts(at: now),
+                greeting: greeting, at: now.wall)
             ControlEncoder.statusHeader(overview, id: id, to: &lines)
             answer.rest = .schedulers(from: 0)
             return true
@@ -88,10 +99,34 @@ struct AnswerSource {
             if let specification = view.specification(of: scheduler) {
                 ControlEncoder.settings(of: specification, id: id, to: &lines)
             }
+            _ = ControlEncoder.metrics(
+                from: 0, count: 1, isLast: false, id: id,
+                metrics: { _ in view.metrics(of: scheduler, at: now) }, to: &lines)
+            // At most one of each kind: they fit one line.
+            _ = ControlEncoder.alerts(
+                view.alerts(of: scheduler, at: now), from: 0, isLast: false, id: id, to: &lines)
             _ = ControlEncoder.schedulers(
                 from: 0, count: 1, id: id,
                 status: { _ in status(of: scheduler, fresh: true) }, to: &lines)
             return false
+        case .metrics(let start):
+            let count = view.schedulerCount
+            let next = ControlEncoder.metrics(
+                from: start, count: count, id: id,
+                metrics: { view.metrics(of: SchedulerID($0), at: now) }, to: &lines)
+            answer.rest = .metrics(from: next)
+            return next > start && next < count
+        case .metricsOfOne(let scheduler):
+            _ = ControlEncoder.metrics(
+                from: 0, count: 1, id: id,
+                metrics: { _ in view.metrics(of: scheduler, at: now) }, to: &lines)
+            return false
+        case .alerts(let alerts, let start):
+            let next = ControlEncoder.alerts(alerts, from: start, id: id, to: &lines)
+            answer.rest = .alerts(alerts, from: next)
+            return next > start && next < alerts.count
+        case .failure(let failure, let start):
+            return self.failure(&answer, failure, from: start, to: &lines)
         case .events(let place, let follow):
             return events(&answer, from: place, follow: follow, to: &lines)
         case .configuration(var place):
@@ -145,6 +180,22 @@ struct AnswerSource {
         }
         if !status.runs.isEmpty { status.runs[0].memory = status.memory }
         return status
+    }
+
+    private func failure(
+        _ answer: inout ControlAnswer, _ failure: KeptFailure, from start: Int,
+        to lines: inout [UInt8]
+    ) -> Bool {
+        if start == 0 { ControlEncoder.bundle(failure.bundle, id: answer.id, to: &lines) }
+        var next = start
+        while next < failure.lines.count, lines.count < AnswerSource.pageBytes {
+            ControlEncoder.logLine(failure.lines[next], id: answer.id, to: &lines)
+            next += 1
+        }
+        answer.rest = .failure(failure, from: next)
+        if next < failure.lines.count { return true }
+        ControlEncoder.end(id: answer.id, to: &lines)
+        return false
     }
 
     /// Of several runs: each, and their sum where all of them can be read.

@@ -2,6 +2,7 @@
 
 internal import ReeveControl
 internal import ReeveCore
+internal import ReeveLinux
 
 extension ControlServer {
     /// What became of one line.
@@ -71,6 +72,21 @@ extension ControlServer {
         case .status(let name?):
             return with(name, for: client, id: id, view: view) { scheduler in
                 client.answers.append(ControlAnswer(id: id, rest: .scheduler(scheduler)))
+            }
+        case .metrics(nil):
+            client.answers.append(ControlAnswer(id: id, rest: .metrics(from: 0)))
+            return Performed()
+        case .metrics(let name?):
+            return with(name, for: client, id: id, view: view) { scheduler in
+                client.answers.append(ControlAnswer(id: id, rest: .metricsOfOne(scheduler)))
+            }
+        case .alerts:
+            let alerts = view.alerts(at: Clock.now())
+            client.answers.append(ControlAnswer(id: id, rest: .alerts(alerts, from: 0)))
+            return Performed()
+        case .failure(let name, let run):
+            return with(name, for: client, id: id, view: view) { scheduler in
+                showFailure(of: scheduler, run, to: client, id: id, view: view)
             }
         case .subscribe(let after, let follow):
             subscribe(client, id: id, after: after, follow: follow)
@@ -157,6 +173,20 @@ extension ControlServer {
         let bounded = max(1, min(count ?? 5, ComingOccurrences.countMax))
         client.answers.append(
             ControlAnswer(id: id, rest: .coming(count: bounded, from: first, to: end)))
+    }
+
+    private func showFailure(
+        of scheduler: SchedulerID, _ run: String?, to client: ControlClient, id: RequestID,
+        view: CoreView
+    ) {
+        guard let failure = view.failure(of: scheduler, run: run) else {
+            let name = view.specification(of: scheduler)?.name.text ?? "?"
+            let words =
+                run.map { "nothing is kept of a failed run \($0) of \(name)" }
+                ?? "no failed run of \(name) is kept"
+            return fail(client, ControlError(.noFailure, words, id: id))
+        }
+        client.answers.append(ControlAnswer(id: id, rest: .failure(failure, from: 0)))
     }
 
     private func showLog(

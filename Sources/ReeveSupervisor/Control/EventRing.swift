@@ -71,6 +71,10 @@ struct EventRing {
             .signalled(_, let processes), .killed(let processes, _), .survived(let processes),
             .orphansAdopted(let processes):
             return processes.count * item
+        case .alert(let alert):
+            return MemoryLayout<Alert>.size + alert.words.utf8.count + alert.affected.count * item
+        case .alertDeliveryFailed(let words, _, _, _):
+            return words.utf8.count
         case .phaseEnded(_, _, let names), .shutdownWaits(let names, _), .waiting(let names),
             .dependencyTimedOut(let names, _):
             return names.count * item
@@ -83,7 +87,7 @@ struct EventRing {
             return item + action.reason.utf8.count
         case .phaseBegan, .startupEnded, .shutdownBegan, .becameReady, .overRestartLimit,
             .completed, .timedOut, .dependencyBack, .paused, .resumed, .clockStepped, .stopped,
-            .memoryRecovered, .staysStopped, .staysPaused, .removed:
+            .memoryRecovered, .staysStopped, .staysPaused, .removed, .alertsDropped:
             return 0
         }
     }

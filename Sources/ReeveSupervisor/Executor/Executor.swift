@@ -28,6 +28,7 @@ final class Executor {
     private let manager: ManagerNotifier
     /// nil: nothing outlives this process.
     let ledger: Ledger?
+    let failures: FailureStore
     private let core: CoreCell
     private let view: CoreView
     private let reader = ConfigurationReader()
@@ -54,8 +55,9 @@ final class Executor {
 
     init(
         processes: Processes, output: OutputHub, control: ControlServer, manager: ManagerNotifier,
-        commands: Commands, prober: Prober, notify: NotifySockets, ledger: Ledger?, core: CoreCell,
-        view: CoreView, epoll: Epoll, at now: Moment
+        commands: Commands, prober: Prober, notify: NotifySockets, ledger: Ledger?,
+        failures: FailureStore, core: CoreCell, view: CoreView, epoll: Epoll,
+        at now: Moment
     ) {
         self.epoll = epoll
         self.processes = processes
@@ -66,6 +68,7 @@ final class Executor {
         self.prober = prober
         self.notify = notify
         self.ledger = ledger
+        self.failures = failures
         self.core = core
         self.view = view
         self.now = now
@@ -87,6 +90,7 @@ final class Executor {
         due = earlier(due, ledger?.nextDeadline)
         due = earlier(due, processes.launches.nextDeadline)
         due = earlier(due, reader.nextDeadline)
+        due = earlier(due, failures.nextDeadline)
         due = earlier(due, watch?.nextDeadline)
         due = earlier(due, syslog?.nextDeadline)
         due = earlier(due, commands.nextDeadline)
@@ -156,6 +160,7 @@ final class Executor {
             if isDue(ledger.nextDeadline, at: now) { ledger.timePassed(at: now) }
         }
         if isDue(reader.nextDeadline, at: now) { reader.timePassed() }
+        if isDue(failures.nextDeadline, at: now) { failures.timePassed(at: now) }
         if let syslog, isDue(syslog.nextDeadline, at: now) { syslog.timePassed(at: now) }
         var events: [Event] = []
         if let watch, isDue(watch.nextDeadline, at: now), let reason = watch.timePassed() {
@@ -199,6 +204,7 @@ final class Executor {
             syslog.ready(at: Clock.now())
             syslog.close()
         }
+        failures.finish(until: deadline)
         ledger?.finish(until: deadline, at: Clock.now())
         output.finish(until: deadline)
         control.close(at: Clock.now(), view: view)
@@ -251,6 +257,8 @@ final class Executor {
             watchConfiguration()
             openSyslog()
         case .record(let record): self.record(record)
+        case .keepFailure(let report): keepFailure(report)
+        case .deliverAlerts(let id, let command, let alerts): deliver(id, command, alerts)
         case .tellManager(let message): manager.tell(message, at: now)
         case .exit(let code): exitCode = code
         }
@@ -266,6 +274,7 @@ final class Executor {
 
     private func startNow(_ pending: PendingSpawn) {
         spawnsLeft -= 1
+        failures.runBegins(at: now)
         switch pending {
         case .run(let run, let scheduler): spawn(run, scheduler)
         case .command(let id, let command): runCommand(id, command)
@@ -294,6 +303,13 @@ final class Executor {
         }
     }
 
+    private func keepFailure(_ report: FailureReport) {
+        guard let scheduler = core.supervisor.scheduler(named: report.scheduler.text) else {
+            return
+        }
+        failures.keep(report, of: scheduler, at: now)
+    }
+
     private func abandonSpawn(_ run: RunID) {
         let waiting = spawns.firstIndex { pending in
             if case .run(run, _) = pending { true } else { false }
@@ -301,6 +317,16 @@ final class Executor {
         guard let waiting else { return outcomes += processes.launches.abandon(run) }
         spawns.remove(at: waiting)
         outcomes.append(.spawnAbandoned(run))
+    }
+
+    private func deliver(_ id: CommandID, _ command: AuxiliaryCommand, _ alerts: [Alert]) {
+        var input: [UInt8] = []
+        AlertDocument.write(alerts, host: Host.name, to: &input)
+        do throws(SpawnFailure) {
+            try commands.start(id, command, nil, input: input, at: now)
+        } catch {
+            outcomes.append(.commandEnded(id, .notStarted(words: error.words)))
+        }
     }
 
     private func runCommand(_ id: CommandID, _ command: AuxiliaryCommand) {

@@ -231,6 +231,41 @@ final class Tails {
         }
     }
 
+    /// The last lines of a span of time, at most `bytesMax` bytes; `isCut`: there were more. Looks at the last
+    /// 256 kB. A scheduler that never wrote anything costs one look for its file.
+    func lines(
+        of scheduler: SchedulerID, from start: WallTime, through end: WallTime, bytesMax: Int
+    ) -> (bytes: [UInt8], count: Int, isCut: Bool) {
+        guard let tail = tail(scheduler), let directory,
+            tail.isOpen || StateFile.exists(directory + "/" + tail.name.text)
+        else { return ([], 0, false) }
+        return reading(scheduler, otherwise: ([], 0, false)) { (tail) throws(Errno) in
+            let first = try Tails.firstLine(of: tail)
+            let place = max(first, tail.written - min(tail.written, Tails.lookedAtMax))
+            let bytes = try tail.read(from: place, atMost: Int(tail.written - place))
+            let (low, high) = (
+                Array(start.rfc3339(fractionDigits: 3).utf8),
+                Array(end.rfc3339(fractionDigits: 3).utf8)
+            )
+            var lines = bytes.split(separator: UInt8(ascii: "\n")).filter { line in
+                // Times of one length, in UTC: the order of bytes is that of time.
+                let time = line.prefix(low.count)
+                return time.count == low.count && !time.lexicographicallyPrecedes(low)
+                    && !high.lexicographicallyPrecedes(time)
+            }[...]
+            let isFromStart = tail.isWhole && place == 0
+            var isCut = !isFromStart && lines.first?.startIndex == 0
+            var size = lines.reduce(0) { $0 + $1.count + 1 }
+            while size > bytesMax, let oldest = lines.popFirst() {
+                size -= oldest.count + 1
+                isCut = true
+            }
+            return (lines.flatMap { $0 + [UInt8(ascii: "\n")] }, lines.count, isCut)
+        }
+    }
+
+    private static let lookedAtMax: UInt64 = 262_144
+
     // MARK: - Details
 
     /// More than the longest line of a tail: `LineSplitter.lineBytesMax` and the time in front.

@@ -32,6 +32,8 @@ final class Run {
     var sessions: [PID]
     /// Members other than the two above, as the last scan saw them: pid and start time.
     var members: [PID: UInt64] = [:]
+    /// Processor time of members that were reaped before the leader.
+    var usedByMembers = Duration.zero
     /// Why its launcher did not become the command that it was to be.
     var launchFailure: SpawnFailure?
     /// Members that refused a signal with EPERM.

@@ -94,7 +94,7 @@ final class Processes {
 
     /// What was reaped and not told yet, since what it left behind was not looked at.
     private struct Held {
-        var leaders: [(run: Run, status: ExitStatus)] = []
+        var leaders: [(run: Run, status: ExitStatus, used: Duration)] = []
         /// Runs without a leader that lost a member.
         var diminished: [Run] = []
 
@@ -104,12 +104,13 @@ final class Processes {
     private func take(_ reaped: Reaped, _ reaping: inout Reaping) {
         switch table.reaped(reaped.pid) {
         case .leader(let run):
+            let used = reaped.userTime + reaped.systemTime + run.usedByMembers
             switch launches.ended(reaped.pid, reaped.status) {
             case .failed(let events): reaping.events += events
             case .program(let events):
                 reaping.events += events
-                held.leaders.append((run, reaped.status))
-            case nil: held.leaders.append((run, reaped.status))
+                held.leaders.append((run, reaped.status, used))
+            case nil: held.leaders.append((run, reaped.status, used))
             }
         case .stopCommand(let run):
             if case .failed(let events) = launches.ended(reaped.pid, reaped.status) {
@@ -119,6 +120,7 @@ final class Processes {
             }
             if !run.hasLeader { held.diminished.append(run) }
         case .member(let run):
+            run.usedByMembers = run.usedByMembers + reaped.userTime + reaped.systemTime
             if !run.hasLeader { held.diminished.append(run) }
         case .helper:
             reaping.helpers.append((reaped.pid, reaped.status))
@@ -132,11 +134,11 @@ final class Processes {
         self.held = Held()
         adoptStrangers(.always)
         // A run that was forgotten in between is nobody's business any more.
-        for (run, status) in held.leaders where table[run.id] === run {
+        for (run, status, used) in held.leaders where table[run.id] === run {
             switch run.kind {
             case .program:
                 reaping.ended.append(run.id)
-                reaping.events.append(.exited(run.id, status, leftovers: alive(run)))
+                reaping.events.append(.exited(run.id, status, leftovers: alive(run), used: used))
             case .command(let id):
                 reaping.commands.append((id, status))
             }

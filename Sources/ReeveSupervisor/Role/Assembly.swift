@@ -82,6 +82,7 @@ private struct Parts {
     let processes: Processes
     let core: CoreCell
     let ledger: Ledger?
+    let failures: FailureStore
     /// Where notify sockets are made; nil: in the abstract namespace.
     private let notifyDirectory: String?
     private let variables = Environment.current()
@@ -106,6 +107,10 @@ private struct Parts {
             environment: ChildEnvironment(own: .current(), names: variables.map(\.name)),
             launches: Launches(epoll: epoll))
         ledger = Parts.ledger(in: state.path, epoll, output, at: start)
+        failures = FailureStore(
+            directory: state.path, schedulers: specification.schedulers.count, tails: output.tails,
+            at: start
+        ) { [output] level, words in output.notice(level, words, at: Clock.now()) }
         core = CoreCell(
             Supervisor(
                 specification, wishes: ledger?.index.wishes ?? [],
@@ -166,12 +171,12 @@ private struct Parts {
         ) { [output] level, words in
             output.notice(level, words, at: Clock.now())
         }
-        let view = CoreView(of: core, processes, ledger)
+        let view = CoreView(of: core, processes, ledger, failures)
         let executor = Executor(
             processes: processes, output: output, control: control, manager: manager,
             commands: Commands(epoll: epoll, processes: processes, output: output),
             prober: Prober(epoll: epoll), notify: notifySockets(),
-            ledger: ledger, core: core, view: view, epoll: epoll, at: start)
+            ledger: ledger, failures: failures, core: core, view: view, epoll: epoll, at: start)
         return try EventLoop(
             epoll: epoll, signals: signals, core: core, executor: executor, view: view,
             isHangupIgnored: isHangupIgnored)
@@ -180,7 +185,9 @@ private struct Parts {
 
 extension CoreView {
     /// Reads the core of a loop, and the processes where a fresh sample is wanted.
-    fileprivate init(of core: CoreCell, _ processes: Processes, _ ledger: Ledger?) {
+    fileprivate init(
+        of core: CoreCell, _ processes: Processes, _ ledger: Ledger?, _ failures: FailureStore
+    ) {
         self.init(
             status: { core.supervisor.status(at: $0) },
             schedulerStatus: { core.supervisor.status(of: $0, at: $1) },
@@ -198,7 +205,16 @@ extension CoreView {
                 guard let ledger, let name = core.supervisor.specification(of: scheduler)?.name
                 else { return [] }
                 return ledger.entries(of: name, last: count)
-            }, supervisorSettings: { core.supervisor.supervisorSettings },
+            },
+            metrics: { core.supervisor.metrics(of: $0, at: $1) },
+            alerts: { core.supervisor.alerts(of: $0, at: $1) },
+            failure: { scheduler, run in
+                guard let name = core.supervisor.specification(of: scheduler)?.name else {
+                    return nil
+                }
+                return failures.failure(of: name, run: run)
+            },
+            supervisorSettings: { core.supervisor.supervisorSettings },
             standing: { core.supervisor.standing(of: $0) })
     }
 }

@@ -54,16 +54,25 @@ struct RunsCommand: ParsableCommand {
 struct WhyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "why",
-        abstract: "Tell what was decided about one occurrence of a scheduler, and why.",
+        abstract:
+            "Tell what was decided about a scheduler's last occurrence and how its last run failed.",
         discussion: """
-            Without a time it is the last occurrence, else the one at that time, or the last before it.
+            Of a scheduled one: the decisions about its last occurrence, or with a time about the one at \
+            that time, or the last before it. Of all: what is kept of the last failed run, or with --run \
+            of another; how it ended and what that says, its limits, its memory, and the end of its log. \
+            The newest failed runs of each scheduler are kept in the state directory.
 
-              $ reeve why backup
+              $ reeve why web
               $ reeve why backup 2026-11-25T03:00:00Z
+              $ reeve why web --run 01M89WKBCG00014D2PF2DBSQQG
             """)
 
-    @Flag(help: "Print one JSON object a line, for each record of the ledger.")
+    @Flag(help: "Print one JSON object a line: records of the ledger, then the failed run.")
     var json = false
+    @Option(
+        name: .customLong("run"),
+        help: ArgumentHelp("The failed run, by its id.", valueName: "id"))
+    var runID: String?
     @Argument(help: "The scheduler.")
     var name: String
     @Argument(
@@ -72,24 +81,53 @@ struct WhyCommand: ParsableCommand {
     var time: WallTime?
     @OptionGroup var connection: ConnectionOptions
 
+    mutating func validate() throws {
+        if runID != nil, time != nil {
+            throw ValidationError("a time names an occurrence and --run a run: give one of them")
+        }
+    }
+
     mutating func run() throws {
         let client = try connection.connect(timeout: ConnectionOptions.reading)
-        let accounts = RunsText.accounts(try client.runs(of: name, last: nil))
-        guard let account = RunsText.account(of: time, among: accounts) else {
-            let begin = accounts.first.map {
-                "the ledger knows it from \($0.first.occurrence.rfc3339(fractionDigits: 0)) on"
-            }
-            throw Exit(
-                code: 1,
-                message: "\(name.printable): " + (begin ?? "nothing of it is in the ledger"))
-        }
+        let accounts =
+            runID == nil ? RunsText.accounts(try client.runs(of: name, last: nil)) : []
+        let account = RunsText.account(of: time, among: accounts)
+        // Of an occurrence only what belongs to it.
+        let wanted = runID ?? (time == nil ? nil : account?.end?.run ?? "")
+        let failure = wanted == "" ? nil : try client.failure(of: name, run: wanted)
+        guard account != nil || failure != nil else { throw nothing(accounts) }
         let output = Output()
         if json {
-            for entry in account.entries { try output.write(entry.jsonLine) }
+            for entry in account?.entries ?? [] { try output.write(entry.jsonLine) }
+            if let failure { try output.write(WhyCommand.jsonLine(failure.bundle, failure.log)) }
         } else {
-            try output.write(RunsText.chain(account, output.appearance))
+            let chain = account.map { RunsText.chain($0, output.appearance) }
+            let block = failure.map {
+                FailureText.block($0.bundle, log: $0.log, output.appearance)
+            }
+            try output.write([chain, block].compactMap { $0 }.joined(separator: "\n"))
         }
         try output.flush()
+    }
+
+    private func nothing(_ accounts: [RunsText.Account]) -> Exit {
+        let words: String
+        if let runID {
+            words = "nothing is kept of a failed run \(runID.printable)"
+        } else if let first = accounts.first {
+            words =
+                "the ledger knows it from \(first.first.occurrence.rfc3339(fractionDigits: 0)) on"
+        } else {
+            words = "nothing of it is in the ledger, and no failed run of it is kept"
+        }
+        return Exit(code: 1, message: "\(name.printable): \(words)")
+    }
+
+    /// The failed run with its log as a list.
+    private static func jsonLine(_ bundle: FailureBundle, _ log: [OutputReport]) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bundle.write(log: log, to: &bytes)
+        return bytes + [UInt8(ascii: "\n")]
     }
 
     private static func time(_ text: String) throws -> WallTime {

@@ -40,8 +40,8 @@ struct ReeveCommand: ParsableCommand {
                 name: "Look",
                 subcommands: [
                     StatusCommand.self, TopCommand.self, NextCommand.self, RunsCommand.self,
-                    WhyCommand.self,
-                    LogsCommand.self, EventsCommand.self,
+                    WhyCommand.self, LogsCommand.self, EventsCommand.self, AlertsCommand.self,
+                    MetricsCommand.self,
                     HealthcheckCommand.self,
                 ]),
             CommandGroup(

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import ReeveControl
+internal import ReeveCore
+
+/// What `reeve why` shows of a failed run.
+package enum FailureText {
+    /// A block of lines, then the log.
+    package static func block(
+        _ bundle: FailureBundle, log: [OutputReport], _ appearance: Appearance
+    ) -> String {
+        let name = Tint.strong.paint(bundle.scheduler.printable, appearance)
+        var text = "\(name), failed run \(bundle.runID.printable)\n"
+        func add(_ label: String, _ value: String) {
+            let padded = String(repeating: " ", count: max(0, 12 - label.count)) + label + ":"
+            text += Tint.faint.paint(padded, appearance) + " \(value)\n"
+        }
+        add("what", Tint.bad.paint("it \(bundle.meaning.printable)", appearance))
+        add("reading", bundle.reading.printable)
+        let took = Duration.milliseconds(bundle.duration)
+        add("ran", "\(bundle.startedAt.rfc3339(fractionDigits: 3)), for \(took)")
+        let attempt = bundle.attempt > 1 ? ", attempt \(bundle.attempt)" : ""
+        let due = bundle.occurrence.map { ", due at \($0.rfc3339(fractionDigits: 0))" } ?? ""
+        add("started for", bundle.reason.printable + attempt + due)
+        if let stop = bundle.stop { add("ended for", stop.printable) }
+        add("in a row", "\(bundle.consecutiveFailures)")
+        add("limits", limits(bundle))
+        if bundle.memoryPeak > 0 {
+            let curve = AlertsText.sparkline(bundle.curve, appearance)
+            add(
+                "memory", "at most \(Bytes(bundle.memoryPeak))" + (curve.isEmpty ? "" : " \(curve)")
+            )
+        }
+        if let note = bundle.logNote { add("log", note.printable) }
+        if log.isEmpty {
+            if bundle.logNote == nil { add("log", "it wrote nothing") }
+            return text
+        }
+        text += "\n"
+        var lines = OutputText(hasTimestamps: true)
+        for line in log { text += lines.text(of: line) }
+        return text.hasSuffix("\n") ? text : text + "\n"
+    }
+
+    private static func limits(_ bundle: FailureBundle) -> String {
+        bundle.limits.isEmpty
+            ? "none"
+            : bundle.limits.map { "\($0.key.printable) \($0.value.printable)" }
+                .joined(separator: ", ")
+    }
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the core knows of a run that failed, for the failure bundle: the shell adds the run's last output and
+// what the kernel tells about memory, and keeps it.
+
+/// One failed run: an attempt of a scheduled one is a run, too.
+package struct FailureReport: Equatable, Sendable {
+    package var scheduler: SchedulerName
+    package var run: RunID
+    /// From 1.
+    package var attempt: Int
+    /// The nominal instant of a scheduled one.
+    package var occurrence: WallTime?
+    /// Why it was started.
+    package var reason: String
+    package var startedAt: WallTime
+    package var endedAt: WallTime
+    package var ran: Duration
+    /// nil: it could not be started.
+    package var status: ExitStatus?
+    /// After "it": "failed with exit code 3".
+    package var meaning: String
+    /// Why reeve ended it; nil where it did not.
+    package var stop: String?
+    /// SIGKILL was needed, or was what reeve began with.
+    package var wasKilledByReeve: Bool
+    /// Failures in a row, this one included.
+    package var consecutiveFailures: Int
+    package var memoryCurve: [MemoryPoint]
+    package var memoryPeak: Bytes
+    /// The limits in force, by the names of their keys, as a configuration would have them.
+    package var limits: [Limit]
+
+    /// One limit in force.
+    package struct Limit: Equatable, Sendable {
+        package var key: String
+        package var value: String
+
+        package init(key: String, value: String) {
+            self.key = key
+            self.value = value
+        }
+    }
+
+    package init(
+        scheduler: SchedulerName, run: RunID, attempt: Int = 1, occurrence: WallTime? = nil,
+        reason: String, startedAt: WallTime, endedAt: WallTime, ran: Duration,
+        status: ExitStatus?, meaning: String, stop: String? = nil, wasKilledByReeve: Bool = false,
+        consecutiveFailures: Int = 0, memoryCurve: [MemoryPoint] = [], memoryPeak: Bytes = .zero,
+        limits: [Limit] = []
+    ) {
+        self.scheduler = scheduler
+        self.run = run
+        self.attempt = attempt
+        self.occurrence = occurrence
+        self.reason = reason
+        self.startedAt = startedAt
+        self.endedAt = endedAt
+        self.ran = ran
+        self.status = status
+        self.meaning = meaning
+        self.stop = stop
+        self.wasKilledByReeve = wasKilledByReeve
+        self.consecutiveFailures = consecutiveFailures
+        self.memoryCurve = memoryCurve
+        self.memoryPeak = memoryPeak
+        self.limits = limits
+    }
+}
+
+extension Scheduler {
+    /// Has the bundle of a failed run kept.
+    func reportFailure(
+        of run: Run, _ status: ExitStatus?, meaning: String, stop: Stop? = nil,
+        _ turn: inout Turn
+    ) {
+        let execution = schedule?.current
+        turn.effects.append(
+            .keepFailure(
+                FailureReport(
+                    scheduler: specification.name, run: run.id, attempt: execution?.attempt ?? 1,
+                    occurrence: execution?.occurrence, reason: run.reason,
+                    startedAt: run.startedAt.wall, endedAt: turn.now.wall,
+                    ran: turn.now.monotonic - run.startedAt.monotonic, status: status,
+                    meaning: meaning, stop: stop?.reason, wasKilledByReeve: stop?.isKilled ?? false,
+                    consecutiveFailures: consecutiveFailures,
+                    memoryCurve: lanes.isEmpty ? metrics.memory.points : [],
+                    memoryPeak: run.memory.peak, limits: limitsInForce)))
+    }
+
+    private var limitsInForce: [FailureReport.Limit] {
+        func limit(_ key: String, _ value: (some CustomStringConvertible)?) -> FailureReport.Limit?
+        {
+            value.map { FailureReport.Limit(key: key, value: $0.description) }
+        }
+        let restart = schedule == nil ? specification.restart.maxRestarts : nil
+        return [
+            limit("memory-threshold", specification.memory.threshold),
+            limit("memory-hard-limit", specification.memory.hardLimit),
+            limit("timeout", specification.timeout),
+            limit("stop-timeout", Optional(specification.stop.timeout)),
+            limit("max-restarts", restart),
+            limit("restart-window", restart == nil ? nil : specification.restart.window),
+            limit("max-retries", schedule?.settings.maxRetries),
+        ].compactMap { $0 }
+    }
+}

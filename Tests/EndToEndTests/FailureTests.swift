@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Glibc
+import ReeveTestSupport
+import Testing
+
+/// The failed run that `reeve why --json` prints, as far as the tests read it.
+private struct FailedRun: Decodable {
+    struct Line: Decodable {
+        let line: String
+        let stream: String?
+    }
+    struct Limit: Decodable {
+        let key: String
+        let value: String
+    }
+
+    let scheduler: String
+    let runId: String
+    let attempt: Int
+    let occurrence: String?
+    let code: Int32?
+    let signal: String?
+    let meaning: String
+    let reading: String
+    let stopReason: String?
+    let limits: [Limit]
+    let memoryPeak: Int
+    let log: [Line]
+}
+
+extension Reeve {
+    fileprivate func failedRun(_ words: String...) async throws -> FailedRun? {
+        let started = try start(["why", "--json"] + words)
+        let ending = try await started.ended(within: 20)
+        guard case .exit(0) = ending else { return nil }
+        // Records of the ledger may come before it.
+        let lines = started.output.split(separator: "\n").filter { $0.contains("\"meaning\"") }
+        guard let last = lines.last else { return nil }
+        return try JSONDecoder().decode(FailedRun.self, from: Data(last.utf8))
+    }
+}
+
+@Suite struct FailureTests {
+    @Test func `a failed run is kept with its own log, its end and its limits`() async throws {
+        try await Reeve.supervising({ place in
+            """
+            [schedulers.web]
+            command = '''
+            if [ -e \(place.file("second")) ]; then echo second; exit 4; fi
+            touch \(place.file("second")); echo first; echo wrong >&2; exit 3
+            '''
+            environment = { TOKEN = "hush-hush" }
+            restart-delay = "300ms"
+            restart-factor = 1000.0
+            restart-delay-max = "1h"
+            memory-threshold = "90MB"
+            """
+        }) { reeve in
+            let last = try await eventually("the second failure") {
+                let run = try await reeve.failedRun("web")
+                return run?.code == 4 ? run : nil
+            }
+            #expect(last.log.map(\.line) == ["second"])
+            #expect(last.meaning == "ended with exit code 4" || last.meaning.contains("code 4"))
+            #expect(last.limits.contains { $0.key == "memory-threshold" && $0.value == "90MB" })
+            let directory = reeve.directory + "/state/failures"
+            #expect(try Place.mode(directory) == 0o700)
+            #expect(try Place.mode(directory + "/web") == 0o600)
+            let kept = try Data(contentsOf: URL(fileURLWithPath: directory + "/web"))
+            #expect(kept.range(of: Data("hush-hush".utf8)) == nil)
+            // The one before is kept, too, and is asked for by its id.
+            let text = String(decoding: kept, as: UTF8.self)
+            let ids = text.matches(of: /"runId":"([0-9A-Z]{26})"/).map { String($0.output.1) }
+            #expect(ids.count == 2)
+            let first = try await reeve.failedRun("web", "--run", ids[0])
+            #expect(first?.code == 3)
+            #expect(Set(first?.log.map(\.line) ?? []) == ["first", "wrong"])
+            #expect(first?.log.contains { $0.stream == "stderr" && $0.line == "wrong" } == true)
+            let shown = try await reeve.command("why", "web")
+            #expect(shown.output.contains("failed run") && shown.output.contains("second"))
+        }
+    }
+
+    @Test func `a death by SIGKILL is told apart from one that reeve brought about`() async throws {
+        try await Reeve.supervising({ place in
+            """
+            [defaults]
+            restart-delay = "1h"
+            [schedulers.shot]
+            command = ["sleep", "3600"]
+            [schedulers.slow]
+            kind = "task"
+            command = ["sleep", "3600"]
+            timeout = "300ms"
+            restart = "never"
+            [schedulers.fat]
+            command = \(place.child("grow", "80", "forever"))
+            memory-hard-limit = "30MB"
+            health-check-interval = "1s"
+            """
+        }) { reeve in
+            let one = try await reeve.scheduler("shot", becomes: "up") { $0.pid != nil }
+            kill(one.pid ?? 0, SIGKILL)
+            let shot = try await eventually("its bundle") { try await reeve.failedRun("shot") }
+            #expect(shot.signal == "SIGKILL" && shot.stopReason == nil)
+            #expect(
+                shot.reading.contains("somebody else sent SIGKILL")
+                    || shot.reading.contains("cannot be told")
+                    || shot.reading.contains("out of memory"))
+            let slow = try await eventually("its bundle") { try await reeve.failedRun("slow") }
+            #expect(slow.stopReason == "ran longer than its timeout")
+            #expect(slow.reading.hasPrefix("reeve ended it by SIGTERM"))
+            let fat = try await eventually("its bundle") { try await reeve.failedRun("fat") }
+            #expect(fat.signal == "SIGKILL" && fat.reading.hasPrefix("reeve sent SIGKILL"))
+            #expect(fat.memoryPeak > 30_000_000)
+        }
+    }
+
+    @Test func `each attempt of a scheduled one is kept, and why shows both stories`() async throws
+    {
+        try await Reeve.supervising({ _ in
+            """
+            [schedulers.job]
+            command = "echo try; exit 9"
+            interval = "1h"
+            run-on-start = true
+            max-retries = 1
+            retry-delay = "100ms"
+            """
+        }) { reeve in
+            let run = try await eventually("the second attempt's bundle") {
+                let run = try await reeve.failedRun("job")
+                return run?.attempt == 2 ? run : nil
+            }
+            #expect(run.occurrence != nil && run.log.map(\.line) == ["try"])
+            let shown = try await reeve.command("why", "job")
+            #expect(shown.output.contains("due at") && shown.output.contains("failed run"))
+        }
+    }
+
+    @Test func `what never failed has nothing to show`() async throws {
+        try await Reeve.supervising({ _ in "[schedulers.web]\ncommand = [\"sleep\", \"3600\"]" }) {
+            reeve in
+            let outcome = try await reeve.command("why", "web")
+            #expect(outcome.code == 1)
+            #expect(outcome.errors.contains("no failed run of it is kept"))
+        }
+    }
+}

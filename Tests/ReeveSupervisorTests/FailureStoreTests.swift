@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import ReeveControl
+import ReeveCore
+import ReeveLinux
+import Testing
+
+@testable import ReeveSupervisor
+
+@Suite struct FailureStoreTests {
+    /// A state and a runtime directory that go with their owner.
+    private final class Place {
+        let directory: String
+        let tails: Tails
+        private(set) var said: [String] = []
+
+        init() throws {
+            directory = "/tmp/reeve-failures-\(getpid())-\(try Host.random())"
+            try PrivateDirectory.ensure(directory)
+            try PrivateDirectory.ensure(directory + "/tails")
+            let name = try #require(SchedulerName("web"))
+            var scheduler = SchedulerSpecification(
+                name: name, program: Program(arguments: ["/bin/true"]))
+            scheduler.log.tail = Bytes(400_000)
+            tails = Tails(directory: directory + "/tails", schedulers: [scheduler], say: { _ in })
+        }
+
+        deinit {
+            for path in ["failures/web", "failures", "tails/web", "tails", ""] {
+                _ = unsafe remove(directory + "/" + path)
+            }
+        }
+
+        func store() -> FailureStore {
+            FailureStore(directory: directory, schedulers: 1, tails: tails, at: Clock.now()) {
+                [weak self] level, words in self?.said.append("\(level.rawValue): \(words)")
+            }
+        }
+    }
+
+    private let name = SchedulerName("web")
+
+    private func report(_ number: UInt64, second: Int64) throws -> FailureReport {
+        let start = WallTime(nanoseconds: 1_795_628_314_000_000_000) + .seconds(second)
+        return FailureReport(
+            scheduler: try #require(name), run: RunID(order: number, origin: 1),
+            reason: "start-up", startedAt: start, endedAt: start + .milliseconds(900),
+            ran: .milliseconds(900), status: .exited(code: 3), meaning: "failed")
+    }
+
+    /// A line of the tail, at a second after the start of time.
+    private func line(_ text: String, second: Int64) -> [UInt8] {
+        let at = WallTime(nanoseconds: 1_795_628_314_500_000_000) + .seconds(second)
+        return Array("\(at.rfc3339(fractionDigits: 3)) o \(text)\n".utf8)
+    }
+
+    @Test func `each bundle has the lines of its own run, and the newest five are there`() throws {
+        let place = try Place()
+        let store = place.store()
+        for number in 0..<40 {
+            let text = String(repeating: "x", count: 70) + " of \(number)"
+            for _ in 0..<1_000 {
+                place.tails.append(line(text, second: Int64(number)), to: SchedulerID(0))
+            }
+            store.keep(
+                try report(UInt64(number), second: Int64(number)), of: SchedulerID(0),
+                at: Clock.now())
+            store.finish(until: .distantFuture)
+        }
+        let web = try #require(name)
+        for number in 35..<40 {
+            let run = RunID(order: UInt64(number), origin: 1).description
+            let found = try #require(store.failure(of: web, run: run))
+            #expect(found.bundle.runID == run)
+            #expect(found.lines.count > 500 && Int(found.bundle.logLines) == found.lines.count)
+            let bytes = found.lines.reduce(0) { $0 + $1.count + 1 }
+            #expect(bytes <= FailureStore.logBytesMax)
+            let isOwn = found.lines.allSatisfy {
+                String(decoding: $0, as: UTF8.self).hasSuffix(" of \(number)")
+            }
+            #expect(isOwn)
+            #expect(found.bundle.logNote == "earlier lines are no longer there")
+        }
+        #expect(store.failure(of: web, run: RunID(order: 1, origin: 1).description) == nil)
+        // They are there for the next supervisor, too.
+        let later = place.store()
+        #expect(later.failure(of: web, run: nil)?.bundle.runID.isEmpty == false)
+        #expect(place.said == [])
+    }
+
+    @Test func `what waits is bounded, and that is said once`() throws {
+        let place = try Place()
+        let store = place.store()
+        let now = Clock.now()
+        for number in 0..<(FailureStore.waitingMax + 50) {
+            store.keep(try report(UInt64(number), second: 0), of: SchedulerID(0), at: now)
+        }
+        #expect(place.said.count == 1)
+        #expect(store.nextDeadline == now.monotonic + FailureStore.delay)
+        store.timePassed(at: now)
+        #expect(place.said.count == 2 && place.said[1].contains("of 50 nothing was"))
+        store.finish(until: .distantFuture)
+        #expect(store.nextDeadline != nil)
+        store.timePassed(at: now)
+        #expect(store.nextDeadline == nil)
+    }
+
+    @Test func `without a state directory nothing is kept and nothing is due`() throws {
+        let place = try Place()
+        let store = FailureStore(
+            directory: nil, schedulers: 1, tails: place.tails, at: Clock.now()
+        ) { _, _ in }
+        store.keep(try report(1, second: 0), of: SchedulerID(0), at: Clock.now())
+        #expect(store.nextDeadline == nil)
+        #expect(store.failure(of: try #require(name), run: nil) == nil)
+    }
+
+    @Test func `where it cannot be written that is said once, and what comes is lost`() throws {
+        let place = try Place()
+        let store = place.store()
+        // A directory in the place of the file.
+        try PrivateDirectory.ensure(place.directory + "/failures/web")
+        for number in 0..<3 {
+            store.keep(try report(UInt64(number), second: 0), of: SchedulerID(0), at: Clock.now())
+            store.finish(until: .distantFuture)
+        }
+        #expect(place.said.count == 1)
+        #expect(place.said.first?.contains("everything else goes on") == true)
+    }
+
+    @Test func `the share of each shrinks with their number`() {
+        #expect(FailureStore.capacity(schedulers: 1) == 5 * 73_728)
+        #expect(FailureStore.capacity(schedulers: 170) == 5 * 73_728)
+        #expect(FailureStore.capacity(schedulers: 1_000) == 64_000)
+        #expect(FailureStore.capacity(schedulers: 10_000) == 5 * 9_216)
+    }
+}
