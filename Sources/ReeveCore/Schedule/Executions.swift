@@ -128,6 +128,8 @@ extension Scheduler {
 
     /// A run of an execution was ended by reeve, and nothing of it is alive.
     mutating func finishedExecution(_ stop: Stop, _ turn: inout Turn) -> RestartOutcome {
+        // Another execution may have ended since its leader did.
+        if let status = stop.leaderStatus { lastCode = status.shellCode }
         switch stop.cause {
         case .shutdown: conclude(.cancelled, reason: "ended because reeve shuts down", &turn)
         case .byOperator: conclude(.cancelled, reason: "ended by the operator", &turn)

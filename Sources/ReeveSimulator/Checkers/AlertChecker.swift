@@ -123,6 +123,8 @@ struct AlertChecker: Checker {
             lastNumber = alert.number
             on[cause] = Told(number: alert.number, since: alert.since, at: kernel.now)
             guard let index else { return "\(label) is about nobody" }
+            // Executions count once, after their last attempt, and several may be going on.
+            if kernel.isScheduled(SchedulerID(index)) { return nil }
             return reasonMissing(alert.kind, index, settings, in: kernel).map { "\(label): \($0)" }
         case .continues:
             guard let told = on[cause], told.number == alert.number, told.since == alert.since
@@ -239,6 +241,8 @@ struct AlertChecker: Checker {
             return nil
         }
         if status.health == .stopping || kernel.isRemoved[status.id.index] { return nil }
+        // An execution counts once, after its last attempt, which is not told from the others here.
+        if kernel.isScheduled(status.id) { return nil }
         let least = rate(trouble, settings, at: kernel.now, isMost: false)
         if least.count >= 5, least.rate > settings.errorRate, !isOn(.errorRate) {
             return "fails often (\(least.rate) of \(least.count)), and nobody is told"
@@ -265,9 +269,9 @@ struct AlertChecker: Checker {
                 let status = view.schedulers.first(where: { $0.name == alert.scheduler }),
                 status.consecutiveFailures == 0, status.restartsInWindow == 0,
                 troubles.indices.contains(status.id.index),
-                !troubles[status.id.index].failures.contains(where: {
-                    kernel.now - $0 < .minutes(11)
-                })
+                // A recovery restarts without a failure.
+                !(troubles[status.id.index].failures + troubles[status.id.index].restarts)
+                    .contains(where: { kernel.now - $0 < .minutes(11) })
             else { continue }
             return "\(alert.kind.rawValue) of \(alert.scheduler) never ends"
         }
@@ -299,6 +303,7 @@ struct DeliveryChecker: Checker {
     private var running: CommandID?
     private var failures = 0
     private var lastEnd: Instant?
+    private var lastTurn = Instant.zero
     private var isShuttingDown = false
 
     mutating func told(_ event: Event, in kernel: Kernel) -> String? {
@@ -360,6 +365,11 @@ struct DeliveryChecker: Checker {
     }
 
     mutating func turnEnded(_ view: View, in kernel: Kernel) -> String? {
+        // A host that slept has delivered nothing meanwhile.
+        if kernel.now - lastTurn > .seconds(30) {
+            for index in waiting.indices { waiting[index].since = kernel.now }
+        }
+        lastTurn = kernel.now
         guard !isShuttingDown, let first = waiting.first else { return nil }
         // At worst three attempts of half a minute each, with their pauses, are before it.
         return kernel.now - first.since > .seconds(180)

@@ -68,7 +68,10 @@ struct StatusChecker: Checker {
             $0.scheduler == status.id && $0.survivedAt == nil
                 && !($0.failedToSpawn && $0.toldAt != nil)
         }.map(\.id).sorted()
-        if shown != open { return "shows the runs \(shown), and \(open) are not over" }
+        // The run of a command before or after a program is shown as well.
+        if shown != open, !kernel.runsHook(status.id) {
+            return "shows the runs \(shown), and \(open) are not over"
+        }
         if status.run != status.runs.first?.id { return "shows another run than the first" }
         if status.name != kernel.specification(of: status.id).name { return "has another's name" }
         if status.reason.isEmpty { return "gives no reason for \(status.lifecycle.rawValue)" }

@@ -22,7 +22,7 @@ enum SpecificationGenerator {
             amend(&scheduler, after: result.schedulers, &random)
             result.schedulers.append(scheduler)
         }
-        if random.chance(12) {
+        if random.chance(20) {
             result.supervisor.exitWith = result.schedulers[random.below(count)].name
         }
         // The order of the file says nothing about the order of dependencies.
@@ -181,7 +181,7 @@ enum SpecificationGenerator {
         guard scheduler.kind == .daemon else { return }
         if random.chance(15) { scheduler.readiness.rule = .notify }
         scheduler.readiness.startTimeout = random.pick(.seconds(60), .seconds(3), .seconds(10))
-        if random.chance(15) { scheduler.notify.watchdog = random.pick(.seconds(5), .seconds(20)) }
+        if random.chance(30) { scheduler.notify.watchdog = random.pick(.seconds(5), .seconds(20)) }
         if random.chance(10) { scheduler.notify.socket = .path }
     }
 

@@ -199,6 +199,23 @@ import Testing
         #expect(world.history.exitCodes == [0])
     }
 
+    @Test func `each is judged by its own exit code, though another ended meanwhile`() {
+        var world = World.booted([
+            parallel(3) {
+                $0.maxRetries = 2
+                $0.noRetryExitCodes = [127]
+            }
+        ])
+        world.pass(.seconds(26 + 60))
+        let all = runs(world)
+        let child = ProcessDescription(
+            identity: ProcessIdentity(pid: PID(4_711), startTime: 7), name: "child")
+        world.send(.exited(all[0], .exited(code: 127), leftovers: [child]))
+        world.send(.exited(all[1], .exited(code: 1), leftovers: []))
+        world.send(.surveyed(all[0], alive: [], reached: nil))
+        #expect(outcomes(world) == ["17:39:00 failed"])
+    }
+
     @Test func `what is queued takes the next place that is free`() {
         var world = World.booted([parallel(2)])
         let id = world.id("job")
