@@ -115,6 +115,8 @@ indirect enum ValueShape: Sendable {
     case command
     /// Text by name.
     case variables
+    /// Paths of files by name.
+    case secrets
     case exitCodes
     case dependencies
     /// "spawn", "notify", "probe" or a duration.
@@ -172,7 +174,7 @@ indirect enum ValueShape: Sendable {
         case .signal: "the name of a signal"
         case .scheduler: "the name of a scheduler"
         case .command: "an array of words, or text for /bin/sh"
-        case .variables: "a table of text"
+        case .variables, .secrets: "a table of text"
         case .exitCodes: "an array of exit codes"
         case .dependencies: "an array of schedulers"
         case .readiness: "\"spawn\", \"notify\", \"probe\" or a duration"
@@ -204,6 +206,7 @@ indirect enum ValueShape: Sendable {
         case .scheduler: "\"web\""
         case .command: "[\"/usr/bin/app\", \"--flag\"]"
         case .variables: "{ PORT = \"8080\" }"
+        case .secrets: "{ TOKEN = \"/run/secrets/token\" }"
         case .exitCodes: "[0, 143]"
         case .dependencies: "[\"database\"]"
         case .readiness: "\"5s\""

@@ -152,7 +152,7 @@ extension KnownKeys {
             "Files with further variables, read at each start; `-` before a path: it may be missing"
         ),
         key(
-            "secrets", .what, .variables, "{}",
+            "secrets", .what, .secrets, "{}",
             "Variables whose values are read from files at each start: their names and paths"),
         key(
             "clear-environment", .what, .boolean, "false",

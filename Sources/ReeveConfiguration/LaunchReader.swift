@@ -47,6 +47,13 @@ struct LaunchReader {
                     "the secret \(code(secret.name)) has no file", at: effective.span("secrets"),
                     help: "secrets are read from files: `\(printable(tomlKey(secret.name))) = "
                         + "\"/run/secrets/NAME\"`")
+            } else if !secret.path.hasPrefix("/"), !secret.path.hasPrefix("$") {
+                // It may be the secret itself: it is not repeated.
+                findings.error(
+                    "the secret \(code(secret.name)) names no absolute path of a file",
+                    at: effective.span("secrets"),
+                    help: "secrets are read from files, their values do not belong here: "
+                        + "`\(printable(tomlKey(secret.name))) = \"/run/secrets/NAME\"`")
             }
             if program.environment.contains(where: { $0.name == secret.name }) {
                 findings.warning(

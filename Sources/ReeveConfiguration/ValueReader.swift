@@ -30,7 +30,7 @@ struct ValueReader {
         case .signal: signal(node, shape, &findings)
         case .scheduler: text(node, shape, &findings).map(SettingValue.text)
         case .command: command(node, shape, &findings).map(SettingValue.command)
-        case .variables: variables(node, shape, &findings)
+        case .variables, .secrets: variables(node, shape, &findings)
         case .exitCodes: exitCodes(node, shape, &findings)
         case .dependencies: dependencies(node, shape, &findings)
         case .readiness: readiness(node, shape, &findings)

@@ -169,6 +169,10 @@ import Testing
         let shown = "secrets = { A = \"/a\", B = \"/other\", C = \"$CREDENTIALS_DIRECTORY/c\" }"
         #expect(outcome.explanation.rendered.contains(shown))
         #expect(found("secrets = { A = \"\" }").map(\.message) == ["the secret `A` has no file"])
+        // What stands there may be the secret itself.
+        let wrong = found("secrets = { A = \"hunter2\" }")
+        #expect(wrong.map(\.message) == ["the secret `A` names no absolute path of a file"])
+        #expect(!wrong.contains { ($0.help ?? "").contains("hunter2") })
     }
 
     @Test func `what lies on a mount over a network gets a launcher`() throws {

@@ -231,6 +231,45 @@ import Testing
         #expect(world.lifecycle("web") == .running)
     }
 
+    @Test func `an execution of a scheduled one is ended by it, and its schedule goes on`() {
+        var specification = scheduled("job", .interval(.seconds(60)))
+        specification.memory.threshold = Bytes(50_000_000)
+        specification.memory.samples = 2
+        specification.memory.action = .alert
+        var world = World.booted([specification])
+        world.isObedient = true
+        world.pass(.seconds(60))
+        world.sample("job", megabytes: 70)
+        #expect(world.health("job") == .degraded)
+        let reply = world.request(1, .recover(world.id("job"))).replies(to: 1).first
+        #expect(reply?.outcomes.map(\.result) == [.done])
+        #expect(world.lifecycle("job") == .idle)
+        #expect(world.pass(.seconds(60)).spawned == [world.id("job")])
+    }
+
+    @Test func `a restart that is refused for another reason than before is said again`() {
+        var world = World.booted([
+            daemon("web") {
+                $0.memory.threshold = Bytes(50_000_000)
+                $0.memory.samples = 1
+                $0.restart.maxRestarts = 1
+                $0.restart.cooldown = .seconds(5)
+            }
+        ])
+        world.isObedient = true
+        world.pass(.seconds(1))
+        world.sample("web", megabytes: 60)
+        world.pass(.seconds(1))
+        #expect(world.status("web").restartCount == 1)
+        let first = world.sample("web", megabytes: 60).records.map(\.message)
+        #expect(first.contains { $0.contains("after the cooldown of 5s") })
+        #expect(world.sample("web", megabytes: 61).records.isEmpty)
+        world.pass(.seconds(6))
+        let second = world.sample("web", megabytes: 62).records.map(\.message)
+        #expect(second.contains { $0.contains("was 1 times within 10m") })
+        #expect(world.sample("web", megabytes: 63).records.isEmpty)
+    }
+
     @Test func `what is stopped is not started by it`() {
         var world = World.booted([daemon("web")])
         world.isObedient = true

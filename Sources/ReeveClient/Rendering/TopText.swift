@@ -137,11 +137,12 @@ extension StatusText {
         var columns: [TextTable.Column] = [
             .init(title: "NAME"), .init(title: "STATE"), .init(title: "MEMORY", isRight: true),
         ]
-        if appearance.hasSymbols { columns.append(.init(title: "TREND")) }
-        columns += [
-            .init(title: "UPTIME", isRight: true), .init(title: "RESTARTS", isRight: true),
-            .init(title: "WHY"),
-        ]
+        // A narrow terminal shows less, and never two lines for one scheduler.
+        let hasTrend = appearance.hasSymbols && screen.columns >= 76
+        let hasTimes = screen.columns >= 66
+        if hasTrend { columns.append(.init(title: "TREND")) }
+        if hasTimes { columns.append(.init(title: "UPTIME", isRight: true)) }
+        columns += [.init(title: "RESTARTS", isRight: true), .init(title: "WHY")]
         var table = TextTable(columns: columns)
         for scheduler in schedulers {
             var cells: [TextTable.Cell] = [
@@ -151,11 +152,11 @@ extension StatusText {
                     tint: scheduler.status.tint),
                 .init(text: scheduler.memoryBytes.map { Bytes($0).description } ?? "-"),
             ]
-            if appearance.hasSymbols {
+            if hasTrend {
                 cells.append(.init(text: spark(history.samples(of: scheduler.name))))
             }
+            if hasTimes { cells.append(.init(text: uptime(scheduler))) }
             cells += [
-                .init(text: uptime(scheduler)),
                 .init(
                     text: "\(scheduler.restartCount)",
                     tint: scheduler.restartsInWindow > 0 ? .warning : .plain),

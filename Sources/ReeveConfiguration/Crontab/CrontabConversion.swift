@@ -26,11 +26,9 @@ struct CrontabDifferences {
             "what a job leaves in the background when it ends is stopped (leftovers = \"keep\" changes "
                 + "that)",
         ]
-        if Crontab.overlap != "allow" {
-            all.append(
-                "while a job still runs its next time is skipped, and that is logged; cron starts it a "
-                    + "second time")
-        }
+        all.append(
+            "at most \(ScheduleSettings.maxParallelDefault) executions of one job run at a time, further "
+                + "ones are skipped, and that is logged; cron starts any number")
         let recipients = CrontabDifferences.recipients(of: jobs)
         if !recipients.isEmpty {
             all.append(
@@ -81,8 +79,8 @@ extension Crontab {
         text += """
 
             [defaults]
-            # cron does not make up for missed times.
-            overlap = \(tomlString(Crontab.overlap))
+            # As cron: no time is made up for, and a job is started although the last one still runs.
+            overlap = "allow"
             misfire = "skip"
             log-prefix = "run"
 
@@ -92,14 +90,6 @@ extension Crontab {
         for job in jobs { text += "\n" + table(of: job, sharing: shared, home: home) }
         return text
     }
-
-    /// cron starts a job although the last one still runs; the nearest to that.
-    static let overlap: String = {
-        let canAllow = KnownKeys.all.contains {
-            $0.name == "overlap" && $0.choices.contains("allow")
-        }
-        return canAllow ? "allow" : "skip"
-    }()
 
     /// Lines that every job has, so that they are written once.
     private func sharedSettings(home: String?) -> [String] {

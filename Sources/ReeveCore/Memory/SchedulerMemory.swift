@@ -70,7 +70,7 @@ extension Scheduler {
         case .unreadable(let why):
             record(.memoryUnreadable(why), run: run.id, in: &turn)
         case .recovered(let bytes, let limit):
-            recoveryWasRefused = false
+            recoveryRefusal = nil
             updateRun { $0.isCleanupTried = false }
             record(.memoryRecovered(bytes, limit: limit), run: run.id, in: &turn)
         case .hardLimit(let bytes, let limit):
@@ -94,13 +94,13 @@ extension Scheduler {
         guard recovery == nil else { return }
         let refusal = memoryRefusal(autoRecovery, at: turn.now.monotonic)
         if let refusal {
-            guard !recoveryWasRefused else { return }
-            recoveryWasRefused = true
+            guard recoveryRefusal != refusal else { return }
+            recoveryRefusal = refusal
             return record(
                 .memoryAbove(bytes, limit: limit, samples: samples, action: refusal), run: run.id,
                 in: &turn)
         }
-        recoveryWasRefused = false
+        recoveryRefusal = nil
         let action = mayCleanUp ? "memory cleanup comes first" : recoveryRestartWords
         record(
             .memoryAbove(bytes, limit: limit, samples: samples, action: action), run: run.id,

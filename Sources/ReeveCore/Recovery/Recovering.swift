@@ -141,7 +141,7 @@ extension Supervisor {
         let refusal = schedulers[id.index].recoveryRestartRefusal(
             recovery.trigger, mayAct, at: turn.now.monotonic)
         if let refusal {
-            schedulers[id.index].recoveryWasRefused = true
+            schedulers[id.index].recoveryRefusal = refusal
             schedulers[id.index].noteRecovery(.restart, .refused, refusal, &turn)
             return schedulers[id.index].endRecovery(.failed(refusal), &turn)
         }

@@ -9,7 +9,7 @@ extension Scheduler {
         _ trigger: RecoveryTrigger, _ autoRecovery: Bool, at now: Instant
     ) -> String? {
         // For its memory it is stopped all the same, and has failed.
-        if specification.restart.mode == .never && trigger != .memory {
+        if specification.restart.mode == .never && schedule == nil && trigger != .memory {
             return "restart is \"never\"; `reeve restart` does it all the same"
         }
         if desired != .up || pendingStop != nil { return "it is being stopped anyway" }

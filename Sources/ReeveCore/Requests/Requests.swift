@@ -180,7 +180,9 @@ extension Supervisor {
             rest(id, "was not running; its next start is called off", &turn)
         case .waitingForPhase, .waitingForDependencies:
             rest(id, "was not running; it waits for its start no longer", &turn)
-        case .stopped, .idle, .exhausted:
+        case .idle:
+            rest(id, "nothing of it ran; it follows its schedule no longer", &turn)
+        case .stopped, .exhausted:
             schedulers[id.index].desired = .down
             schedulers[id.index].enter(.stopped(.byOperator))
         case .starting, .running:
@@ -219,7 +221,7 @@ extension Supervisor {
         schedulers[scheduler].restartWindow.clear()
         schedulers[scheduler].restartCount = 0
         schedulers[scheduler].metrics.forgetTroubles()
-        schedulers[scheduler].recoveryWasRefused = false
+        schedulers[scheduler].recoveryRefusal = nil
         touch(id)
         var words = "failures, restarts and their limit are forgotten"
         if case .exhausted = schedulers[scheduler].lifecycle {

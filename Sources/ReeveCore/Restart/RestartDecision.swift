@@ -27,6 +27,14 @@ struct Verdict: Equatable, Sendable {
     let meaning: String
 }
 
+extension Verdict {
+    /// The program does not handle the signal that is to make it free memory.
+    static func killedByCleanup(_ signal: Signal) -> Verdict {
+        let meaning = "was killed by its own cleanup signal \(signal), which it does not handle"
+        return Verdict(kind: .failure, meaning: meaning)
+    }
+}
+
 extension SchedulerSpecification {
     /// Whether an end is a failure, and its plain reading.
     ///

@@ -34,7 +34,7 @@ package struct ScheduleSettings: Equatable, Sendable {
     package var spread = Duration.zero
     package var overlap = Overlap.skip
     /// With `overlap = "allow"`: executions at a time, at least 1.
-    package var maxParallel = 10
+    package var maxParallel = ScheduleSettings.maxParallelDefault
     package var misfire = Misfire.runOnce
     /// How late a missed occurrence may still be made up for; nil is without limit.
     package var misfireDeadline: Duration?
@@ -53,6 +53,9 @@ package struct ScheduleSettings: Equatable, Sendable {
     package var noRetryExitCodes: [Int32] = []
     /// How long a shutdown leaves a running execution alone.
     package var drainTimeout = Duration.seconds(10)
+
+    /// Executions at a time, where nothing is configured.
+    package static let maxParallelDefault = 10
 
     package init(_ rule: Rule) {
         self.rule = rule

@@ -43,8 +43,8 @@ struct Scheduler: Sendable {
     var recovery: Recovery?
     var lastRecovery: RecoveryReport?
     var recoveries = 0
-    /// A recovery restart that could not be done was said; once per episode.
-    var recoveryWasRefused = false
+    /// Why a recovery restart could not be done, as it was said; said again when it is for another reason.
+    var recoveryRefusal: String?
     /// Its health check.
     var check = HealthCheck()
     /// What the current run has said of itself.
@@ -248,7 +248,7 @@ struct Scheduler: Sendable {
             restartWindow.add(now)
             metrics.restarted(limit: alertSettings.frequentRestarts, at: now)
         }
-        recoveryWasRefused = false
+        recoveryRefusal = nil
         metrics.runBegan(leakWindow: alertSettings.leakWindow)
         signs = SignsOfLife()
         if !hasRunBeside { check.begin(due: nil) }

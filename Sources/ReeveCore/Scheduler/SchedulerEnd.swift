@@ -67,8 +67,7 @@ extension Scheduler {
         if run.isCleanupTried, let signal = specification.recovery.cleanupSignal,
             status.isDeath(by: signal), verdict.isFailure
         {
-            let meaning = "was killed by its own cleanup signal \(signal), which it does not handle"
-            verdict = Verdict(kind: .failure, meaning: meaning)
+            verdict = .killedByCleanup(signal)
         }
         note(verdict, of: run, status: status, &turn)
         record(
