@@ -309,6 +309,14 @@ struct SchedulerReader: Sendable {
                 at: effective.span("restart-delay"),
                 help: "write \"\(Limits.spawnSpacing)\" or more")
         }
+        if let signal = scheduler.recovery.cleanupSignal,
+            ["KILL", "STOP"].contains(signal.shortName)
+        {
+            findings.error(
+                "\(signal) cannot be handled by a program, so it frees no memory",
+                at: effective.span("cleanup"),
+                help: "use a signal that the program handles for this, such as \"USR1\"")
+        }
         if restart.delayMax < restart.delay {
             findings.warning(
                 "restart-delay-max is \(restart.delayMax), shorter than restart-delay, "

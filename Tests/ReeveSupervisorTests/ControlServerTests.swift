@@ -68,7 +68,7 @@ import Testing
         let bench = try ControlBench()
         let client = try bench.connect()
         try client.ask(#"{"id":1,"op":"status","name":"s1"}"#)
-        try bench.turn { client.lines.count == 2 }
+        try bench.turn { client.lines.last?.hasSuffix(#""more":false}"#) == true }
         #expect(
             client.lines.first == #"{"id":1,"ok":true,"settings":{"description":null,"#
                 + #""command":["/bin/true"],"workingDirectory":null,"user":null,"group":null},"#

@@ -222,13 +222,23 @@ struct ScheduleState: Sendable {
 
     mutating func resume(at now: Moment) {
         isPaused = false
-        if enabledAt != nil { plan(at: now) }
+        guard enabledAt != nil else { return }
+        // The grid of an interval goes on.
+        isRestored = true
+        plan(at: now)
+        isRestored = false
     }
 
     /// Everything up to `wall` is dealt with; returns what lies in between, which the caller gives an
     /// outcome. A stretch that was dealt with before the clock was set back parts it in two.
     mutating func account(through wall: WallTime) -> [PassedOccurrences] {
-        guard let stretch = accounted, case .cron = timetable, stretch.through < wall else {
+        guard let stretch = accounted, stretch.through < wall else { return [] }
+        switch timetable {
+        case .cron: break
+        case .interval(let span, .start):
+            return accountGrid(of: span, after: stretch.through, through: wall)
+        case .interval(_, .end), .boot, .start, .unusable:
+            // What counts from the end of an execution is due after none.
             return []
         }
         var found: [PassedOccurrences] = []
@@ -253,6 +263,22 @@ struct ScheduleState: Sendable {
         }
         accounted?.through = wall
         return found
+    }
+
+    /// The instants of an interval's grid: with 3 s after 10:00:00 through 10:00:10 they are :03, :06 and :09.
+    private mutating func accountGrid(
+        of span: Duration, after through: WallTime, through wall: WallTime
+    ) -> [PassedOccurrences] {
+        var first = through + span
+        if let startsAt = settings.startsAt { first = max(first, startsAt) }
+        let end = settings.expiresAt.map { min(wall, $0 + .nanoseconds(-1)) } ?? wall
+        guard first <= end, span > .zero else { return [] }
+        let further = (end - first).nanoseconds / span.nanoseconds
+        let last = first + span * further
+        accounted?.through = last
+        return [
+            PassedOccurrences(first: first, last: last, count: Int(clamping: further) + 1)
+        ]
     }
 
     /// The wall clock was set.

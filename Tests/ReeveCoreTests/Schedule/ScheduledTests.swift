@@ -428,3 +428,46 @@ import Testing
         #expect(world.lifecycle("web") == .starting)
     }
 }
+
+/// What passes while an operator wants nothing executed, for intervals as for cron.
+@Suite struct HeldIntervalTests {
+    private func outcomes(_ world: World) -> [String] {
+        world.ledger.compactMap { entry in
+            guard case .ended(let outcome, _, _) = entry.event else { return nil }
+            return "\(outcome.rawValue) \(entry.count)"
+        }
+    }
+
+    private func every(
+        _ seconds: Int64, _ change: (inout ScheduleSettings) -> Void = { _ in }
+    ) -> SchedulerSpecification {
+        scheduled("job", .interval(.seconds(seconds)), change)
+    }
+
+    @Test func `the occurrences of a pause are accounted for, and the grid goes on`() {
+        var world = World.booted([every(10)])
+        world.request(1, .pause(world.id("job")))
+        world.pass(.seconds(34))
+        world.request(2, .resume(world.id("job")))
+        #expect(outcomes(world) == ["paused 3"])
+        #expect(world.untilDeadline == .seconds(6))
+        #expect(world.pass(.seconds(6)).spawned == [world.id("job")])
+    }
+
+    @Test func `what was stopped before a restart of reeve is not made up for`() {
+        for misfire in [ScheduleSettings.Misfire.runOnce, .runAll, .skip] {
+            var world = World.booted([every(10) { $0.misfire = misfire }])
+            world.pass(.seconds(10))
+            world.exit("job", code: 0)
+            world.request(1, .stop(world.id("job")))
+            world.pass(.seconds(25))
+            world.replaceSupervisor(after: .seconds(30))
+            world.pass(.seconds(5))
+            let effects = world.request(2, .start(world.id("job"), force: false))
+            #expect(effects.spawned == [], "\(misfire)")
+            #expect(!outcomes(world).contains { $0.hasPrefix("coalesced") }, "\(misfire)")
+            #expect(outcomes(world).filter { $0.hasPrefix("paused") }.count >= 1)
+            #expect(world.pass(.seconds(10)).spawned == [world.id("job")])
+        }
+    }
+}
