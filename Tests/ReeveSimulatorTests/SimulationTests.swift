@@ -91,7 +91,7 @@ private func simulate(_ seeds: some Sequence<UInt64>, failuresMax: Int = 3, unti
     @Test(arguments: Fault.allCases)
     func `a core with a fault is caught`(fault: Fault) {
         var others: [String] = []
-        for seed: UInt64 in 1...200 {
+        for seed: UInt64 in 1...400 {
             var simulation = Simulation(Scenario(seed: seed)) {
                 FaultyCore(fault, $0)
             }

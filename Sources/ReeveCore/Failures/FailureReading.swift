@@ -28,8 +28,8 @@ extension FailureReport {
             }
             if let stop { return "reeve ended it by \(signal) (\(stop))" }
             if meaning == Verdict.killedByCleanup(signal).meaning {
-                return "reeve sent \(signal) to make it free memory (`cleanup`): a program that does "
-                    + "not handle that signal is ended by it"
+                return "reeve sent \(signal) to make it free memory (`cleanup`): a program that "
+                    + "does not handle that signal is ended by it"
             }
             return signal == .kill
                 ? FailureReport.reading(evidence) : FailureReport.reading(signal: signal)

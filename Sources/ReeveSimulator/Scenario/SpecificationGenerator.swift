@@ -23,7 +23,10 @@ enum SpecificationGenerator {
             result.schedulers.append(scheduler)
         }
         if random.chance(20) {
-            result.supervisor.exitWith = result.schedulers[random.below(count)].name
+            // One that may end for good, where there is one.
+            let tasks = result.schedulers.filter { $0.kind == .task && $0.enabled }
+            let chosen = tasks.isEmpty ? result.schedulers : tasks
+            result.supervisor.exitWith = chosen[random.below(chosen.count)].name
         }
         // The order of the file says nothing about the order of dependencies.
         for index in stride(from: count - 1, to: 0, by: -1) {

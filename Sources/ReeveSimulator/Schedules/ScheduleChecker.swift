@@ -513,6 +513,8 @@ struct ScheduleChecker: Checker {
         let mayWait = isBusy && (settings.misfire != .skip || settings.overlap != .skip)
         if let sentence = lateRetry(index, settings, in: kernel) { return sentence }
         guard !isPaused[index], !mayWait, !hasGaps else { return nil }
+        // What a clock that went back has passed before counts as dealt with, whichever timetable was in force.
+        if hasBackSteps && hasReloads { return nil }
         let delay = settings.spread + settings.jitter
         if let due = accounts[index].overdue(at: kernel.wall, delay: delay) {
             return "\(WallTime(second: due.second)) has passed and is neither executed nor "
