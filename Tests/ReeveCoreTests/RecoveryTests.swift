@@ -247,6 +247,21 @@ import Testing
         #expect(world.pass(.seconds(60)).spawned == [world.id("job")])
     }
 
+    @Test func `an attempt of a scheduled one keeps its delay`() {
+        var world = World.booted([
+            scheduled("job", .interval(.seconds(60))) {
+                $0.maxRetries = 2
+                $0.retryDelay = .seconds(10)
+            }
+        ])
+        world.pass(.seconds(60))
+        world.exit("job", code: 1)
+        let asked = world.request(1, .recover(world.id("job")))
+        #expect(asked.spawned == [] && asked.replies(to: 1).count == 1)
+        #expect(world.pass(.seconds(9)).spawned == [])
+        #expect(world.pass(.seconds(1)).spawned == [world.id("job")])
+    }
+
     @Test func `a restart that is refused for another reason than before is said again`() {
         var world = World.booted([
             daemon("web") {

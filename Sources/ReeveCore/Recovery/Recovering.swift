@@ -136,6 +136,13 @@ extension Supervisor {
             return schedulers[id.index].endRecovery(hasDone ? .helped : .notNeeded, &turn)
         case .memory, .healthCheck, .watchdog, .operator: break
         }
+        // Of a scheduled one only an execution can be ended; its attempts keep their delay.
+        if scheduler.schedule != nil, !scheduler.lifecycle.isLive {
+            schedulers[id.index].noteRecovery(
+                .restart, .skipped, "what comes next of it comes by itself", &turn)
+            let hasDone = recovery.actions.contains { $0.result != .skipped }
+            return schedulers[id.index].endRecovery(hasDone ? .helped : .notNeeded, &turn)
+        }
         // What an operator asks for, auto-recovery does not decide.
         let mayAct = settings.autoRecovery || recovery.trigger == .operator
         let refusal = schedulers[id.index].recoveryRestartRefusal(

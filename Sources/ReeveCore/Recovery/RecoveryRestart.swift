@@ -27,7 +27,8 @@ extension Scheduler {
 
     /// What a recovery's restart does, for the log.
     var recoveryRestartWords: String {
-        specification.restart.mode == .never
+        if schedule != nil { return "its execution is ended" }
+        return specification.restart.mode == .never
             ? "it is stopped, and restart is \"never\"" : "it is restarted"
     }
 }
