@@ -44,8 +44,9 @@ package struct MetricsReport: Equatable, Sendable {
     package var window: Int64
     package var durations: Durations?
     package var memoryNow: Int64?
-    package var memoryPeakOfRun: Int64
-    package var memoryPeak: Int64
+    /// nil where nothing was sampled.
+    package var memoryPeakOfRun: Int64?
+    package var memoryPeak: Int64?
     /// "unknown", "steady" or "growing".
     package var trend: String
     /// Bytes a minute; nil unless it grows.
@@ -63,6 +64,9 @@ package struct MetricsReport: Equatable, Sendable {
     package var outcomes: [Count]
     package var actions: [Count]
 
+    /// Nothing has no memory: zero is what was never sampled.
+    private static func seen(_ bytes: Bytes) -> Int64? { bytes > .zero ? bytes.count : nil }
+
     /// From the core's copy.
     package init(_ metrics: SchedulerMetrics) {
         name = metrics.name.text
@@ -75,8 +79,8 @@ package struct MetricsReport: Equatable, Sendable {
                 p99: $0.p99.milliseconds)
         }
         memoryNow = metrics.memory?.count
-        memoryPeakOfRun = metrics.memoryPeakOfRun.count
-        memoryPeak = metrics.memoryPeak.count
+        memoryPeakOfRun = MetricsReport.seen(metrics.memoryPeakOfRun)
+        memoryPeak = MetricsReport.seen(metrics.memoryPeak)
         trend = metrics.growth != nil ? "growing" : metrics.isSteady ? "steady" : "unknown"
         growthPerMinute = metrics.growth?.perMinute.count
         thresholdIn = metrics.forecast?.seconds
@@ -260,8 +264,8 @@ extension MetricsReport {
         }
         let memory = try value.member("memory")
         memoryNow = try memory.optionalWhole("now")
-        memoryPeakOfRun = try memory.wholeNumber("peakOfRun")
-        memoryPeak = try memory.wholeNumber("peak")
+        memoryPeakOfRun = try memory.optionalWhole("peakOfRun")
+        memoryPeak = try memory.optionalWhole("peak")
         trend = try memory.text("trend")
         growthPerMinute = try memory.optionalWhole("growthPerMinute")
         thresholdIn = try memory.optionalWhole("thresholdIn")

@@ -15,6 +15,8 @@ extension Record {
             return .info
         case .recovering(let action):
             switch action.result {
+            // The line before says why, the one after it how: this is for programs.
+            case .done where action.kind == .restart: return .debug
             case .helped, .done, .skipped: return .info
             case .failed, .refused: return .warning
             }

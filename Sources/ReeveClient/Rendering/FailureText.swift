@@ -20,7 +20,9 @@ package enum FailureText {
         let took = Duration.milliseconds(bundle.duration)
         add("ran", "\(bundle.startedAt.rfc3339(fractionDigits: 3)), for \(took)")
         let attempt = bundle.attempt > 1 ? ", attempt \(bundle.attempt)" : ""
-        let due = bundle.occurrence.map { ", due at \($0.rfc3339(fractionDigits: 0))" } ?? ""
+        // The first attempt's reason has the instant already.
+        let occurrence = bundle.reason.hasPrefix("due at") ? nil : bundle.occurrence
+        let due = occurrence.map { ", due at \($0.rfc3339(fractionDigits: 0))" } ?? ""
         add("started for", bundle.reason.printable + attempt + due)
         if let stop = bundle.stop { add("ended for", stop.printable) }
         add("in a row", "\(bundle.consecutiveFailures)")

@@ -150,8 +150,8 @@ extension StatusText {
     /// The curve, and where it leads.
     private static func addTrend(_ metrics: MetricsReport, to block: inout Block) {
         let curve = AlertsText.sparkline(metrics.curve, block.appearance)
-        guard !curve.isEmpty else { return }
-        var text = "\(curve) at most \(Bytes(metrics.memoryPeakOfRun))"
+        guard !curve.isEmpty, let peak = metrics.memoryPeakOfRun else { return }
+        var text = "\(curve) at most \(Bytes(peak))"
         if let growth = metrics.growthPerMinute {
             text += ", grows by \(Bytes(growth)) a minute"
             if let left = metrics.thresholdIn, left > 0 {

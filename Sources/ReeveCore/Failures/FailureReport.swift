@@ -83,9 +83,14 @@ extension Scheduler {
                     startedAt: run.startedAt.wall, endedAt: turn.now.wall,
                     ran: turn.now.monotonic - run.startedAt.monotonic, status: status,
                     meaning: meaning, stop: stop?.reason, wasKilledByReeve: stop?.isKilled ?? false,
-                    consecutiveFailures: consecutiveFailures,
+                    consecutiveFailures: consecutiveFailures + (willCount(stop) ? 1 : 0),
                     memoryCurve: lanes.isEmpty ? metrics.memory.points : [],
                     memoryPeak: run.memory.peak, limits: limitsInForce)))
+    }
+
+    /// An execution counts when it is concluded, which is after its last attempt's end.
+    private func willCount(_ stop: Stop?) -> Bool {
+        schedule != nil && retryRefusal(isTimeout: stop?.cause == .timeout) != nil
     }
 
     private var limitsInForce: [FailureReport.Limit] {

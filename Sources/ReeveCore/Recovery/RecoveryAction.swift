@@ -99,6 +99,8 @@ extension RecoveryAction {
         let verb =
             switch result {
             case .helped: "helped"
+            // The restart itself comes after this is said.
+            case .done where kind == .restart: ""
             case .done: "done"
             case .skipped: "skipped"
             case .failed: "did not help"
@@ -111,6 +113,6 @@ extension RecoveryAction {
             case (nil, let after?): " (\(after) after)"
             case (nil, nil): ""
             }
-        return "\(kind.words) \(verb)\(measured): \(reason)"
+        return kind.words + (verb.isEmpty ? "" : " \(verb)") + "\(measured): \(reason)"
     }
 }

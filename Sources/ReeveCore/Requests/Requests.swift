@@ -353,7 +353,10 @@ extension Supervisor {
         case .exhausted(let reason): return ended(.failed, "given up: \(reason)")
         case .idle:
             let isNew = scheduler.schedule?.enabledAt.map { $0.monotonic >= askedAt } ?? false
-            return ended(isNew || old != nil ? .done : .unchanged, "follows its schedule")
+            let words =
+                old == nil
+                ? "follows its schedule" : "its execution was ended; it follows its schedule"
+            return ended(isNew || old != nil ? .done : .unchanged, words)
         case .stopped(.unstartable(let why)): return ended(.failed, why)
         case .stopped(.survivors(let stop, nextSurvey: _)):
             return ended(.failed, "could not be ended: \(listed(stop.alive))")

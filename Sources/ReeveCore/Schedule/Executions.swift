@@ -92,7 +92,7 @@ extension Scheduler {
     }
 
     /// Why no attempt follows a failure; empty where none is configured, nil where one does.
-    private func retryRefusal(isTimeout: Bool) -> String? {
+    func retryRefusal(isTimeout: Bool) -> String? {
         guard let schedule, let execution = schedule.current, schedule.settings.maxRetries > 0
         else { return "" }
         if desired != .up { return "no further attempt, since it is stopped" }

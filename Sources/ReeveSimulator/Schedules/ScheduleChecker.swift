@@ -439,7 +439,9 @@ struct ScheduleChecker: Checker {
                 ? nil : "\(entry.occurrence) is paused, which the schedule is not"
         case .missed, .coalesced:
             // Late by more than the tolerance, or the clock skipped it, or another is due at the same time.
-            let late = kernel.wall - entry.occurrence
+            // What the clock skipped has its key in the nanoseconds after the second that stands for it.
+            let second = WallTime(second: entry.occurrence.nanoseconds / 1_000_000_000)
+            let late = kernel.wall - second
             return late < settings.spreadDelay && accounts[index].truth != nil && !hasBackSteps
                 ? "\(entry.occurrence) is \(outcome.rawValue) after \(late)" : nil
         case .skippedDependency, .cancelled: return nil

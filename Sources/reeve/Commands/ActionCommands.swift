@@ -253,7 +253,9 @@ func perform(_ operations: [ControlOperation], _ connection: ConnectionOptions) 
     try output.write(lines)
     try output.flush()
     if var broken {
-        if broken.kind == .timedOut { broken.message += "; what was asked for may still happen" }
+        if broken.kind == .timedOut {
+            broken.message = "it has not happened in time; what was asked for may still happen"
+        }
         throw broken
     }
     if hasFailed { throw Exit.failed }
