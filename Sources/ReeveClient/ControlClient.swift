@@ -52,21 +52,14 @@ package struct ControlClient {
 
     /// Everything.
     package func status() throws(ClientError) -> StatusAnswer {
-        let deadline = deadline
-        let id = try connection.send(.status(name: nil))
         var overview: Overview?
         var schedulers: [SchedulerReport] = []
-        try answers(to: id, until: deadline) { (body) throws(ClientError) in
-            switch body {
-            case .overview(let head):
+        try ask(.status(name: nil)) { body in
+            if case .overview(let head) = body {
                 overview = head
                 schedulers.reserveCapacity(head.total)
-            case .schedulers(let page): schedulers += page
-            case .failure(let error): throw ClientError(error)
-            case .outcomes, .event, .line, .entry, .gap, .part, .greeting, .settings, .end,
-                .coming, .metrics, .alerts, .bundle:
-                break
             }
+            if case .schedulers(let page) = body { schedulers += page }
         }
         guard let overview else { throw ClientError(.failed, "the supervisor sent no status") }
         return StatusAnswer(overview: overview, schedulers: schedulers)
@@ -79,35 +72,22 @@ package struct ControlClient {
         let id = try connection.send(.status(name: nil))
         while true {
             let message = try connection.receive(until: deadline)
-            switch message.body {
-            case .overview(let overview) where message.id == id: return overview
-            case .failure(let error): throw ClientError(error)
-            case .overview, .schedulers, .outcomes, .event, .line, .entry, .gap, .part,
-                .greeting, .settings, .end, .coming, .metrics, .alerts, .bundle:
-                break
-            }
+            if case .failure(let error) = message.body { throw ClientError(error) }
+            if case .overview(let overview) = message.body, message.id == id { return overview }
         }
     }
 
     /// One scheduler. Throws where there is none of that name.
     package func status(of name: String) throws(ClientError) -> SchedulerReport {
-        let deadline = deadline
-        let id = try connection.send(.status(name: name))
         var found: SchedulerReport?
         var settings: SettingsReport?
         var metrics: MetricsReport?
         var alerts: [AlertReport] = []
-        try answers(to: id, until: deadline) { (body) throws(ClientError) in
-            switch body {
-            case .schedulers(let page): found = page.first ?? found
-            case .settings(let report): settings = report
-            case .failure(let error): throw ClientError(error)
-            case .metrics(let page): metrics = page.first ?? metrics
-            case .alerts(let page): alerts += page
-            case .overview, .outcomes, .event, .line, .entry, .gap, .part, .greeting, .end,
-                .coming, .bundle:
-                break
-            }
+        try ask(.status(name: name)) { body in
+            if case .schedulers(let page) = body { found = page.first ?? found }
+            if case .settings(let report) = body { settings = report }
+            if case .metrics(let page) = body { metrics = page.first ?? metrics }
+            if case .alerts(let page) = body { alerts += page }
         }
         guard var found else { throw ClientError(.failed, "the supervisor sent no status") }
         found.settings = settings
@@ -118,17 +98,9 @@ package struct ControlClient {
 
     /// Who answers.
     package func ping() throws(ClientError) -> Greeting {
-        let deadline = deadline
-        let id = try connection.send(.ping)
         var greeting: Greeting?
-        try answers(to: id, until: deadline) { (body) throws(ClientError) in
-            switch body {
-            case .greeting(let found): greeting = found
-            case .failure(let error): throw ClientError(error)
-            case .overview, .schedulers, .outcomes, .event, .line, .entry, .gap, .part,
-                .settings, .end, .coming, .metrics, .alerts, .bundle:
-                break
-            }
+        try ask(.ping) { body in
+            if case .greeting(let found) = body { greeting = found }
         }
         guard let greeting else { throw ClientError(.failed, "the supervisor sent no greeting") }
         return greeting
@@ -136,51 +108,27 @@ package struct ControlClient {
 
     /// The last entries of a scheduler in the ledger, oldest first; nil: all that are kept.
     package func runs(of name: String, last count: Int?) throws(ClientError) -> [LedgerReport] {
-        let deadline = deadline
-        let id = try connection.send(.runs(name: name, last: count))
         var entries: [LedgerReport] = []
-        try answers(to: id, until: deadline) { (body) throws(ClientError) in
-            switch body {
-            case .entry(let entry): entries.append(entry)
-            case .failure(let error): throw ClientError(error)
-            case .overview, .schedulers, .outcomes, .event, .line, .gap, .part, .greeting,
-                .settings, .end, .coming, .metrics, .alerts, .bundle:
-                break
-            }
+        try ask(.runs(name: name, last: count)) { body in
+            if case .entry(let entry) = body { entries.append(entry) }
         }
         return entries
     }
 
     /// The alerts that are on, in the order in which they began.
     package func alerts() throws(ClientError) -> [AlertReport] {
-        let deadline = deadline
-        let id = try connection.send(.alerts)
         var alerts: [AlertReport] = []
-        try answers(to: id, until: deadline) { (body) throws(ClientError) in
-            switch body {
-            case .alerts(let page): alerts += page
-            case .failure(let error): throw ClientError(error)
-            case .overview, .schedulers, .outcomes, .event, .line, .entry, .gap, .greeting,
-                .settings, .coming, .metrics, .bundle, .part, .end:
-                break
-            }
+        try ask(.alerts) { body in
+            if case .alerts(let page) = body { alerts += page }
         }
         return alerts
     }
 
     /// The metrics of one scheduler, or of all.
     package func metrics(of name: String? = nil) throws(ClientError) -> [MetricsReport] {
-        let deadline = deadline
-        let id = try connection.send(.metrics(name: name))
         var metrics: [MetricsReport] = []
-        try answers(to: id, until: deadline) { (body) throws(ClientError) in
-            switch body {
-            case .metrics(let page): metrics += page
-            case .failure(let error): throw ClientError(error)
-            case .overview, .schedulers, .outcomes, .event, .line, .entry, .gap, .greeting,
-                .settings, .coming, .alerts, .bundle, .part, .end:
-                break
-            }
+        try ask(.metrics(name: name)) { body in
+            if case .metrics(let page) = body { metrics += page }
         }
         return metrics
     }
@@ -189,20 +137,11 @@ package struct ControlClient {
     package func failure(
         of name: String, run: String?
     ) throws(ClientError) -> (bundle: FailureBundle, log: [OutputReport])? {
-        let deadline = deadline
-        let id = try connection.send(.failure(name: name, run: run))
         var bundle: FailureBundle?
         var log: [OutputReport] = []
-        try answers(to: id, until: deadline) { (body) throws(ClientError) in
-            switch body {
-            case .bundle(let found): bundle = found
-            case .line(let line): log.append(line)
-            case .failure(let error) where error.code == .noFailure: break
-            case .failure(let error): throw ClientError(error)
-            case .overview, .schedulers, .outcomes, .event, .entry, .gap, .greeting, .settings,
-                .coming, .metrics, .alerts, .part, .end:
-                break
-            }
+        try ask(.failure(name: name, run: run), accepting: .noFailure) { body in
+            if case .bundle(let found) = body { bundle = found }
+            if case .line(let line) = body { log.append(line) }
         }
         return bundle.map { ($0, log) }
     }
@@ -211,17 +150,9 @@ package struct ControlClient {
     package func configuration() throws(ClientError) -> (
         settings: SupervisorSettings, standings: [SchedulerStanding]
     ) {
-        let deadline = deadline
-        let id = try connection.send(.configuration)
         var text: [UInt8] = []
-        try answers(to: id, until: deadline) { (body) throws(ClientError) in
-            switch body {
-            case .part(let part): text += part.utf8
-            case .failure(let error): throw ClientError(error)
-            case .overview, .schedulers, .outcomes, .event, .line, .entry, .coming, .gap,
-                .greeting, .settings, .end, .metrics, .alerts, .bundle:
-                break
-            }
+        try ask(.configuration) { (body) throws(ClientError) in
+            if case .part(let part) = body { text += part.utf8 }
             guard text.count <= ControlClient.configurationBytesMax else {
                 throw ClientError(.failed, "the configuration in force is larger than 64 MiB")
             }
@@ -237,19 +168,25 @@ package struct ControlClient {
 
     /// The coming occurrences of one scheduler, or of every scheduled one.
     package func next(of name: String?, count: Int) throws(ClientError) -> [ComingReport] {
-        let deadline = deadline
-        let id = try connection.send(.next(name: name, count: count))
         var reports: [ComingReport] = []
-        try answers(to: id, until: deadline) { (body) throws(ClientError) in
-            switch body {
-            case .coming(let report): reports.append(report)
-            case .failure(let error): throw ClientError(error)
-            case .overview, .schedulers, .outcomes, .event, .line, .entry, .part, .gap, .greeting,
-                .settings, .metrics, .alerts, .bundle, .end:
-                break
-            }
+        try ask(.next(name: name, count: count)) { body in
+            if case .coming(let report) = body { reports.append(report) }
         }
         return reports
+    }
+
+    /// Asks, and hands over each line of the answer; `each` takes what it knows and passes over the rest.
+    /// Throws where the supervisor refuses, for another reason than `accepted`.
+    private func ask(
+        _ operation: ControlOperation, accepting accepted: ControlError.Code? = nil,
+        each: (ServerMessage.Body) throws(ClientError) -> Void
+    ) throws(ClientError) {
+        let deadline = deadline
+        let id = try connection.send(operation)
+        try answers(to: id, until: deadline) { (body) throws(ClientError) in
+            if case .failure(let error) = body, error.code != accepted { throw ClientError(error) }
+            try each(body)
+        }
     }
 
     // MARK: Acting
@@ -314,15 +251,10 @@ package struct ControlClient {
         let deadline: Instant? = follow ? nil : self.deadline
         let id = try connection.send(operation)
         try answers(to: id, until: deadline, isStream: true) { (body) throws(ClientError) in
-            switch body {
-            case .event(let event): try each(.event(event))
-            case .line(let line): try each(.line(line))
-            case .gap(let gap): try each(.gap(gap))
-            case .failure(let error): throw ClientError(error)
-            case .overview, .schedulers, .outcomes, .entry, .part, .greeting, .settings, .end,
-                .coming, .metrics, .alerts, .bundle:
-                break
-            }
+            if case .failure(let error) = body { throw ClientError(error) }
+            if case .event(let event) = body { try each(.event(event)) }
+            if case .line(let line) = body { try each(.line(line)) }
+            if case .gap(let gap) = body { try each(.gap(gap)) }
         }
     }
 
@@ -355,14 +287,10 @@ package struct ControlClient {
 
 extension ActionAnswer {
     fileprivate mutating func add(_ body: ServerMessage.Body) {
-        switch body {
-        case .outcomes(let page, let failure):
+        if case .outcomes(let page, let failure) = body {
             outcomes += page
             error = failure ?? error
-        case .failure(let failure): error = failure
-        case .overview, .schedulers, .event, .line, .entry, .gap, .part, .greeting, .settings,
-            .end, .coming, .metrics, .alerts, .bundle:
-            break
         }
+        if case .failure(let failure) = body { error = failure }
     }
 }

@@ -17,6 +17,21 @@ struct NamesArgument: ParsableArguments {
     var distinct: [String] { names.distinct }
 }
 
+/// A command that asks for one thing, of each scheduler that is named.
+protocol NamesCommand: ParsableCommand {
+    var names: NamesArgument { get }
+    var connection: ConnectionOptions { get }
+
+    /// What is asked for, of one of them.
+    func operation(on name: String) -> ControlOperation
+}
+
+extension NamesCommand {
+    func run() throws {
+        try perform(names.distinct.map(operation(on:)), connection)
+    }
+}
+
 extension [String] {
     /// Each once, in the order of their first.
     var distinct: [String] {
@@ -26,7 +41,7 @@ extension [String] {
 }
 
 /// `reeve start`.
-struct StartCommand: ParsableCommand {
+struct StartCommand: NamesCommand {
     static let configuration = CommandConfiguration(
         commandName: "start",
         abstract: "Start schedulers, and wait until they run.",
@@ -42,14 +57,11 @@ struct StartCommand: ParsableCommand {
     var force = false
     @OptionGroup var connection: ConnectionOptions
 
-    mutating func run() throws {
-        let force = force
-        try perform(names.distinct.map { .start(name: $0, force: force) }, connection)
-    }
+    func operation(on name: String) -> ControlOperation { .start(name: name, force: force) }
 }
 
 /// `reeve stop`.
-struct StopCommand: ParsableCommand {
+struct StopCommand: NamesCommand {
     static let configuration = CommandConfiguration(
         commandName: "stop",
         abstract: "Stop schedulers, and wait until nothing of them is left.",
@@ -64,13 +76,11 @@ struct StopCommand: ParsableCommand {
     @OptionGroup var names: NamesArgument
     @OptionGroup var connection: ConnectionOptions
 
-    mutating func run() throws {
-        try perform(names.distinct.map { .stop(name: $0) }, connection)
-    }
+    func operation(on name: String) -> ControlOperation { .stop(name: name) }
 }
 
 /// `reeve restart`.
-struct RestartCommand: ParsableCommand {
+struct RestartCommand: NamesCommand {
     static let configuration = CommandConfiguration(
         commandName: "restart",
         abstract: "Stop and start schedulers, and wait until they run again.",
@@ -85,14 +95,11 @@ struct RestartCommand: ParsableCommand {
     var force = false
     @OptionGroup var connection: ConnectionOptions
 
-    mutating func run() throws {
-        let force = force
-        try perform(names.distinct.map { .restart(name: $0, force: force) }, connection)
-    }
+    func operation(on name: String) -> ControlOperation { .restart(name: name, force: force) }
 }
 
 /// `reeve reset`.
-struct ResetCommand: ParsableCommand {
+struct ResetCommand: NamesCommand {
     static let configuration = CommandConfiguration(
         commandName: "reset",
         abstract: "Forget failures and restarts of schedulers.",
@@ -106,13 +113,11 @@ struct ResetCommand: ParsableCommand {
     @OptionGroup var names: NamesArgument
     @OptionGroup var connection: ConnectionOptions
 
-    mutating func run() throws {
-        try perform(names.distinct.map { .reset(name: $0) }, connection)
-    }
+    func operation(on name: String) -> ControlOperation { .reset(name: name) }
 }
 
 /// `reeve recover`.
-struct RecoverCommand: ParsableCommand {
+struct RecoverCommand: NamesCommand {
     static let configuration = CommandConfiguration(
         commandName: "recover",
         abstract: "Recover schedulers: free memory, forget failures, see to dependencies, restart.",
@@ -128,9 +133,7 @@ struct RecoverCommand: ParsableCommand {
     @OptionGroup var names: NamesArgument
     @OptionGroup var connection: ConnectionOptions
 
-    mutating func run() throws {
-        try perform(names.distinct.map { .recover(name: $0) }, connection)
-    }
+    func operation(on name: String) -> ControlOperation { .recover(name: name) }
 }
 
 /// `reeve start-all`.

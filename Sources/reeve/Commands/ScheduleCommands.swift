@@ -6,7 +6,7 @@ internal import ArgumentParser
 internal import ReeveControl
 
 /// `reeve run-now`.
-struct RunNowCommand: ParsableCommand {
+struct RunNowCommand: NamesCommand {
     static let configuration = CommandConfiguration(
         commandName: "run-now",
         abstract: "Execute scheduled ones now, besides their schedule.",
@@ -23,14 +23,11 @@ struct RunNowCommand: ParsableCommand {
     var force = false
     @OptionGroup var connection: ConnectionOptions
 
-    mutating func run() throws {
-        let force = force
-        try perform(names.distinct.map { .runNow(name: $0, force: force) }, connection)
-    }
+    func operation(on name: String) -> ControlOperation { .runNow(name: name, force: force) }
 }
 
 /// `reeve pause`.
-struct PauseCommand: ParsableCommand {
+struct PauseCommand: NamesCommand {
     static let configuration = CommandConfiguration(
         commandName: "pause",
         abstract: "Run no occurrence of scheduled ones until they are resumed.",
@@ -44,13 +41,11 @@ struct PauseCommand: ParsableCommand {
     @OptionGroup var names: NamesArgument
     @OptionGroup var connection: ConnectionOptions
 
-    mutating func run() throws {
-        try perform(names.distinct.map { .pause(name: $0) }, connection)
-    }
+    func operation(on name: String) -> ControlOperation { .pause(name: name) }
 }
 
 /// `reeve resume`.
-struct ResumeCommand: ParsableCommand {
+struct ResumeCommand: NamesCommand {
     static let configuration = CommandConfiguration(
         commandName: "resume",
         abstract: "Let paused schedules go on.",
@@ -61,7 +56,5 @@ struct ResumeCommand: ParsableCommand {
     @OptionGroup var names: NamesArgument
     @OptionGroup var connection: ConnectionOptions
 
-    mutating func run() throws {
-        try perform(names.distinct.map { .resume(name: $0) }, connection)
-    }
+    func operation(on name: String) -> ControlOperation { .resume(name: name) }
 }
