@@ -55,6 +55,33 @@ import Testing
         }
     }
 
+    @Test
+    func `of those that a reload adds each starts in its own time, whatever stands before it`()
+        async throws
+    {
+        try await Reeve.supervising({ Self.configuration($0, "one") }) { reeve in
+            let place = Place(at: reeve.directory)
+            try Self.write(
+                Self.configuration(place, "one")
+                    + """
+                    [schedulers.yearly]
+                    cron = "0 0 1 1 *"
+                    command = \(place.child("forever"))
+                    [schedulers.web]
+                    command = ["/bin/sh", "-c", "echo here; exec sleep 1000"]
+
+                    """, for: reeve)
+            let outcome = try await reeve.command("reload")
+            #expect(
+                outcome.output.hasPrefix("reloaded: added: yearly, web; 2 unchanged\n"),
+                "\(outcome)")
+            try await eventually("it runs and is heard") {
+                reeve.process.output.contains("web | here")
+            }
+            #expect(try await reeve.status().schedulers.last?.pid != nil)
+        }
+    }
+
     @Test func `a bad file changes nothing and says where, by command and by SIGHUP`() async throws
     {
         try await Reeve.supervising({ Self.configuration($0, "one") }) { reeve in

@@ -65,6 +65,9 @@ final class Commands {
         input: [UInt8] = [], role: String? = nil, at now: Moment
     ) throws(SpawnFailure) {
         let isLogged = command.output == .logged && specification != nil
+        if let scheduler = command.scheduler, let specification {
+            hub.adopt(specification, of: scheduler)
+        }
         var output: CommandOutput?
         do throws(SpawnFailure) {
             var streams = try streams(id, command, isLogged: isLogged, &output)

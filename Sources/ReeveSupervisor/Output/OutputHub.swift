@@ -41,7 +41,8 @@ package final class OutputHub {
 
     private let epoll: Epoll
     private var settings: SupervisorSettings
-    private var schedulers: [SchedulerSpecification]
+    /// nil: one that a reload has added, and that nothing was started of.
+    private var schedulers: [SchedulerSpecification?]
     private let isJournal: Bool
     private let journal = JournalLink()
     private let stdout: Outlet
@@ -100,7 +101,8 @@ package final class OutputHub {
             ? self.stdout
             : Outlet(.stderr, epoll: epoll, sink: stderr, coloured: coloured.stderr)
         tails = Tails(directory: nil, schedulers: [], say: { _ in })
-        tails = Tails(directory: tailDirectory, schedulers: schedulers) { [weak self] sentence in
+        tails = Tails(directory: tailDirectory, schedulers: specification.schedulers) {
+            [weak self] sentence in
             self?.sentences.append(sentence)
         }
     }
@@ -113,16 +115,18 @@ package final class OutputHub {
         self.settings = settings
     }
 
-    /// Takes what a scheduler's output is to become, from its next run on; `scheduler` may be one more
-    /// than there were. To be called before each `open`.
+    /// Takes what a scheduler's output is to become, from its next run on; `scheduler` may be one that
+    /// was not known. To be called before each `open`.
     package func adopt(_ specification: SchedulerSpecification, of scheduler: SchedulerID) {
-        if scheduler.index == schedulers.count {
-            schedulers.append(specification)
-        } else if schedulers.indices.contains(scheduler.index) {
-            guard schedulers[scheduler.index] != specification else { return }
-            schedulers[scheduler.index] = specification
-        }
+        // Those that a reload has added start in the order of their phases and schedules.
+        while schedulers.count <= scheduler.index { schedulers.append(nil) }
+        guard schedulers[scheduler.index] != specification else { return }
+        schedulers[scheduler.index] = specification
         tails.adopt(specification, of: scheduler)
+    }
+
+    private func specification(of scheduler: SchedulerID) -> SchedulerSpecification? {
+        schedulers.indices.contains(scheduler.index) ? schedulers[scheduler.index] : nil
     }
 
     // MARK: - A run's life
@@ -131,15 +135,15 @@ package final class OutputHub {
     /// Every run that was opened must be ended with `runEnded`, a failed spawn's too. May be called
     /// again for another process of the run, its stop command.
     package func open(run: RunID, of scheduler: SchedulerID) throws(Errno) -> ChildStreams {
-        guard schedulers.indices.contains(scheduler.index) else { throw .invalid }
-        switch schedulers[scheduler.index].log.destination {
+        guard let specification = specification(of: scheduler) else { throw .invalid }
+        switch specification.log.destination {
         case .inherit: return ChildStreams(stdout: .inherit, stderr: .inherit)
         case .none: return ChildStreams(stdout: .null, stderr: .null)
         case .prefixed, .journal:
             let earlier = capturesOfRun[run]?.count ?? 0
-            let out = try capture(.stdout, of: run, scheduler)
+            let out = try capture(.stdout, of: run, specification, scheduler)
             do throws(Errno) {
-                let err = try capture(.stderr, of: run, scheduler)
+                let err = try capture(.stderr, of: run, specification, scheduler)
                 return ChildStreams(stdout: .descriptor(out), stderr: .descriptor(err))
             } catch {
                 for capture in (capturesOfRun[run] ?? []).dropFirst(earlier) { close(capture) }
@@ -164,7 +168,7 @@ package final class OutputHub {
     package func runEnded(_ run: RunID, at now: Moment) {
         drain(run, at: now)
         guard let rest = capturesOfRun[run], let scheduler = rest.first?.scheduler else { return }
-        let keeps = schedulers[scheduler.index].stop.leftovers == .keep
+        let keeps = specification(of: scheduler)?.stop.leftovers == .keep
         for capture in rest {
             if !keeps { capture.closeAt = now.monotonic + OutputHub.grace }
             time(capture)
@@ -329,10 +333,10 @@ package final class OutputHub {
         _ text: ArraySlice<UInt8>, isCut: Bool, severity: UInt8, origin: String,
         of scheduler: SchedulerID, run: RunID, at now: Moment
     ) {
-        guard schedulers.indices.contains(scheduler.index),
-            schedulers[scheduler.index].log.destination != .none
+        guard let specification = specification(of: scheduler),
+            specification.log.destination != .none
         else { return }
-        let source = source(.syslog, of: run, scheduler)
+        let source = source(.syslog, of: run, specification, scheduler)
         // The journal has a field for the severity, which it takes from the front of the line.
         var bytes = Array((source.goesToJournal ? "<\(severity)>" : "\(origin) ").utf8)
         bytes += text
@@ -347,11 +351,12 @@ package final class OutputHub {
     // MARK: - Pipes
 
     private func source(
-        _ stream: OutputStream, of run: RunID, _ scheduler: SchedulerID
+        _ stream: OutputStream, of run: RunID, _ specification: SchedulerSpecification,
+        _ scheduler: SchedulerID
     ) -> LineSource {
-        let log = schedulers[scheduler.index].log
+        let log = specification.log
         let origin = LineOrigin(
-            name: schedulers[scheduler.index].name, run: run, index: scheduler.index,
+            name: specification.name, run: run, index: scheduler.index,
             stream: stream, showsRun: log.prefix == .run)
         let isRunShown = origin.showsRun || settings.logFormat == .json
         return LineSource(
@@ -361,9 +366,10 @@ package final class OutputHub {
     }
 
     private func capture(
-        _ stream: OutputStream, of run: RunID, _ scheduler: SchedulerID
+        _ stream: OutputStream, of run: RunID, _ specification: SchedulerSpecification,
+        _ scheduler: SchedulerID
     ) throws(Errno) -> FileDescriptor {
-        let source = source(stream, of: run, scheduler)
+        let source = source(stream, of: run, specification, scheduler)
         return try Pipe.make().split { (readEnd, writeEnd) throws(Errno) -> FileDescriptor in
             let capture = Capture(
                 descriptor: readEnd, token: captures.reserve(), source: source)
