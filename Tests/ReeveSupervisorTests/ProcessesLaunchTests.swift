@@ -93,16 +93,29 @@ import Testing
             let deadline = Clock.now().monotonic + .seconds(10)
             var events: [Event] = []
             while events.isEmpty, Clock.now().monotonic < deadline {
-                usleep(20_000)
-                // Looked at as a deadline would, which kills nobody that has begun.
-                events = nursery.processes.launches.ready(
-                    Token(
-                        source: SourceKind.launch.rawValue,
-                        slot: nursery.processes.launches.slots.first ?? 0))
+                try nursery.epoll.wait(until: deadline) { token, _ in
+                    events += nursery.processes.launches.ready(token)
+                }
             }
             #expect(events == [.spawned(late.id, late.leader)])
             #expect(nursery.processes.launches.abandon(late.id) == [])
             #expect(nursery.processes.survey(late).map(\.name) == ["sleep"])
+            nursery.end()
+        }
+    }
+
+    @Test func `the death of one whose run was forgotten is noted, so that its pid is let go`()
+        async
+    {
+        await #expect(processExitsWith: .success) {
+            let nursery = try Nursery()
+            let launches = nursery.processes.launches
+            let run = try ProcessesLaunchTests.launch(nursery, "exec sleep 1000")
+            _ = nursery.processes.kill(run)
+            nursery.processes.table.forget(run.id)
+            nursery.wait("its end") { launches.isEmpty }
+            #expect(launches.nextDeadline == nil)
+            #expect(nursery.events == [])
             nursery.end()
         }
     }

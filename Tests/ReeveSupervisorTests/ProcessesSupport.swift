@@ -15,6 +15,7 @@ import Testing
 final class Nursery {
     static let origin: UInt64 = 0x5EED_5EED_5EED_5EED
     let processes: Processes
+    let epoll: Epoll
     private(set) var events: [Event] = []
     /// Called after each reaping of `wait`.
     var onReaping: ((Processes.Reaping) -> Void)?
@@ -22,12 +23,13 @@ final class Nursery {
 
     init(proc: ProcFS = ProcFS()) throws {
         try Subreaper.enable()
+        epoll = try Epoll()
         let variables = Environment.current()
         processes = Processes(
             origin: Nursery.origin, own: Host.pid, proc: proc,
             spawner: try ProcessSpawner(processes: proc),
             environment: ChildEnvironment(own: .current(), names: variables.map(\.name)),
-            launches: Launches(epoll: try Epoll()))
+            launches: Launches(epoll: epoll))
     }
 
     /// Spawns `sh -c SCRIPT` as a new run of scheduler 0.

@@ -34,6 +34,7 @@ final class Launches {
         let process: ProcessIdentity
         let settings: LaunchSettings
         let timeout: Duration
+        let token: Token
         var report: FileDescriptor?
         var bytes: [UInt8] = []
         var deadline: Instant
@@ -42,12 +43,13 @@ final class Launches {
 
         init(
             _ purpose: Purpose, _ process: ProcessIdentity, _ settings: LaunchSettings,
-            timeout: Duration, report: consuming FileDescriptor, at now: Instant
+            timeout: Duration, token: Token, report: consuming FileDescriptor, at now: Instant
         ) {
             self.purpose = purpose
             self.process = process
             self.settings = settings
             self.timeout = timeout
+            self.token = token
             self.report = consume report
             deadline = now + timeout
         }
@@ -60,9 +62,8 @@ final class Launches {
     private enum Killed { case abandoned, timedOut }
 
     private let epoll: Epoll
-    /// By the number of the report's descriptor.
     private var launches: [PID: Launch] = [:]
-    private var pids: [Int32: PID] = [:]
+    /// Of the token made last, whose slot is a pid.
     private var generation: UInt32 = 0
     private var buffer = [UInt8](repeating: 0, count: 4_096)
     /// No later than the first deadline.
@@ -76,8 +77,6 @@ final class Launches {
 
     /// Whether any launcher is at work.
     var isEmpty: Bool { launches.isEmpty }
-    /// Where tokens find those that have not closed their pipes.
-    var slots: [UInt32] { pids.keys.sorted().map { UInt32(bitPattern: $0) } }
 
     /// Takes on a launcher that was spawned. Throws where its pipe cannot be waited for.
     func begin(
@@ -85,16 +84,14 @@ final class Launches {
         report: consuming FileDescriptor, at now: Instant
     ) throws(Errno) {
         generation = Token.generation(after: generation)
-        let number = report.number
         let token = Token(
-            source: SourceKind.launch.rawValue, slot: UInt32(bitPattern: number),
+            source: SourceKind.launch.rawValue, slot: UInt32(bitPattern: process.pid.number),
             generation: generation)
         try epoll.add(report, token: token, interest: .readable)
         let launch = Launch(
             purpose, process, specification.program.launch,
-            timeout: specification.readiness.startTimeout, report: report, at: now)
+            timeout: specification.readiness.startTimeout, token: token, report: report, at: now)
         launches[process.pid] = launch
-        pids[number] = process.pid
         note(launch.deadline)
     }
 
@@ -111,9 +108,8 @@ final class Launches {
 
     /// A launcher has told something, or its program has begun.
     func ready(_ token: Token) -> [Event] {
-        guard let pid = pids[Int32(bitPattern: token.slot)], let launch = launches[pid] else {
-            return []
-        }
+        guard let launch = launches[PID(Int32(bitPattern: token.slot))], launch.token == token
+        else { return [] }
         return read(launch) ? told(launch) : []
     }
 
@@ -140,7 +136,6 @@ final class Launches {
 
     private func closeReport(of launch: Launch) {
         guard let report = launch.report.take() else { return }
-        pids[report.number] = nil
         epoll.remove(report)
     }
 

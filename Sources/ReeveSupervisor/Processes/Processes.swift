@@ -124,7 +124,11 @@ final class Processes {
             if !run.hasLeader { held.diminished.append(run) }
         case .helper:
             reaping.helpers.append((reaped.pid, reaped.status))
-        case .orphan, nil:
+        case .orphan:
+            // Its run was forgotten, which needs no answer; a launcher among them must not be
+            // signalled by a pid that is free again.
+            _ = launches.ended(reaped.pid, reaped.status)
+        case nil:
             break
         }
     }
