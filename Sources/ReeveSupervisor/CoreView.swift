@@ -124,8 +124,9 @@ package struct KeptFailure {
     /// Its log, in the form of a tail, without line breaks.
     package let lines: [ArraySlice<UInt8>]
 
-    package init(bundle: FailureBundle, lines: [ArraySlice<UInt8>]) {
+    /// The bytes of `log` are copied, so that no more of a file is held than this.
+    package init(bundle: FailureBundle, log: ArraySlice<UInt8>) {
         self.bundle = bundle
-        self.lines = lines
+        lines = Array(log).split(separator: UInt8(ascii: "\n"))
     }
 }

@@ -184,20 +184,34 @@ import Testing
         #expect(try RingFile(path: path, capacity: 600).read() == kept)
     }
 
-    @Test func `what is no ring of this size begins anew`() throws {
+    @Test func `with another capacity the last that fits is carried over`() throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.file("ring")
+        #expect(try RingFile.contents(of: path) == nil)
+        let bytes = (0..<5_001).map { UInt8(truncatingIfNeeded: $0 * 7) }
+        var first = try RingFile(path: path, capacity: 1_000)
+        try first.append(bytes.span)
+        for capacity in [2_000, 600, 512, 4_000] {
+            let kept = try #require(try RingFile.contents(of: path))
+            let ring = try RingFile(path: path, capacity: capacity)
+            #expect(try ring.read() == kept.suffix(capacity))
+            #expect(ring.written == first.written)
+            #expect(ring.oldest == ring.written - UInt64(min(kept.count, capacity)))
+        }
+        #expect(try RingFile.contents(of: path) == bytes.suffix(512))
+    }
+
+    @Test func `what is no ring begins anew`() throws {
         let directory = try TemporaryDirectory()
         let path = try directory.write("ring", String(repeating: "x", count: 1_576))
         var ring = try RingFile(path: path, capacity: 1_000)
         #expect(try ring.read() == [])
         try ring.append(Array("text".utf8).span)
         #expect(try RingFile(path: path, capacity: 1_000).read() == Array("text".utf8))
-        let other = try RingFile(path: path, capacity: 2_000)
-        #expect(try other.read() == [])
-        var again = try RingFile(path: path, capacity: 2_000)
-        try again.append(Array("more".utf8).span)
         let file = try FileDescriptor.open(path, flags: O_RDWR)
         try file.writeAll([9].span, at: 17)
-        #expect(try RingFile(path: path, capacity: 2_000).read() == [])
+        #expect(try RingFile.contents(of: path) == nil)
+        #expect(try RingFile(path: path, capacity: 1_000).read() == [])
     }
 
     @Test func `sizes have bounds, and links are not followed`() throws {

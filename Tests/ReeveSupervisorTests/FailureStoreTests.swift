@@ -33,7 +33,7 @@ import Testing
         }
 
         func store() -> FailureStore {
-            FailureStore(directory: directory, schedulers: 1, tails: tails, at: Clock.now()) {
+            FailureStore(directory: directory, tails: tails, at: Clock.now()) {
                 [weak self] level, words in self?.said.append("\(level.rawValue): \(words)")
             }
         }
@@ -65,7 +65,7 @@ import Testing
             }
             store.keep(
                 try report(UInt64(number), second: Int64(number)), of: SchedulerID(0),
-                at: Clock.now())
+                among: 1, at: Clock.now())
             store.finish(until: .distantFuture)
         }
         let web = try #require(name)
@@ -89,12 +89,28 @@ import Testing
         #expect(place.said == [])
     }
 
+    @Test func `what was kept is there for as many schedulers as there were and for more`() throws {
+        let place = try Place()
+        let web = try #require(name)
+        let store = place.store()
+        store.keep(try report(1, second: 0), of: SchedulerID(0), among: 1, at: Clock.now())
+        let waits = try #require(store.failure(of: web, run: nil))
+        #expect(waits.bundle.runID == RunID(order: 1, origin: 1).description)
+        store.finish(until: .distantFuture)
+        store.keep(try report(2, second: 1), of: SchedulerID(0), among: 1_000, at: Clock.now())
+        store.finish(until: .distantFuture)
+        for number: UInt64 in [1, 2] {
+            let run = RunID(order: number, origin: 1).description
+            #expect(store.failure(of: web, run: run)?.bundle.runID == run)
+        }
+    }
+
     @Test func `what waits is bounded, and that is said once`() throws {
         let place = try Place()
         let store = place.store()
         let now = Clock.now()
         for number in 0..<(FailureStore.waitingMax + 50) {
-            store.keep(try report(UInt64(number), second: 0), of: SchedulerID(0), at: now)
+            store.keep(try report(UInt64(number), second: 0), of: SchedulerID(0), among: 1, at: now)
         }
         #expect(place.said.count == 1)
         #expect(store.nextDeadline == now.monotonic + FailureStore.delay)
@@ -109,9 +125,9 @@ import Testing
     @Test func `without a state directory nothing is kept and nothing is due`() throws {
         let place = try Place()
         let store = FailureStore(
-            directory: nil, schedulers: 1, tails: place.tails, at: Clock.now()
+            directory: nil, tails: place.tails, at: Clock.now()
         ) { _, _ in }
-        store.keep(try report(1, second: 0), of: SchedulerID(0), at: Clock.now())
+        store.keep(try report(1, second: 0), of: SchedulerID(0), among: 1, at: Clock.now())
         #expect(store.nextDeadline == nil)
         #expect(store.failure(of: try #require(name), run: nil) == nil)
     }
@@ -122,7 +138,9 @@ import Testing
         // A directory in the place of the file.
         try PrivateDirectory.ensure(place.directory + "/failures/web")
         for number in 0..<3 {
-            store.keep(try report(UInt64(number), second: 0), of: SchedulerID(0), at: Clock.now())
+            store.keep(
+                try report(UInt64(number), second: 0), of: SchedulerID(0), among: 1, at: Clock.now()
+            )
             store.finish(until: .distantFuture)
         }
         #expect(place.said.count == 1)

@@ -85,14 +85,14 @@ extension ControlServer {
             client.answers.append(ControlAnswer(id: id, rest: .alerts(alerts, from: 0)))
             return Performed()
         case .failure(let name, let run):
-            return with(name, for: client, id: id, view: view) { scheduler in
+            return with(name, for: client, id: id, view: view, isDear: true) { scheduler in
                 showFailure(of: scheduler, run, to: client, id: id, view: view)
             }
         case .subscribe(let after, let follow):
             subscribe(client, id: id, after: after, follow: follow)
             return Performed()
         case .runs(let name, let last):
-            return with(name, for: client, id: id, view: view) { scheduler in
+            return with(name, for: client, id: id, view: view, isDear: true) { scheduler in
                 let entries = view.entries(of: scheduler, last: last ?? .max)
                 client.answers.append(ControlAnswer(id: id, rest: .entries(entries, from: 0)))
             }
@@ -128,13 +128,13 @@ extension ControlServer {
 
     private func with(
         _ name: String, for client: ControlClient, id: RequestID, view: CoreView,
-        _ body: (SchedulerID) -> Void
+        isDear: Bool = false, _ body: (SchedulerID) -> Void
     ) -> Performed {
         guard let scheduler = view.scheduler(named: name) else {
             return refuse(name, for: client, id: id, view: view)
         }
         body(scheduler)
-        return Performed()
+        return Performed(isDear: isDear)
     }
 
     /// No such scheduler. Looking for similar names is the dearest that a request can ask for.

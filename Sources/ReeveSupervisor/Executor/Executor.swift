@@ -307,7 +307,7 @@ final class Executor {
         guard let scheduler = core.supervisor.scheduler(named: report.scheduler.text) else {
             return
         }
-        failures.keep(report, of: scheduler, at: now)
+        failures.keep(report, of: scheduler, among: core.supervisor.schedulerCount, at: now)
     }
 
     private func abandonSpawn(_ run: RunID) {

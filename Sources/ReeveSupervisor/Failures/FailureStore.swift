@@ -3,9 +3,8 @@
 // What is kept of failed runs, in the state directory: for each scheduler one file of fixed size, a ring, in
 // which the newest few bundles are. A bundle is a line of JSON and the last lines of the run's log, as text.
 //
-// Nobody waits for it. What the core tells is queued, and written a little later, a few at a time, so that a
-// thousand programs that fail together do not hold up their own restarts; the log is read from the tail
-// only then. A write goes to the kernel's cache and is never synchronised: a bundle survives any death of
+// What the core tells is queued, and written a little later, a few at a time, so that a thousand programs
+// that fail together do not hold up their own restarts; the log is read from the tail only then. A write goes to the kernel's cache and is never synchronised: a bundle survives any death of
 // reeve, and not a crash of the host. What cannot be written (a full disk) is dropped, counted and said once.
 
 internal import DequeModule
@@ -21,7 +20,8 @@ final class FailureStore {
     static let bundles = 5
     /// What a bundle takes besides its log, at most.
     static let headBytesMax = 8_192
-    /// All files together, at most; they take up room only as they fill.
+    /// The files of all schedulers together, at most; they take up room only as they fill. A file whose
+    /// share has changed is of its new size from its next bundle on.
     static let bytesMax = 64_000_000
     /// Reports that wait to be written.
     static let waitingMax = 1_024
@@ -36,11 +36,14 @@ final class FailureStore {
         let report: FailureReport
         let scheduler: SchedulerID
         let reading: String
+        /// Of its scheduler's file, in bytes.
+        let capacity: Int
+
+        var logBytes: Int { capacity / FailureStore.bundles - FailureStore.headBytesMax }
     }
 
     private let directory: String?
     private let tails: Tails
-    private let capacity: Int
     private let say: (SupervisorSettings.LogLevel, String) -> Void
     private var waiting = Deque<Waiting>()
     private var dueAt: Instant?
@@ -52,12 +55,11 @@ final class FailureStore {
 
     /// `directory`: the state directory; nil keeps nothing.
     init(
-        directory: String?, schedulers: Int, tails: Tails, at now: Moment,
+        directory: String?, tails: Tails, at now: Moment,
         say: @escaping (SupervisorSettings.LogLevel, String) -> Void
     ) {
         self.tails = tails
         self.say = say
-        capacity = FailureStore.capacity(schedulers: schedulers)
         counter = .read()
         countedAt = now
         guard let directory else {
@@ -80,12 +82,12 @@ final class FailureStore {
         return min(full, max(bundles * (headBytesMax + 1_024), bytesMax / max(1, schedulers)))
     }
 
-    private var logBytes: Int { capacity / FailureStore.bundles - FailureStore.headBytesMax }
-
     // MARK: Keeping
 
-    /// Notes a failed run; to be called in the turn of its end.
-    func keep(_ report: FailureReport, of scheduler: SchedulerID, at now: Moment) {
+    /// Notes a failed run of one of `count` schedulers; to be called in the turn of its end.
+    func keep(
+        _ report: FailureReport, of scheduler: SchedulerID, among count: Int, at now: Moment
+    ) {
         guard directory != nil else { return }
         var evidence = OutOfMemoryEvidence.unknown
         if case .signalled(.kill, _)? = report.status, report.stop == nil {
@@ -99,7 +101,9 @@ final class FailureStore {
             return complain("more than \(FailureStore.waitingMax) wait to be written")
         }
         waiting.append(
-            Waiting(report: report, scheduler: scheduler, reading: report.reading(evidence)))
+            Waiting(
+                report: report, scheduler: scheduler, reading: report.reading(evidence),
+                capacity: FailureStore.capacity(schedulers: count)))
         if dueAt == nil { dueAt = now.monotonic + FailureStore.delay }
     }
 
@@ -133,16 +137,14 @@ final class FailureStore {
 
     private func write(_ item: Waiting) {
         guard let directory else { return }
-        let log = log(of: item)
-        let bundle = FailureBundle(
-            item.report, reading: item.reading, logLines: log.lines, logNote: log.note)
+        let (bundle, log) = bundle(of: item)
         var bytes: [UInt8] = []
         bundle.write(to: &bytes)
         bytes.append(UInt8(ascii: "\n"))
-        bytes += log.bytes
+        bytes += log
         do throws(Errno) {
             var file = try RingFile(
-                path: directory + "/" + item.report.scheduler.text, capacity: capacity)
+                path: directory + "/" + item.report.scheduler.text, capacity: item.capacity)
             try file.append(bytes.span)
         } catch {
             lost += 1
@@ -163,6 +165,13 @@ final class FailureStore {
                 + "\(words); everything else goes on, and it is tried with each failure")
     }
 
+    private func bundle(of item: Waiting) -> (FailureBundle, log: [UInt8]) {
+        let log = log(of: item)
+        let bundle = FailureBundle(
+            item.report, reading: item.reading, logLines: log.lines, logNote: log.note)
+        return (bundle, log.bytes)
+    }
+
     /// The last lines of the run's own output.
     private func log(of item: Waiting) -> (bytes: [UInt8], lines: Int, note: String?) {
         guard item.report.status != nil else { return ([], 0, nil) }
@@ -171,34 +180,33 @@ final class FailureStore {
         }
         let found = tails.lines(
             of: item.scheduler, from: item.report.startedAt, through: item.report.endedAt,
-            bytesMax: logBytes)
+            bytesMax: item.logBytes)
         let note = found.isCut ? "earlier lines are no longer there" : nil
         return (found.bytes, found.count, note)
     }
 
     // MARK: Reading
 
-    /// The newest bundle of a scheduler, or that of a run; nil where there is none.
+    /// The newest bundle of a scheduler, or that of a run; nil where there is none, or none that can be
+    /// read. What still waits is found, too.
     func failure(of name: SchedulerName, run: String?) -> KeptFailure? {
-        guard let directory else { return nil }
-        // One that still waits has to be found, too.
-        while let index = waiting.firstIndex(where: { $0.report.scheduler == name }) {
-            write(waiting.remove(at: index))
+        let waits = waiting.last { item in
+            item.report.scheduler == name && (run == nil || item.report.run.description == run)
         }
-        let path = directory + "/" + name.text
-        // Where there is no file nothing has failed; one that cannot be read has nothing to show.
-        guard StateFile.exists(path),
-            let bytes = try? RingFile(path: path, capacity: capacity).read()
+        if let waits {
+            let (bundle, log) = bundle(of: waits)
+            return KeptFailure(bundle: bundle, log: log[...])
+        }
+        guard let directory,
+            let bytes = try? RingFile.contents(of: directory + "/" + name.text)
         else { return nil }
-        let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: true)
-        var end = lines.endIndex
-        for index in lines.indices.reversed() where lines[index].first == UInt8(ascii: "{") {
-            if let bundle = FailureBundle(json: lines[index]),
-                run == nil || bundle.runID == run
-            {
-                return KeptFailure(bundle: bundle, lines: Array(lines[(index + 1)..<end]))
+        var end = bytes.endIndex
+        for line in bytes.split(separator: UInt8(ascii: "\n")).reversed()
+        where line.first == UInt8(ascii: "{") {
+            if let bundle = FailureBundle(json: line), run == nil || bundle.runID == run {
+                return KeptFailure(bundle: bundle, log: bytes[line.endIndex..<end])
             }
-            end = index
+            end = line.startIndex
         }
         return nil
     }

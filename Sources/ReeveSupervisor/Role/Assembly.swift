@@ -108,8 +108,7 @@ private struct Parts {
             launches: Launches(epoll: epoll))
         ledger = Parts.ledger(in: state.path, epoll, output, at: start)
         failures = FailureStore(
-            directory: state.path, schedulers: specification.schedulers.count, tails: output.tails,
-            at: start
+            directory: state.path, tails: output.tails, at: start
         ) { [output] level, words in output.notice(level, words, at: Clock.now()) }
         core = CoreCell(
             Supervisor(
