@@ -75,6 +75,7 @@ struct HiddenProcessTests {
 
     @Test(arguments: [
         (["run", "reeve.toml"], Int32(71), "needs /proc"),
+        (["crontab", "crontab"], 71, "needs /proc"),
         (["stop", "web"], 69, "no supervisor"), (["check", "reeve.toml"], 0, ""),
         (["--version"], 0, ""), (["nonsense"], 64, "there is no command"),
     ])
@@ -85,6 +86,7 @@ struct HiddenProcessTests {
         defer { place.remove() }
         try place.write(
             "reeve.toml", place.settings("") + "[schedulers.web]\ncommand = \"true\"\n")
+        try place.write("crontab", "* * * * * true\n")
         let hide = "mount -t tmpfs none /proc && exec \"$@\""
         let process = try Guarded(
             Self.unshared + [hide, "sh", Tree.product("reeve")] + words,

@@ -27,11 +27,6 @@ struct RunCommand: ParsableCommand {
     var config: String?
 
     mutating func run() throws {
-        if let words = procObjection() {
-            throw Exit.system(
-                "needs /proc to see and to end what it starts, and \(words): mount it "
-                    + "(`mount -t proc proc /proc`)")
-        }
         let (specification, source) = try ConfigurationFile.find(config).load()
         if config == nil { StandardError.say("configuration is \(source)") }
         throw RunCommand.execute(Handover.encode(specification))
@@ -39,7 +34,7 @@ struct RunCommand: ParsableCommand {
 
     /// Why /proc cannot be used; nil where it can. With the numbers of another namespace foreign
     /// processes would be taken for reeve's own.
-    private func procObjection() -> String? {
+    private static func procObjection() -> String? {
         do {
             let known = try ProcFS().ownPID()
             guard known != Host.pid else { return nil }
@@ -52,6 +47,11 @@ struct RunCommand: ParsableCommand {
     /// Becomes the supervisor; comes back only with the reason why that failed. The arguments stay, so
     /// that process lists show `reeve run FILE`.
     static func execute(_ handover: [UInt8]) -> Exit {
+        if let words = procObjection() {
+            return .system(
+                "needs /proc to see and to end what it starts, and \(words): mount it "
+                    + "(`mount -t proc proc /proc`)")
+        }
         do {
             let memory = try Memfd.sealed(name: "reeve-specification", contents: handover.span)
             try memory.setKeptOnExec(true)
