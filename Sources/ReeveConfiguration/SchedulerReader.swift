@@ -161,7 +161,6 @@ struct SchedulerReader: Sendable {
         let launch = LaunchReader(effective: effective, machine: machine, path: path)
         result.program.environment = launch.variables("environment")
         result.program.launch = launch.read(result.program, &findings)
-        effective.assign("start-timeout", to: &result.readiness.startTimeout)
         effective.assign("timeout", to: &result.timeout)
         if case .exitCodes(let codes)? = effective.value("success-exit-codes") {
             result.successExitCodes = codes
@@ -169,7 +168,7 @@ struct SchedulerReader: Sendable {
         effective.assign("health-check-interval", to: &result.healthCheckInterval)
         effective.assign("error-threshold", to: &result.errorThreshold)
         assignHealth(effective, to: &result, &findings)
-        if result.kind != .scheduled { assignRestart(effective, to: &result.restart) }
+        assignRestart(effective, to: &result.restart)
         assignOrder(effective, to: &result.order)
         assignMemory(effective, to: &result.memory)
         // From [defaults], where it is for the scheduled ones.
@@ -228,6 +227,7 @@ struct SchedulerReader: Sendable {
         }
     }
 
+    /// Of a scheduled one these are the three keys that bound what recovery ends.
     private func assignRestart(_ effective: EffectiveSettings, to restart: inout RestartPolicy) {
         effective.assign("restart", to: &restart.mode)
         effective.assign("restart-delay", to: &restart.delay)

@@ -151,6 +151,32 @@ import Testing
         #expect(mixed.autoRecovery && !mixed.staggeredStartup)
     }
 
+    @Test func `what bounds recovery holds for a scheduled one too, and no other key of restart`()
+        throws
+    {
+        let text = """
+            [defaults]
+            restart = "always"
+            restart-delay = "9s"
+            restart-window = "3m"
+            [schedulers.web]
+            command = ["web"]
+            interval = "1h"
+            """
+        let (_, preset) = try load(text, ["REEVE_PROFILE": "render"])
+        var expected = RestartPolicy(mode: .never)
+        expected.maxRestarts = 2
+        expected.window = .minutes(3)
+        expected.cooldown = .seconds(30)
+        #expect(preset.restart == expected)
+        let (_, own) = try load(
+            text + "\nmax-restarts = 7\nrestart-window = \"5m\"\nrestart-cooldown = \"1s\"")
+        expected.maxRestarts = 7
+        expected.window = .minutes(5)
+        expected.cooldown = .seconds(1)
+        #expect(own.restart == expected)
+    }
+
     // MARK: The platform's budget
 
     @Test func `the stop budget holds both timeouts`() throws {
