@@ -63,8 +63,8 @@ package enum ConfigurationLoader {
 
     /// Reads and validates a file. A file that cannot be read is an error in the outcome.
     ///
-    /// `environment` is reeve's own: REEVE_PROFILE, RENDER and REEVE_STOP_BUDGET are looked up, and PATH where a
-    /// command has no slash.
+    /// `environment` is reeve's own: REEVE_PROFILE, RENDER and REEVE_STOP_BUDGET are looked up, TZ for a cron
+    /// expression without a zone, and PATH where a command has no slash.
     /// Blocks for as long as the file does, so it is nothing for the supervisor role.
     package static func load(
         path: String, environment: [String: String], machine: Machine = .current()

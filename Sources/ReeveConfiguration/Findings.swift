@@ -35,6 +35,14 @@ struct Findings {
                 message: message, help: help))
     }
 
+    /// Reports what of reeve's own environment is probably not meant, and works.
+    mutating func warning(variable: String, _ message: String, help: String?) {
+        diagnostics.append(
+            Diagnostic(
+                severity: .warning, file: "environment variable " + variable, location: nil,
+                message: message, help: help))
+    }
+
     private mutating func add(
         _ severity: Diagnostic.Severity, _ message: String, at span: SourceSpan?, help: String?
     ) {

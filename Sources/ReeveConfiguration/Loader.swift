@@ -104,7 +104,7 @@ struct Loader {
             }
             guard var specification = scheduler.specification else { continue }
             if case .cron? = specification.schedule?.rule {
-                let known = zone ?? host ?? ZoneDatabase.host()
+                let known = zone ?? host ?? hostZone()
                 if zone == nil { host = known }
                 if !zones.contains(where: { $0.name == known.name }) { zones.append(known) }
                 specification.schedule?.zone = known.name
@@ -112,6 +112,17 @@ struct Loader {
             result.append(specification)
         }
         return (result, zones.filter { $0 != .utc })
+    }
+
+    /// For those that have a cron expression and name no zone.
+    private mutating func hostZone() -> ZoneFile {
+        let (zone, objection) = ZoneDatabase.host(environment["TZ"])
+        if let objection {
+            findings.warning(
+                variable: "TZ", objection.message + "; cron without `timezone` counts in UTC",
+                help: objection.help)
+        }
+        return zone
     }
 
     // MARK: - Tables

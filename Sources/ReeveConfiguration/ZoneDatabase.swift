@@ -54,31 +54,48 @@ package enum ZoneDatabase {
                 : "install the system's time zones (Debian: tzdata)")
     }
 
-    /// The host's own zone: `TZ` where it names a zone, else /etc/localtime, else UTC.
-    package static func host() -> ZoneFile {
-        if let variable = unsafe getenv("TZ").map({ unsafe String(cString: $0) }),
-            !variable.isEmpty
-        {
-            let name = variable.hasPrefix(":") ? String(variable.dropFirst()) : variable
-            // What TZ says and is no zone counts as UTC, as for the C library.
-            return (try? zone(named: name)) ?? .utc
-        }
-        guard case .bytes(let bytes) = readFile("/etc/localtime", bytesMax: bytesMax),
+    /// The host's own zone: what `TZ` says, which is given, else /etc/localtime, else UTC. Where `TZ` is
+    /// set and cannot be used it is UTC, as for the C library, and `objection` says why.
+    package static func host(
+        _ variable: String?
+    ) -> (zone: ZoneFile, objection: ZoneLookupError?) {
+        guard let variable, !variable.isEmpty else {
             // A file that is no zone tells nothing: then it is UTC, as for the C library.
-            let zone = try? checked(bytes, hostZoneName)
-        else { return .utc }
-        return zone
+            return ((try? zone(at: "/etc/localtime")) ?? .utc, nil)
+        }
+        let name = variable.hasPrefix(":") ? String(variable.dropFirst()) : variable
+        do throws(ZoneLookupError) {
+            return (try name.hasPrefix("/") ? zone(at: name) : zone(named: name), nil)
+        } catch {
+            return (.utc, error)
+        }
     }
 
-    /// What /etc/localtime points to, or "localtime" where it is a file of its own.
-    private static var hostZoneName: String {
+    /// The zone in a file, by the name that its place says.
+    private static func zone(at path: String) throws(ZoneLookupError) -> ZoneFile {
+        switch readFile(path, bytesMax: bytesMax) {
+        case .bytes(let bytes): return try checked(bytes, name(ofFile: path))
+        case .tooLarge:
+            throw ZoneLookupError(message: "\(path) is larger than any time zone", help: nil)
+        case .failed(let words, let help):
+            throw ZoneLookupError(message: "\(path): \(words)", help: help)
+        }
+    }
+
+    /// What stands behind "zoneinfo" in a path, or else in what it points to; "localtime" where it is a
+    /// file of its own.
+    private static func name(ofFile path: String) -> String {
+        if let name = name(inDatabase: path) { return name }
         var buffer = [CChar](repeating: 0, count: 4_096)
-        let length = unsafe readlink("/etc/localtime", &buffer, buffer.count)
+        let length = unsafe readlink(path, &buffer, buffer.count)
         guard length > 0 else { return "localtime" }
         let bytes = buffer.prefix(length).map { UInt8(bitPattern: $0) }
-        let target = String(decoding: bytes, as: UTF8.self)
-        let words = target.split(separator: "/")
-        guard let root = words.lastIndex(of: "zoneinfo") else { return "localtime" }
+        return name(inDatabase: String(decoding: bytes, as: UTF8.self)) ?? "localtime"
+    }
+
+    private static func name(inDatabase path: String) -> String? {
+        let words = path.split(separator: "/")
+        guard let root = words.lastIndex(of: "zoneinfo") else { return nil }
         let name = words[(root + 1)...].joined(separator: "/")
         return name == "Etc/UTC" ? "UTC" : name
     }

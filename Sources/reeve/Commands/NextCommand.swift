@@ -125,7 +125,11 @@ struct NextCommand: ParsableCommand {
 
     private func resolvedZone() throws(Exit) -> Zone {
         do {
-            guard let timezone else { return try ZoneDatabase.host().zone() }
+            guard let timezone else {
+                let (zone, objection) = ZoneDatabase.host(Environment.value(of: "TZ"))
+                if let objection { StandardError.say("warning: TZ: \(objection.message); this is in UTC") }
+                return try zone.zone()
+            }
             return try ZoneDatabase.zone(named: timezone).zone()
         } catch let error as ZoneLookupError {
             throw .configuration(error.message + (error.help.map { "; \($0)" } ?? ""))
