@@ -323,6 +323,13 @@ struct Loader {
                 at: reeve["exit-with"]?.span,
                 help: "give it restart = \"on-failure\" or \"never\"")
         }
+        if let name = settings.exitWith, specification(of: name)?.kind == .scheduled {
+            findings.warning(
+                "exit-with names \(quoted(name.text)), which has a schedule, so its end is never "
+                    + "final",
+                at: reeve["exit-with"]?.span,
+                help: "name a daemon or a task, or leave exit-with out")
+        }
         for scheduler in schedulers {
             guard let stop = scheduler.specification?.stop,
                 stop.timeout > settings.gracefulTimeout,

@@ -324,6 +324,20 @@ import Testing
                 when-exhausted = "exit"
                 """#,
             []),
+        Case(
+            whole: #"""
+                [reeve]
+                exit-with = "web"
+                [schedulers.web]
+                command = "x"
+                interval = "1h"
+                """#,
+            [
+                Found(
+                    "2:13+5 warning",
+                    #"exit-with names "web", which has a schedule, so its end is never final"#,
+                    help: "name a daemon or a task, or leave exit-with out")
+            ]),
     ]
 
     @Test(arguments: exitWith)
