@@ -55,6 +55,8 @@ package struct KnownKey: Sendable {
     package var summary: String
     /// What it may hold.
     var shape: ValueShape
+    /// A value where that of its shape would mislead, as the file would have it.
+    var ownExample: String?
     /// Which key does this for the kinds it does not fit; a sentence.
     var instead: String?
 
@@ -73,7 +75,7 @@ package struct KnownKey: Sendable {
     package var valueText: String { shape.noun }
 
     /// A value it takes, as the file would have it.
-    package var example: String { shape.example }
+    package var example: String { ownExample ?? shape.example }
 
     /// The words it takes in this version; empty for all that is no choice.
     package var choices: [String] {
@@ -109,6 +111,8 @@ indirect enum ValueShape: Sendable {
     /// Permission bits as octal digits in quotes, at most this.
     case mode(max: UInt32)
     case signal
+    /// A number, "unlimited", or text that may be two of them.
+    case limit
     /// A scheduler's name.
     case scheduler
     /// An array of words to execute, or a string for `/bin/sh -c`.
@@ -141,11 +145,17 @@ indirect enum ValueShape: Sendable {
     struct Field: Sendable {
         var name: String
         var shape: ValueShape
+        /// A value where that of its shape would mislead.
+        var ownExample: String?
 
-        init(_ name: String, _ shape: ValueShape) {
+        init(_ name: String, _ shape: ValueShape, example: String? = nil) {
             self.name = name
             self.shape = shape
+            ownExample = example
         }
+
+        /// A value as the file would have it.
+        var example: String { ownExample ?? shape.example }
     }
 
     /// The bytes of a socket's address that a path may take, less "/control.sock" (unix(7): 108
@@ -172,6 +182,7 @@ indirect enum ValueShape: Sendable {
         case .account: "a name or a number"
         case .mode: "an octal mode in quotes"
         case .signal: "the name of a signal"
+        case .limit: "a number, \"unlimited\", or \"SOFT:HARD\""
         case .scheduler: "the name of a scheduler"
         case .command: "an array of words, or text for /bin/sh"
         case .variables, .secrets: "a table of text"
@@ -201,8 +212,9 @@ indirect enum ValueShape: Sendable {
         case .zone: "\"Europe/Berlin\""
         case .path: "\"/srv/app\""
         case .account: "65534"
-        case .mode: "\"0600\""
+        case .mode: "\"0660\""
         case .signal: "\"TERM\""
+        case .limit: "\"1024:4096\""
         case .scheduler: "\"web\""
         case .command: "[\"/usr/bin/app\", \"--flag\"]"
         case .variables: "{ PORT = \"8080\" }"
@@ -214,7 +226,7 @@ indirect enum ValueShape: Sendable {
         case .list(let element): "[\(element.example)]"
         case .table(let fields, let oneOf):
             fields.first { oneOf.isEmpty || oneOf.contains($0.name) }
-                .map { "{ \($0.name) = \($0.shape.example) }" } ?? "{}"
+                .map { "{ \($0.name) = \($0.example) }" } ?? "{}"
         case .either(let first, _): first.example
         case .timestamp: "2026-12-31T23:59:00Z"
         }

@@ -123,7 +123,8 @@ extension KnownKeys {
         key(
             "cleanup", .recovery,
             .table(
-                [.init("signal", .signal), .init("exec", .command)], oneOf: ["signal", "exec"]),
+                [.init("signal", .signal, example: "\"USR1\""), .init("exec", .command)],
+                oneOf: ["signal", "exec"]),
             "none", "What frees memory without a restart: a signal or a command"),
         key(
             "on-start", .recovery, .command, "none",
@@ -168,7 +169,8 @@ extension KnownKeys {
             "What stands in front of its lines: its name, or its name and the id of the run"),
         key(
             "log-tail", .log, .size(Bytes(1_000)...Bytes(16_000_000), none: true), "\"16kB\"",
-            "How much of its output is kept for the logs command; \"none\" keeps nothing"),
+            "How much of its output is kept for the logs command; \"none\" keeps nothing",
+            example: "\"64kB\""),
     ]
 
     static let alerts: [KnownKey] = [

@@ -52,12 +52,12 @@ enum Span {
 /// A row of the tables below.
 func key(
     _ name: String, _ group: KnownKey.Group, _ shape: ValueShape, _ defaultText: String,
-    _ summary: String, kinds: KnownKey.Kinds = .all, status: KnownKey.Status = .now,
-    instead: String? = nil
+    _ summary: String, example: String? = nil, kinds: KnownKey.Kinds = .all,
+    status: KnownKey.Status = .now, instead: String? = nil
 ) -> KnownKey {
     KnownKey(
         name: name, group: group, kinds: kinds, status: status, defaultText: defaultText,
-        summary: summary, shape: shape, instead: instead)
+        summary: summary, shape: shape, ownExample: example, instead: instead)
 }
 
 /// A row for what this version does not do.
@@ -123,7 +123,8 @@ extension KnownKeys {
             "The least severe lines that reeve writes to its own log"),
         key(
             "syslog", .reeve, .path(.absolute), "none",
-            "Where a socket for the log of programs that use syslog is opened: \"/dev/log\""),
+            "Where a socket for the log of programs that use syslog is opened: \"/dev/log\"",
+            example: "\"/dev/log\""),
         key(
             "exit-with", .reeve, .scheduler, "none",
             "The scheduler whose final end ends reeve, with its exit code"),
@@ -149,8 +150,8 @@ extension KnownKeys {
             "Variables it gets besides those of reeve; added to those of [defaults]"),
         key(
             "env-file", .what, .either(.path(.any), .list(of: .path(.any))), "none",
-            "Files with further variables, read at each start; `-` before a path: it may be missing"
-        ),
+            "Files with further variables, read at each start; `-` before a path: it may be missing",
+            example: "\"/etc/default/app\""),
         key(
             "secrets", .what, .secrets, "{}",
             "Variables whose values are read from files at each start: their names and paths"),
@@ -160,10 +161,13 @@ extension KnownKeys {
         ),
         key("user", .what, .account, "none", "The user it runs as, of /etc/passwd"),
         key("group", .what, .account, "none", "The group it runs as, of /etc/group"),
-        key("umask", .what, .mode(max: 0o777), "none", "Permission bits its new files do not get"),
+        key(
+            "umask", .what, .mode(max: 0o777), "none", "Permission bits its new files do not get",
+            example: "\"0027\""),
         key(
             "limits", .what, .table(resourceLimits), "{}",
-            "Resource limits (setrlimit): a number, \"unlimited\", or \"SOFT:HARD\""),
+            "Resource limits (setrlimit): a number, \"unlimited\", or \"SOFT:HARD\"",
+            example: "{ nofile = \"1024:4096\" }"),
         key("nice", .what, .integer(-20...19), "none", "Scheduling priority of its processes"),
         key(
             "oom-score-adj", .what, .integer(-1_000...1_000), "none",
@@ -173,10 +177,9 @@ extension KnownKeys {
             "Start it through a helper process also where no other key needs one"),
     ]
 
-    private static let resourceLimits: [ValueShape.Field] = [
-        "as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile",
-        "nproc", "rss", "rtprio", "rttime", "sigpending", "stack",
-    ].map { ValueShape.Field($0, .either(.integer(0...Int64.max, word: "unlimited"), .text)) }
+    private static let resourceLimits = ResourceLimit.Resource.allCases.map {
+        ValueShape.Field($0.rawValue, .limit, example: $0.example)
+    }
 
     private static let withSchedule = "a schedule is what it belongs to: `cron` or `interval`"
 

@@ -206,7 +206,8 @@ extension ResourceLimit.Resource {
         }
     }
 
-    fileprivate var example: String {
+    /// A value as the file would have it.
+    var example: String {
         switch unit {
         case .bytes: "\"512MB\""
         case .seconds: "\"10m\""

@@ -31,7 +31,7 @@ struct TableSettings: Sendable {
                 continue
             }
             present.insert(known.name)
-            let reader = ValueReader(key: known.name)
+            let reader = ValueReader(key: known.name, example: known.ownExample)
             let value = reader.read(entry.node, as: known.shape, into: &findings)
             if known.status == .later {
                 later.append((known, entry.keySpan))

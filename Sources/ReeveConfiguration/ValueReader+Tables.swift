@@ -15,7 +15,7 @@ extension ValueReader {
             if line.utf8.allSatisfy({ $0 == 0x20 || (0x09...0x0D).contains($0) }) {
                 refuse(
                     node, "is empty: there is nothing to execute", &findings,
-                    help: writeAs(shape.example))
+                    help: writeExample(of: shape))
                 return nil
             }
             return ["/bin/sh", "-c", line]
@@ -23,7 +23,7 @@ extension ValueReader {
             guard !elements.isEmpty else {
                 refuse(
                     node, "is empty: there is nothing to execute", &findings,
-                    help: writeAs(shape.example))
+                    help: writeExample(of: shape))
                 return nil
             }
             return words(elements, &findings)
@@ -45,7 +45,7 @@ extension ValueReader {
             if index == 0, word.isEmpty {
                 findings.error(
                     "the first word of \(code(key)) is the program, and this is empty",
-                    at: element.span, help: writeAs(ValueShape.command.example))
+                    at: element.span, help: writeExample(of: .command))
                 continue
             }
             guard text(element, .text, isEmptyAllowed: true, &findings) != nil else { continue }
@@ -126,7 +126,7 @@ extension ValueReader {
             guard case .integer(let number) = element.value else {
                 findings.error(
                     "an exit code is a whole number, but this is \(element.found)",
-                    at: element.span, help: writeAs(shape.example))
+                    at: element.span, help: writeExample(of: shape))
                 continue
             }
             guard (0...255).contains(number), let exitCode = Int32(exactly: number) else {
@@ -185,7 +185,7 @@ extension ValueReader {
                 isWhole = false
                 continue
             }
-            let reader = ValueReader(key: field.name)
+            let reader = ValueReader(key: field.name, example: field.ownExample)
             values[field.name] = reader.read(entry.node, as: field.shape, into: &findings)
             if values[field.name] == nil { isWhole = false }
         }
@@ -195,7 +195,7 @@ extension ValueReader {
                 node,
                 (oneOf.count == 1 ? "needs " : "needs exactly one of ")
                     + oneOf.map { "`\($0)`" }.joined(separator: ", "),
-                &findings, help: writeAs(shape.example))
+                &findings, help: writeExample(of: shape))
             isWhole = false
         }
         return isWhole ? values : nil

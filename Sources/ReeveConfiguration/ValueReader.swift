@@ -9,6 +9,8 @@ internal import ReeveCore
 struct ValueReader {
     /// As the file has it; for the example line in help.
     let key: String
+    /// A value of the key, where that of its shape would mislead.
+    var example: String?
 
     /// Returns the value; nil after reporting why it is none.
     func read(
@@ -28,6 +30,7 @@ struct ValueReader {
         case .account: account(node, shape, &findings)
         case .mode(let max): mode(node, shape, max, &findings)
         case .signal: signal(node, shape, &findings)
+        case .limit: limit(node, shape, &findings)
         case .scheduler: text(node, shape, &findings).map(SettingValue.text)
         case .command: command(node, shape, &findings).map(SettingValue.command)
         case .variables, .secrets: variables(node, shape, &findings)
@@ -49,7 +52,7 @@ struct ValueReader {
     ) {
         findings.error(
             "\(code(key)) is \(shape.noun), but this is \(node.found)", at: node.span,
-            help: writeAs(example ?? shape.example))
+            help: example.map(writeAs) ?? writeExample(of: shape))
     }
 
     /// Reports a value of the right type that does not do.
@@ -61,6 +64,10 @@ struct ValueReader {
 
     func writeAs(_ value: String) -> String {
         "write it as `\(printable(tomlKey(key))) = \(value)`"
+    }
+
+    func writeExample(of shape: ValueShape) -> String {
+        writeAs(example ?? shape.example)
     }
 
     /// A text that a program can get: no NUL. Empty text is refused where `isEmptyAllowed` is
@@ -318,7 +325,7 @@ extension ValueReader {
         _ node: TomlNode, _ shape: ValueShape, _ max: UInt32, _ findings: inout Findings
     ) -> SettingValue? {
         guard case .string(let text) = node.value else {
-            mismatch(node, shape, &findings, example: "\"0660\"")
+            mismatch(node, shape, &findings)
             return nil
         }
         let digits = text.hasPrefix("0o") ? text.dropFirst(2) : Substring(text)
@@ -328,7 +335,7 @@ extension ValueReader {
             refuse(
                 node,
                 "is an octal mode up to \"0\(String(max, radix: 8))\", and \(quoted(text)) is not",
-                &findings, help: writeAs("\"0660\""))
+                &findings, help: writeExample(of: shape))
             return nil
         }
         return .mode(mode)
@@ -352,10 +359,24 @@ extension ValueReader {
                 ? short.uppercased() : nearestSignal(short)
             refuse(
                 node, "is the name of a signal, and \(quoted(name)) is not", &findings,
-                help: nearest.map { "did you mean \"\($0)\"?" } ?? writeAs("\"TERM\""))
+                help: nearest.map { "did you mean \"\($0)\"?" } ?? writeExample(of: shape))
             return nil
         }
         return .signal(signal)
+    }
+
+    /// What the text says depends on the resource.
+    private func limit(
+        _ node: TomlNode, _ shape: ValueShape, _ findings: inout Findings
+    ) -> SettingValue? {
+        switch node.value {
+        case .integer(let number) where number >= 0: return .integer(number)
+        case .string("unlimited"): return .absent
+        case .string: return text(node, shape, &findings).map(SettingValue.text)
+        case .table, .array, .integer, .number, .boolean, .dateTime:
+            mismatch(node, shape, &findings)
+            return nil
+        }
     }
 
     private func nearestSignal(_ name: String) -> String? {
@@ -396,7 +417,7 @@ extension ValueReader {
             if let instant = WallTime(instant: text) { return .instant(instant) }
             refuse(
                 node, "is a date and time with an offset, and \(quoted(text)) is not", &findings,
-                help: writeAs("2026-12-31T23:59:00Z"))
+                help: writeExample(of: shape))
             return nil
         case .table, .array, .integer, .number, .boolean:
             mismatch(node, shape, &findings)

@@ -331,12 +331,52 @@ import Testing
         Case(
             #"limits = { nofile = 1024, core = "unlimited" }"#, []),
         Case(
+            #"""
+            limits = { nofile = true, cpu = -1 }
+            log-tail = false
+            """#,
+            [
+                Found(
+                    "3:21+4 error",
+                    #"`nofile` is a number, "unlimited", or "SOFT:HARD", but this is the boolean true"#,
+                    help: #"write it as `nofile = "1024:4096"`"#),
+                Found(
+                    "3:33+2 error",
+                    #"`cpu` is a number, "unlimited", or "SOFT:HARD", but this is the whole number -1"#,
+                    help: #"write it as `cpu = "10m"`"#),
+                Found(
+                    "4:12+5 error",
+                    #"`log-tail` is a size or "none", but this is the boolean false"#,
+                    help: #"write it as `log-tail = "64kB"`"#),
+            ]),
+        Case(
+            "limits = 1024",
+            [
+                Found(
+                    "3:10+4 error",
+                    "`limits` is a table, but this is the whole number 1024",
+                    help: #"write it as `limits = { nofile = "1024:4096" }`"#)
+            ]),
+        Case(
+            whole: #"""
+                [reeve]
+                syslog = true
+                [schedulers.a]
+                command = "x"
+                """#,
+            [
+                Found(
+                    "2:10+4 error",
+                    "`syslog` is an absolute path, but this is the boolean true",
+                    help: #"write it as `syslog = "/dev/log"`"#)
+            ]),
+        Case(
             "cleanup = {}",
             [
                 Found(
                     "3:11+2 error",
                     "`cleanup` needs exactly one of `signal`, `exec`",
-                    help: #"write it as `cleanup = { signal = "TERM" }`"#)
+                    help: #"write it as `cleanup = { signal = "USR1" }`"#)
             ]),
         Case(
             #"""
@@ -355,7 +395,7 @@ import Testing
                 Found(
                     "5:9+6 error",
                     #"`umask` is an octal mode up to "0777", and "0888" is not"#,
-                    help: #"write it as `umask = "0660"`"#),
+                    help: #"write it as `umask = "0027"`"#),
             ]),
         Case(
             #"""
@@ -371,7 +411,7 @@ import Testing
                     "4:12+1 error",
                     "`env-file` is a path or an array; each element is a path, but "
                         + "this is the whole number 3",
-                    help: #"write it as `env-file = "/srv/app"`"#),
+                    help: #"write it as `env-file = "/etc/default/app"`"#),
             ]),
         Case(
             #"""
