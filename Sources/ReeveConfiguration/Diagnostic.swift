@@ -33,6 +33,13 @@ package struct Diagnostic: Hashable, Sendable {
         package var markStart: Int
         /// At least 1.
         package var markLength: Int
+
+        /// Leaves out what is not marked.
+        mutating func keepMarked() {
+            let scalars = text.unicodeScalars.dropFirst(markStart).prefix(markLength)
+            text = "…" + String(String.UnicodeScalarView(scalars)) + "…"
+            markStart = 1
+        }
     }
 
     /// Whether anything is started.

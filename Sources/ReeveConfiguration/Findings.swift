@@ -43,16 +43,24 @@ struct Findings {
                 message: message, help: help))
     }
 
+    /// Reports what is wrong with a secret: of its line nothing is shown but the name at `span`.
+    mutating func error(secret message: String, at span: SourceSpan?, help: String) {
+        hasErrors = true
+        add(.error, message, at: span, help: help, isSecret: true)
+    }
+
     private mutating func add(
-        _ severity: Diagnostic.Severity, _ message: String, at span: SourceSpan?, help: String?
+        _ severity: Diagnostic.Severity, _ message: String, at span: SourceSpan?, help: String?,
+        isSecret: Bool = false
     ) {
         guard diagnostics.count < Findings.countMax else {
             left += 1
             return
         }
+        var location = span.map(source.location(of:))
+        if isSecret { location?.excerpt.keepMarked() }
         let diagnostic = Diagnostic(
-            severity: severity, file: source.name, location: span.map(source.location(of:)),
-            message: message, help: help)
+            severity: severity, file: source.name, location: location, message: message, help: help)
         if seen.insert(diagnostic).inserted { diagnostics.append(diagnostic) }
     }
 

@@ -50,10 +50,9 @@ struct LaunchReader {
             } else if !secret.path.hasPrefix("/"), !secret.path.hasPrefix("$") {
                 // It may be the secret itself: it is not repeated.
                 findings.error(
-                    "the secret \(code(secret.name)) names no absolute path of a file",
-                    at: effective.span("secrets"),
-                    help: "secrets are read from files, their values do not belong here: "
-                        + "`\(printable(tomlKey(secret.name))) = \"/run/secrets/NAME\"`")
+                    secret: "the secret \(code(secret.name)) names no absolute path of a file",
+                    at: effective.setting("secrets")?.0.keySpan,
+                    help: ValueReader.secretHelp(secret.name))
             }
             if program.environment.contains(where: { $0.name == secret.name }) {
                 findings.warning(

@@ -77,19 +77,7 @@ extension ValueReader {
             return nil
         }
         var variables: [EnvironmentVariable] = []
-        for entry in entries {
-            if entry.key.isEmpty || entry.key.contains("=") || entry.key.utf8.contains(0) {
-                findings.error(
-                    "\(quoted(entry.key)) is no name of a variable: it is empty, or holds = or NUL",
-                    at: entry.keySpan)
-                continue
-            }
-            if ValueReader.ownVariables.contains(entry.key) {
-                findings.error(
-                    "\(code(entry.key)) is set by reeve itself, for each run", at: entry.keySpan,
-                    help: "leave it out")
-                continue
-            }
+        for entry in entries where isVariable(entry, &findings) {
             guard case .string(let value) = entry.node.value else {
                 findings.error(
                     "a variable is text, but this is \(entry.node.found)", at: entry.node.span,
@@ -103,6 +91,57 @@ extension ValueReader {
             variables.append(EnvironmentVariable(name: entry.key, value: value))
         }
         return variables.count == entries.count ? .variables(variables) : nil
+    }
+
+    /// Paths by name. What is no path may be the secret itself: it is not repeated.
+    func secrets(
+        _ node: TomlNode, _ shape: ValueShape, _ findings: inout Findings
+    ) -> SettingValue? {
+        guard case .table(let entries) = node.value else {
+            findings.error(
+                secret: "\(code(key)) is a table of names and files, and this is none",
+                at: node.span.map(beforeValue), help: writeExample(of: shape))
+            return nil
+        }
+        var paths: [EnvironmentVariable] = []
+        for entry in entries where isVariable(entry, &findings) {
+            guard case .string(let path) = entry.node.value, !path.utf8.contains(0) else {
+                findings.error(
+                    secret: "the secret \(code(entry.key)) names a file, and this is no path",
+                    at: entry.keySpan, help: ValueReader.secretHelp(entry.key))
+                continue
+            }
+            paths.append(EnvironmentVariable(name: entry.key, value: path))
+        }
+        return paths.count == entries.count ? .variables(paths) : nil
+    }
+
+    /// The line of a value from its begin, where the key is.
+    private func beforeValue(_ span: SourceSpan) -> SourceSpan {
+        let length = min(key.unicodeScalars.count, span.column - 1)
+        return SourceSpan(line: span.line, column: 1, length: max(1, length))
+    }
+
+    static func secretHelp(_ name: String) -> String {
+        "secrets are read from files, their values do not belong here: "
+            + "`\(printable(tomlKey(name))) = \"/run/secrets/NAME\"`"
+    }
+
+    /// Whether a variable may have this name; reports where not.
+    private func isVariable(_ entry: TomlEntry, _ findings: inout Findings) -> Bool {
+        if entry.key.isEmpty || entry.key.contains("=") || entry.key.utf8.contains(0) {
+            findings.error(
+                "\(quoted(entry.key)) is no name of a variable: it is empty, or holds = or NUL",
+                at: entry.keySpan)
+            return false
+        }
+        if ValueReader.ownVariables.contains(entry.key) {
+            findings.error(
+                "\(code(entry.key)) is set by reeve itself, for each run", at: entry.keySpan,
+                help: "leave it out")
+            return false
+        }
+        return true
     }
 
     /// What each run gets from reeve.

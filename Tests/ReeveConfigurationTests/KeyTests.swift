@@ -404,9 +404,10 @@ import Testing
             """#,
             [
                 Found(
-                    "3:17+1 error",
-                    "a variable is text, but this is the whole number 1",
-                    help: #"put it in quotes: `A = "1"`"#),
+                    "3:13+1 error",
+                    "the secret `A` names a file, and this is no path",
+                    help: "secrets are read from files, their values do not belong here: "
+                        + #"`A = "/run/secrets/NAME"`"#),
                 Found(
                     "4:12+1 error",
                     "`env-file` is a path or an array; each element is a path, but "

@@ -81,6 +81,30 @@ import Testing
         #expect(named.diagnostics.first?.rendered.hasPrefix("a\\u{1B}[2J\\u{A}b.toml: ") == true)
     }
 
+    /// What stands where a path belongs may be the secret itself.
+    @Test func `a secret that is no file is not repeated, nor are its neighbours`() {
+        let table = [
+            ("secrets = { A = \"hunter2\", PIN = 4711 }", "3:28"),
+            ("secrets = { A = \"hunter2\" }", "3:1"), ("secrets = \"hunter2\"", "3:1"),
+            ("[schedulers.web.secrets]\nPIN = 4711", "4:1"), ("secrets = { A = [4711] }", "3:13"),
+        ]
+        for (lines, place) in table {
+            let text = rendered(lines)
+            #expect(text.hasPrefix("reeve.toml:\(place): error: "), "\(text)")
+            #expect(!text.contains("hunter2") && !text.contains("4711"), "\(text)")
+        }
+        #expect(
+            rendered("secrets = { A = \"hunter2\", PIN = 4711 }") == """
+                reeve.toml:3:28: error: the secret `PIN` names a file, and this is no path
+                  3 | …PIN…
+                    |  ^^^
+                help: secrets are read from files, their values do not belong here: `PIN = \
+                "/run/secrets/NAME"`
+                1 error
+
+                """)
+    }
+
     @Test func `a bell in a comment is shown as an escape, and the mark moves with it`() {
         let found = ConfigurationLoader.load(
             text: "[schedulers.web]\ncommand = \"a\u{200B}b\" oops")
