@@ -27,7 +27,7 @@ struct UnitCommand: ParsableCommand {
     mutating func run() throws {
         let (specification, source) = try ConfigurationFile.find(config).load()
         let path = try absolutePath(source)
-        let program = try absolutePath("/proc/self/exe")
+        let program = try resolvedPath("/proc/self/exe")
         let output = Output()
         try output.write(
             UnitText.unit(
@@ -36,8 +36,21 @@ struct UnitCommand: ParsableCommand {
     }
 }
 
-/// The file itself, whatever links lead to it.
+/// The path from the root. Links on the way stay: a deployment points them elsewhere, and the unit has to
+/// follow.
 private func absolutePath(_ path: String) throws(Exit) -> String {
+    if path.hasPrefix("/") { return path }
+    guard let directory = unsafe getcwd(nil, 0) else {
+        throw .system("the working directory has no path")
+    }
+    defer { unsafe free(directory) }
+    let place = unsafe String(cString: directory)
+    let rest = path.hasPrefix("./") ? path.dropFirst(2) : path[...]
+    return place.hasSuffix("/") ? place + rest : "\(place)/\(rest)"
+}
+
+/// The file itself, whatever links lead to it.
+private func resolvedPath(_ path: String) throws(Exit) -> String {
     guard let real = unsafe realpath(path, nil) else {
         throw .system("\(path): cannot be found")
     }
