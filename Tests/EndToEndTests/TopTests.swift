@@ -51,6 +51,27 @@ import Testing
         }
     }
 
+    /// It listens, and never answers.
+    @Test func `an error of the first look is told, not an empty screen`() async throws {
+        let place = try Place()
+        defer { place.remove() }
+        let listener = try Listener(at: place.file("mute.sock"))
+        let terminal = try await TmuxTerminal(
+            in: place.directory, columns: 80, rows: 24,
+            running: [
+                Tree.product("reeve"), "top", "--timeout", "300ms", "--socket", listener.path,
+            ])
+        do {
+            try await terminal.screen("why, and the exit code") { rows in
+                rows[0].hasPrefix("reeve: ") && rows.contains { $0.hasPrefix("code 1") }
+            }
+        } catch {
+            await terminal.close()
+            throw error
+        }
+        await terminal.close()
+    }
+
     private func use(_ terminal: TmuxTerminal, of reeve: Reeve) async throws {
         // The worst stands first, under the title, though its name is the last.
         let screen = try await terminal.screen("the failed one first") {

@@ -35,8 +35,11 @@ struct TopCommand: ParsableCommand {
                 message: "top draws on a terminal, and standard output is none; "
                     + "`reeve status` prints the same once")
         }
+        // The first look is an error like any other command's: nobody may be there.
+        let client = try connection.connect(timeout: ConnectionOptions.reading)
+        let answer = try client.status()
         do {
-            var session = try TopSession.begin(connection, interval)
+            var session = try TopSession.begin(connection, interval, client, answer)
             try session.run()
         } catch let error as Errno {
             throw Exit(code: 1, message: "top cannot use this terminal: \(error)")
@@ -69,27 +72,32 @@ private struct TopSession: ~Copyable {
     private let signals: SignalDescriptor
     private let epoll: Epoll
     private var client: ControlClient?
-    private var answer: StatusAnswer?
+    private var answer: StatusAnswer
     private var history = TopHistory()
     private var order = TopOrder.state
     private var first = 0
     private var notice: String?
 
     private init(
-        _ connection: ConnectionOptions, _ interval: Duration, _ terminal: consuming RawTerminal,
+        _ connection: ConnectionOptions, _ interval: Duration, _ client: ControlClient,
+        _ answer: StatusAnswer, _ terminal: consuming RawTerminal,
         _ input: consuming FileDescriptor, _ signals: consuming SignalDescriptor, _ epoll: Epoll
     ) {
         self.connection = connection
         self.interval = interval
+        self.client = client
+        self.answer = answer
+        history.add(answer.schedulers)
         self.terminal = terminal
         self.input = input
         self.signals = signals
         self.epoll = epoll
     }
 
-    /// Takes over the terminal until the session is dropped.
+    /// Takes over the terminal until the session is dropped. `answer` is shown first.
     static func begin(
-        _ connection: ConnectionOptions, _ interval: Duration
+        _ connection: ConnectionOptions, _ interval: Duration, _ client: ControlClient,
+        _ answer: StatusAnswer
     ) throws(Errno) -> TopSession {
         let terminal = try RawTerminal()
         let input = FileDescriptor(owning: 0)
@@ -99,13 +107,11 @@ private struct TopSession: ~Copyable {
         let epoll = try Epoll()
         try epoll.add(input, token: TopSession.keys, interest: .readable)
         try epoll.add(signals.descriptor, token: TopSession.signals, interest: .readable)
-        return TopSession(connection, interval, terminal, input, signals, epoll)
+        return TopSession(
+            connection, interval, client, answer, terminal, input, signals, epoll)
     }
 
     mutating func run() throws {
-        // The first look is an error like any other command's: nobody may be there.
-        client = try connection.connect(timeout: ConnectionOptions.reading)
-        look()
         try output.write(TopSession.enter)
         do {
             try loop()
@@ -156,7 +162,6 @@ private struct TopSession: ~Copyable {
     }
 
     private mutating func draw() throws {
-        guard let answer else { return }
         let size = RawTerminal.size()
         let screen = TopScreen(columns: size?.columns ?? 80, rows: size?.rows ?? 24)
         first = max(0, min(first, StatusText.topScrollMax(answer.schedulers.count, on: screen)))
