@@ -21,9 +21,10 @@ struct PlanCommand: ParsableCommand {
               $ reeve plan reeve.toml && reeve reload
               $ reeve plan --json reeve.toml | jq '.schedulers[] | select(.action == "restart")'
 
-            Without a file the same is taken as by `reeve run`, or the crontab that is run. It is read here, with the variables of \
-            this command (REEVE_PROFILE, RENDER, REEVE_STOP_BUDGET); a reload reads with those of the \
-            running reeve.
+            Without a file the one that the running reeve reads is taken, where it was named by an \
+            absolute path; else the same as by `reeve run`. It is read here, with the variables of \
+            this command (REEVE_PROFILE, RENDER, REEVE_STOP_BUDGET, TZ); a reload reads with those of \
+            the running reeve.
             """)
 
     @Argument(help: ArgumentHelp("The configuration.", valueName: "config"))
@@ -71,16 +72,32 @@ struct PlanCommand: ParsableCommand {
     private func read(
         as inForce: Result<InForce, ClientError>
     ) throws -> (path: String, outcome: LoadOutcome) {
-        if case .success(let (settings, standings)) = inForce,
-            settings.sourceForm != .configuration,
-            var source = ConfigurationSource(
-                of: Specification(
-                    supervisor: settings, schedulers: standings.map(\.specification)))
-        {
-            source.path = config ?? source.path
-            return (source.path, ParserRole.outcome(of: source))
+        var running: String?
+        if case .success(let (settings, standings)) = inForce {
+            running = config == nil ? settings.source : nil
+            if settings.sourceForm != .configuration,
+                var source = ConfigurationSource(
+                    of: Specification(
+                        supervisor: settings, schedulers: standings.map(\.specification)))
+            {
+                if let running { warnOfRelative(running, taking: running) }
+                source.path = config ?? source.path
+                return (source.path, ParserRole.outcome(of: source))
+            }
+        }
+        if let running, running.hasPrefix("/") {
+            return (running, ConfigurationFile(path: running).outcome())
         }
         let file = try ConfigurationFile.find(config)
+        if let running { warnOfRelative(running, taking: file.path) }
         return (file.path, file.outcome())
+    }
+
+    /// The supervisor's working directory need not be this one.
+    private func warnOfRelative(_ source: String, taking path: String) {
+        guard !source.hasPrefix("/") else { return }
+        StandardError.say(
+            "the running reeve reads \(source), from the directory that it was started in; "
+                + "compared with \(path) from here, which may be another: name the file to be sure")
     }
 }
