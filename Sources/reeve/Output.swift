@@ -3,7 +3,6 @@
 // Standard output. What a command writes is collected and goes out in few writes; whether that worked
 // is told by the exit code, so that a full disk does not pass for success.
 
-internal import Glibc
 internal import ReeveClient
 internal import ReeveCore
 internal import ReeveLinux
@@ -19,7 +18,7 @@ final class Output {
         let environment = EnvironmentBlock.current()
         let isTerminal = StandardStreams.isTerminal(.output)
         appearance = Appearance(
-            isTerminal: isTerminal, columns: isTerminal ? Output.terminalColumns() : nil
+            isTerminal: isTerminal, columns: isTerminal ? RawTerminal.size()?.columns : nil
         ) { environment.value(of: $0) }
     }
 
@@ -31,6 +30,12 @@ final class Output {
     func write(_ bytes: [UInt8]) throws(Exit) {
         buffer.append(contentsOf: bytes)
         if buffer.count >= 64 * 1_024 { try flush() }
+    }
+
+    /// One line, which `write` appends.
+    func writeLine(_ write: (inout [UInt8]) -> Void) throws(Exit) {
+        write(&buffer)
+        try self.write("\n")
     }
 
     /// Writes out what was collected. A reader that has gone ends the command without a word, as
@@ -63,12 +68,5 @@ final class Output {
         let epoll = try Epoll()
         try epoll.add(descriptor, token: Token(source: 0, slot: 0), interest: .writable)
         try epoll.wait(until: nil) { _, _ in }
-    }
-
-    /// The terminal's width, as the kernel knows it; nil where it does not.
-    private static func terminalColumns() -> Int? {
-        var size = winsize()
-        guard unsafe ioctl(1, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
-        return Int(size.ws_col)
     }
 }

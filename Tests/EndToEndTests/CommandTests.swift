@@ -247,7 +247,11 @@ import Testing
         try await expect(64, "stop", "web", "--timeout", "-5s", says: ["'-5s'", "no duration"])
         try await expect(64, "logs", "-n", "-5", "web", says: ["'-5'", "from 0 to 100000"])
         try await expect(64, "logs", "-n", "few", "web", says: ["'few'", "from 0 to 100000"])
-        for words in [["stop"], ["status"], ["logs"], ["healthcheck"], ["restart", "web"]] {
+        let named = [
+            ["stop"], ["status"], ["logs"], ["healthcheck"], ["restart", "web"], ["runs"], ["why"],
+            ["next"],
+        ]
+        for words in named {
             let process = try Guarded(
                 [Tree.product("reeve")] + words + [""], directory: place.directory,
                 name: "r\(UInt32.random(in: 0 ... .max))")

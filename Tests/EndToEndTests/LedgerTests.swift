@@ -54,6 +54,13 @@ import Testing
             }
             #expect(occurrences.count >= 2)
             #expect(Set(occurrences).count == occurrences.count, "\(occurrences)")
+            // A number counts occurrences, whatever the form: each has several records.
+            let two = try await reeve.command("runs", "--json", "-n", "2", "tick")
+            let lines = two.output.split(separator: "\n")
+            let named = lines.compactMap { line in
+                line.range(of: "\"occurrence\":\"").map { line[$0.upperBound...].prefix(30) }
+            }
+            #expect(Set(named).count == 2 && named.count == lines.count && lines.count > 2, "\(two)")
         }
     }
 }

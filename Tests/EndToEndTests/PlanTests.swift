@@ -84,6 +84,44 @@ import Testing
         }
     }
 
+    @Test func `without a file the one is read that the running reeve reads`() async throws {
+        let job = "[schedulers.a]\ncommand = \"sleep 1000\"\n"
+        try await Reeve.supervising({ _ in job }) { reeve in
+            let plan = try await reeve.command("plan")
+            let file = Place(at: reeve.directory).file("reeve.toml")
+            #expect(plan.output.hasPrefix("\(file): a reload would change nothing; "), "\(plan)")
+            #expect(plan.errors == "")
+        }
+        try await Reeve.supervising(
+            { _ in job }, setup: { $0.prefix = ["sh", "-c", "exec \"$0\" run reeve.toml"] }
+        ) { reeve in
+            let plan = try await reeve.command("plan")
+            #expect(plan.output.hasPrefix("./reeve.toml: a reload would change nothing; "), "\(plan)")
+            #expect(
+                plan.errors == """
+                    reeve: the running reeve reads reeve.toml, from the directory that it was started \
+                    in; compared with ./reeve.toml from here, which may be another: name the file to \
+                    be sure
+
+                    """)
+        }
+    }
+
+    @Test func `a unit names the file by the way that leads there`() async throws {
+        let place = try Place()
+        defer { place.remove() }
+        try FileManager.default.createDirectory(
+            atPath: place.file("release-1"), withIntermediateDirectories: false)
+        try FileManager.default.createSymbolicLink(
+            atPath: place.file("current"), withDestinationPath: "release-1")
+        try place.write("release-1/web.toml", "[schedulers.a]\ncommand = \"true\"\n")
+        let root = URL(fileURLWithPath: place.directory).resolvingSymlinksInPath().path
+        for named in ["current/web.toml", "./current/web.toml", root + "/current/web.toml"] {
+            let unit = try await reeve("unit", named, in: place)
+            #expect(unit.output.contains(" run \(root)/current/web.toml\n"), "\(named): \(unit)")
+        }
+    }
+
     @Test func `a plan of thousands of settings comes in many pieces`() async throws {
         // Quotation marks, a backslash, a character of two bytes and a control character each.
         let unit = "\\\"\\\\ä\\u0001"

@@ -32,7 +32,7 @@ struct AlertsCommand: ParsableCommand {
         let alerts = try client.alerts()
         let output = Output()
         if json {
-            for alert in alerts { try output.write(alert.jsonLine) }
+            for alert in alerts { try output.writeLine { alert.write(to: &$0) } }
         } else {
             try output.write(AlertsText.table(alerts, at: Clock.now().wall, output.appearance))
         }
@@ -66,23 +66,7 @@ struct MetricsCommand: ParsableCommand {
         var found: [MetricsReport] = []
         if names.isEmpty { found = try client.metrics() }
         for name in names.distinct { found += try client.metrics(of: name) }
-        for metrics in found { try output.write(metrics.jsonLine) }
+        for metrics in found { try output.writeLine { metrics.write(to: &$0) } }
         try output.flush()
-    }
-}
-
-extension AlertReport {
-    fileprivate var jsonLine: [UInt8] {
-        var bytes: [UInt8] = []
-        write(to: &bytes)
-        return bytes + [UInt8(ascii: "\n")]
-    }
-}
-
-extension MetricsReport {
-    fileprivate var jsonLine: [UInt8] {
-        var bytes: [UInt8] = []
-        write(to: &bytes)
-        return bytes + [UInt8(ascii: "\n")]
     }
 }

@@ -23,9 +23,10 @@ struct RunsCommand: ParsableCommand {
         name: [.customShort("n"), .long],
         help: ArgumentHelp("At most so many of the last occurrences.", valueName: "count"))
     var last: Int?
-    @Flag(help: "Print one JSON object a line, for each record of the ledger.")
+    @Flag(
+        help: "Print one JSON object a line, for each record of the ledger, by occurrence.")
     var json = false
-    @Argument(help: "The scheduler.")
+    @Argument(help: "The scheduler.", transform: NameText.read)
     var name: String
     @OptionGroup var connection: ConnectionOptions
 
@@ -37,14 +38,14 @@ struct RunsCommand: ParsableCommand {
 
     mutating func run() throws {
         let client = try connection.connect(timeout: ConnectionOptions.reading)
-        let entries = try client.runs(of: name, last: json ? last : nil)
+        // Of each occurrence there are several records; the supervisor counts those.
+        let accounts = RunsText.accounts(try client.runs(of: name, last: nil))
+        let shown = Array(accounts.suffix(last ?? accounts.count))
         let output = Output()
         if json {
-            for entry in entries { try output.write(entry.jsonLine) }
+            for entry in shown.flatMap(\.entries) { try output.writeLine { entry.write(to: &$0) } }
         } else {
-            let accounts = RunsText.accounts(entries)
-            try output.write(
-                RunsText.table(Array(accounts.suffix(last ?? accounts.count)), output.appearance))
+            try output.write(RunsText.table(shown, output.appearance))
         }
         try output.flush()
     }
@@ -73,7 +74,7 @@ struct WhyCommand: ParsableCommand {
         name: .customLong("run"),
         help: ArgumentHelp("The failed run, by its id.", valueName: "id"))
     var runID: String?
-    @Argument(help: "The scheduler.")
+    @Argument(help: "The scheduler.", transform: NameText.read)
     var name: String
     @Argument(
         help: ArgumentHelp("An instant in UTC, 2026-11-25T03:00:00Z.", valueName: "time"),
@@ -98,8 +99,10 @@ struct WhyCommand: ParsableCommand {
         guard account != nil || failure != nil else { throw nothing(accounts) }
         let output = Output()
         if json {
-            for entry in account?.entries ?? [] { try output.write(entry.jsonLine) }
-            if let failure { try output.write(WhyCommand.jsonLine(failure.bundle, failure.log)) }
+            for entry in account?.entries ?? [] { try output.writeLine { entry.write(to: &$0) } }
+            if let failure {
+                try output.writeLine { failure.bundle.write(log: failure.log, to: &$0) }
+            }
         } else {
             let chain = account.map { RunsText.chain($0, output.appearance) }
             let block = failure.map {
@@ -123,26 +126,10 @@ struct WhyCommand: ParsableCommand {
         return Exit(code: 1, message: "\(name.printable): \(words)")
     }
 
-    /// The failed run with its log as a list.
-    private static func jsonLine(_ bundle: FailureBundle, _ log: [OutputReport]) -> [UInt8] {
-        var bytes: [UInt8] = []
-        bundle.write(log: log, to: &bytes)
-        return bytes + [UInt8(ascii: "\n")]
-    }
-
     private static func time(_ text: String) throws -> WallTime {
         guard let time = WallTime(rfc3339: text) else {
             throw ValidationError("'\(text)' is no time such as 2026-11-25T03:00:00Z")
         }
         return time
-    }
-}
-
-extension LedgerReport {
-    /// One line for programs.
-    fileprivate var jsonLine: String {
-        var bytes: [UInt8] = []
-        write(to: &bytes)
-        return String(decoding: bytes, as: UTF8.self) + "\n"
     }
 }

@@ -51,7 +51,8 @@ struct NextCommand: ParsableCommand {
     @Flag(help: "Print JSON.")
     var json = false
 
-    @Argument(help: "The scheduler; without one, all that have a schedule.")
+    @Argument(
+        help: "The scheduler; without one, all that have a schedule.", transform: NameText.read)
     var name: String?
     @OptionGroup var connection: ConnectionOptions
 
@@ -101,11 +102,7 @@ struct NextCommand: ParsableCommand {
         let reports = try client.next(of: name, count: count)
         let output = Output()
         if json {
-            for report in reports {
-                var bytes: [UInt8] = []
-                report.write(to: &bytes)
-                try output.write(String(decoding: bytes, as: UTF8.self) + "\n")
-            }
+            for report in reports { try output.writeLine { report.write(to: &$0) } }
         } else if reports.isEmpty {
             try output.write("no scheduler has a schedule\n")
         } else {

@@ -42,7 +42,8 @@ struct LogsCommand: ParsableCommand {
         var writer = OutputText(hasTimestamps: timestamps)
         try client.logs(of: name, lines: lines, follow: follow) { (item) throws(ClientError) in
             switch item {
-            case .line(let line) where json: try output.pass(line.jsonLine, flush: follow)
+            case .line(let line) where json:
+                try output.passLine(flush: follow) { line.write(to: &$0) }
             case .line(let line): try output.pass(writer.text(of: line), flush: follow)
             case .gap(let gap): StandardError.say(EventText.gap(gap, of: "line"))
             case .event: break
@@ -89,7 +90,8 @@ struct EventsCommand: ParsableCommand {
         let (follow, json) = (follow, json)
         try client.events(after: after, follow: follow) { (item) throws(ClientError) in
             switch item {
-            case .event(let event) where json: try output.pass(event.jsonLine, flush: follow)
+            case .event(let event) where json:
+                try output.passLine(flush: follow) { event.write(to: &$0) }
             case .event(let event):
                 try output.pass(EventText.line(event, output.appearance), flush: follow)
             case .gap(let gap): StandardError.say(EventText.gap(gap, of: "event"))
@@ -110,29 +112,24 @@ struct EventsCommand: ParsableCommand {
 extension Output {
     /// Writes from inside a stream.
     fileprivate func pass(_ text: String, flush: Bool) throws(ClientError) {
+        try pass(flush: flush) { (output) throws(Exit) in try output.write(text) }
+    }
+
+    /// The same with one line for programs.
+    fileprivate func passLine(
+        flush: Bool, _ write: (inout [UInt8]) -> Void
+    ) throws(ClientError) {
+        try pass(flush: flush) { (output) throws(Exit) in try output.writeLine(write) }
+    }
+
+    private func pass(
+        flush: Bool, _ body: (Output) throws(Exit) -> Void
+    ) throws(ClientError) {
         do throws(Exit) {
-            try write(text)
+            try body(self)
             if flush { try self.flush() }
         } catch {
             throw ClientError(.failed, error.message ?? "the reader of standard output has gone")
         }
-    }
-}
-
-extension EventReport {
-    /// One line for programs.
-    fileprivate var jsonLine: String {
-        var bytes: [UInt8] = []
-        write(to: &bytes)
-        return String(decoding: bytes, as: UTF8.self) + "\n"
-    }
-}
-
-extension OutputReport {
-    /// One line for programs.
-    fileprivate var jsonLine: String {
-        var bytes: [UInt8] = []
-        write(to: &bytes)
-        return String(decoding: bytes, as: UTF8.self) + "\n"
     }
 }
