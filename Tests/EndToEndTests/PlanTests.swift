@@ -96,7 +96,8 @@ import Testing
             { _ in job }, setup: { $0.prefix = ["sh", "-c", "exec \"$0\" run reeve.toml"] }
         ) { reeve in
             let plan = try await reeve.command("plan")
-            #expect(plan.output.hasPrefix("./reeve.toml: a reload would change nothing; "), "\(plan)")
+            #expect(
+                plan.output.hasPrefix("./reeve.toml: a reload would change nothing; "), "\(plan)")
             #expect(
                 plan.errors == """
                     reeve: the running reeve reads reeve.toml, from the directory that it was started \

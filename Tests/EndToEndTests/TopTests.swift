@@ -55,15 +55,17 @@ import Testing
     @Test func `an error of the first look is told, not an empty screen`() async throws {
         let place = try Place()
         defer { place.remove() }
-        let listener = try Listener(at: place.file("mute.sock"))
+        let path = place.file("mute.sock")
+        let listener = try MuteListener(at: path)
+        defer { withExtendedLifetime(listener) {} }
         let terminal = try await TmuxTerminal(
             in: place.directory, columns: 80, rows: 24,
             running: [
-                Tree.product("reeve"), "top", "--timeout", "300ms", "--socket", listener.path,
+                Tree.product("reeve"), "top", "--timeout", "300ms", "--socket", path,
             ])
         do {
             try await terminal.screen("why, and the exit code") { rows in
-                rows[0].hasPrefix("reeve: ") && rows.contains { $0.hasPrefix("code 1") }
+                rows[0].hasPrefix("reeve: ") && rows.contains { $0.hasPrefix("code 75") }
             }
         } catch {
             await terminal.close()

@@ -12,23 +12,8 @@ package final class ControlConnection {
 
     /// Connects; throws where nobody listens.
     package init(_ path: String) throws {
-        descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { throw HarnessFailure("socket: errno \(errno)") }
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let bytes = Array(path.utf8)
-        guard bytes.count < 108 else { throw HarnessFailure("\(path) is too long for a socket") }
-        unsafe withUnsafeMutableBytes(of: &address.sun_path) { room in
-            for (index, byte) in bytes.enumerated() { unsafe room[index] = byte }
-        }
-        let code = unsafe withUnsafePointer(to: &address) { pointer in
-            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                unsafe connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
-        guard code == 0 else {
-            close(descriptor)
-            throw HarnessFailure("connect to \(path): errno \(errno)")
+        descriptor = try unsafe streamSocket("connect to \(path)", path) {
+            unsafe connect($0, $1, $2)
         }
         _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
     }
@@ -95,4 +80,50 @@ package final class ControlConnection {
         if count > 0 { buffer.append(contentsOf: chunk[..<count]) }
         return count > 0 || (count < 0 && (errno == EAGAIN || errno == EINTR))
     }
+}
+
+/// A socket at which connections are taken and never answered.
+package final class MuteListener {
+    private let path: String
+    private let descriptor: Int32
+
+    package init(at path: String) throws {
+        self.path = path
+        descriptor = try unsafe streamSocket("bind \(path)", path) { unsafe bind($0, $1, $2) }
+        guard listen(descriptor, 4) == 0 else {
+            throw HarnessFailure("listen at \(path): errno \(errno)")
+        }
+    }
+
+    deinit {
+        close(descriptor)
+        unsafe unlink(path)
+    }
+}
+
+/// A socket on which `use` was called with the address of `path`; `what` says that where it fails.
+private func streamSocket(
+    _ what: String, _ path: String,
+    _ use: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32
+) throws -> Int32 {
+    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    guard descriptor >= 0 else { throw HarnessFailure("socket: errno \(errno)") }
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    let bytes = Array(path.utf8)
+    guard bytes.count < 108 else { throw HarnessFailure("\(path) is too long for a socket") }
+    unsafe withUnsafeMutableBytes(of: &address.sun_path) { room in
+        for (index, byte) in bytes.enumerated() { unsafe room[index] = byte }
+    }
+    let code = unsafe withUnsafePointer(to: &address) { pointer in
+        unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            unsafe use(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+        }
+    }
+    guard code == 0 else {
+        let reason = errno
+        close(descriptor)
+        throw HarnessFailure("\(what): errno \(reason)")
+    }
+    return descriptor
 }

@@ -124,7 +124,9 @@ struct NextCommand: ParsableCommand {
         do {
             guard let timezone else {
                 let (zone, objection) = ZoneDatabase.host(Environment.value(of: "TZ"))
-                if let objection { StandardError.say("warning: TZ: \(objection.message); this is in UTC") }
+                if let objection {
+                    StandardError.say("warning: TZ: \(objection.message); this is in UTC")
+                }
                 return try zone.zone()
             }
             return try ZoneDatabase.zone(named: timezone).zone()
