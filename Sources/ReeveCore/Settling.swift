@@ -90,6 +90,7 @@ extension Supervisor {
             reactToDependencies(id, &turn)
             beginPendingStop(id, &turn)
             startIfMet(id, &turn)
+            reviewSchedule(id, &turn)
             advanceRecovery(id, &turn)
             reviewAlarms(id, &turn)
         } else {

@@ -189,7 +189,6 @@ package struct Supervisor: Sendable {
         let outcome = schedulers[id.index].handle(run) { body(&$0, &turn) }
         touch(id)
         carryOut(outcome, id, &turn)
-        if schedulers[id.index].schedule?.queue.isEmpty == false { takeNext(id, &turn) }
     }
 
     /// An answer to an effect. The run may have ended since it was asked, which is no defect.

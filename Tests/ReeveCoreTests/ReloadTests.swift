@@ -7,7 +7,7 @@ import Testing
 extension World {
     /// SIGHUP, and the file says this.
     @discardableResult
-    fileprivate mutating func reload(
+    mutating func reload(
         _ schedulers: [SchedulerSpecification],
         settings change: (inout SupervisorSettings) -> Void = { _ in }
     ) -> [Effect] {

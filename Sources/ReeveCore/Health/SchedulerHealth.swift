@@ -128,7 +128,8 @@ extension Scheduler {
         case .started where schedule != nil, .ready where schedule != nil: return followsSchedule
         case .healthy where schedule != nil:
             return followsSchedule && (health == .healthy || health == .degraded)
-        case .started: return lifecycle == .completed || (isUp && lifecycle.run?.leader != nil)
+        case .started:
+            return lifecycle == .completed || (lifecycle.isUp && lifecycle.run?.leader != nil)
         case .ready: return lifecycle == .completed || isReady
         case .healthy:
             return (lifecycle == .completed || isReady)
@@ -147,16 +148,6 @@ extension Scheduler {
         switch lifecycle {
         case .idle, .starting, .running, .backingOff: true
         case .stopped, .waitingForPhase, .waitingForDependencies, .stopping, .exhausted, .completed:
-            false
-        }
-    }
-
-    private var isUp: Bool {
-        switch lifecycle {
-        case .starting, .running: true
-        case .stopped, .waitingForPhase, .idle, .waitingForDependencies, .stopping, .backingOff,
-            .exhausted,
-            .completed:
             false
         }
     }

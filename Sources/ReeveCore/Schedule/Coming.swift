@@ -71,17 +71,13 @@ extension ScheduleState {
             guard let deadline = next?.deadline else { return [] }
             let first = now.wall(at: deadline)
             return (0..<(origin == .end ? min(count, 1) : count)).map { first + span * Int64($0) }
-                .prefix { !isOver($0) }
+                .prefix { !isExpired($0) }
                 .map { wall in
                     let occurrence = Occurrence(second: wall.second, offset: 0, mark: .ordinary)
                     return .init(occurrence: occurrence, zone: "UTC", due: wall)
                 }
         case .boot, .start, .unusable: return []
         }
-    }
-
-    private func isOver(_ wall: WallTime) -> Bool {
-        settings.expiresAt.map { wall >= $0 } ?? false
     }
 
     private func coming(
@@ -95,7 +91,7 @@ extension ScheduleState {
             let occurrence = expression.occurrence(after: from.second, in: zone)
         {
             let wall = WallTime(second: occurrence.second)
-            guard wall > from, wall.nanoseconds < .max, !isOver(wall) else { break }
+            guard wall > from, wall.nanoseconds < .max, !isExpired(wall) else { break }
             let drawn = next?.nominal == wall ? next?.due : nil
             found.append(
                 .init(

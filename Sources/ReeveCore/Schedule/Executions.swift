@@ -52,18 +52,17 @@ extension Scheduler {
                 at: turn.now.monotonic)
         }
         switch outcome {
-        case .failed, .timedOut, .lost: countFailure(&turn)
+        case .failed, .timedOut: countFailure(&turn)
         case .succeeded: resetFailures(reason: "it succeeded", &turn)
-        case .skippedOverlap, .skippedDependency, .missed, .coalesced, .cancelled, .paused: break
+        case .skippedOverlap, .skippedDependency, .missed, .coalesced, .cancelled, .paused, .lost:
+            break
         }
-        schedule?.ended(at: turn.now)
     }
 
     /// The entry that goes before each spawn.
     mutating func writeStart(of run: RunID, _ turn: inout Turn) {
         schedule?.current?.run = run
         guard let execution = schedule?.current else { return }
-        schedule?.lastOccurrence = execution.occurrence
         turn.effects.append(
             .ledger(
                 LedgerEntry(

@@ -48,6 +48,14 @@ extension Supervisor {
         }
     }
 
+    /// What waits may have room by now, and an interval may begin.
+    mutating func reviewSchedule(_ id: SchedulerID, _ turn: inout Turn) {
+        guard let state = schedulers[id.index].schedule else { return }
+        if !state.queue.isEmpty { takeNext(id, &turn) }
+        let isExecuting = state.current != nil || !schedulers[id.index].lanes.isEmpty
+        schedulers[id.index].schedule?.countFromEnd(isExecuting: isExecuting, at: turn.now)
+    }
+
     /// Executes what waits.
     mutating func takeNext(_ id: SchedulerID, _ turn: inout Turn) {
         while schedulers[id.index].hasRoom,
@@ -70,7 +78,7 @@ extension Supervisor {
         schedulers[id.index].schedule?.hasRunAtStart = true
         let trigger: LedgerEntry.Trigger
         switch state.timetable {
-        case .boot where isFirst && !bootsSeen.contains(id): trigger = .boot(boot)
+        case .boot where isFirst && bootsSeen.insert(id).inserted: trigger = .boot(boot)
         case .start where isFirst: trigger = .start
         case .cron, .interval, .boot, .start, .unusable:
             guard state.settings.runOnStart else { return }
@@ -270,11 +278,9 @@ extension Supervisor {
         turn.record(.clockStepped(by: step))
         for index in schedulers.indices where schedulers[index].schedule != nil {
             // What passed by the clock as it was is accounted for before the clock is another.
-            if step < .zero {
-                let before = turn.now.wall + (.zero - step)
-                schedulers[index].accountForPause(through: before, &turn)
-            }
-            schedulers[index].schedule?.clockStepped(at: turn.now)
+            let before = turn.now.wall + (.zero - step)
+            schedulers[index].accountForPause(through: before, &turn)
+            schedulers[index].schedule?.clockStepped(by: step, at: turn.now)
             touch(SchedulerID(index))
         }
     }
@@ -314,6 +320,7 @@ extension Supervisor {
                         scheduler: scheduler.specification.name, trigger: key.trigger,
                         occurrence: key.occurrence, at: turn.now.wall,
                         event: .ended(.lost, reason: reason, run: run))))
+            schedulers[key.id.index].metrics.note(.lost, count: 1)
             schedulers[key.id.index].record(
                 .occurrenceEnded(.lost, occurrence: key.occurrence, count: 1, reason: reason),
                 run: run, in: &turn)

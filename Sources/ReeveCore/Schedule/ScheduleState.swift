@@ -93,6 +93,7 @@ struct ScheduleState: Sendable {
     private(set) var settings: ScheduleSettings
     private(set) var timetable: Timetable
     private(set) var next: Upcoming?
+    /// Of an interval: where its grid lies, by the clock as it is now.
     private(set) var accounted: AccountedStretch?
     private var earlier: [AccountedStretch] = []
     /// When the schedule began to be followed; nil while it is not.
@@ -115,7 +116,8 @@ struct ScheduleState: Sendable {
     /// How the last execution ended.
     var lastOutcome: LedgerEntry.Outcome?
     var lastConclusion: (number: Int, words: String)?
-    var lastOccurrence: WallTime?
+    /// The last instant of an interval, by the clock as it was.
+    private var lastNominal: WallTime?
     private var random: SplitMix64
 
     init(_ settings: ScheduleSettings, zones: [ZoneFile], seed: UInt64) {
@@ -177,7 +179,7 @@ struct ScheduleState: Sendable {
         if accounted == nil {
             accounted = AccountedStretch(from: now.wall, through: now.wall)
         } else {
-            clockStepped(at: now)
+            leaveStretch(at: now)
         }
         if !isPaused { plan(at: now) }
         isRestored = false
@@ -196,9 +198,9 @@ struct ScheduleState: Sendable {
         let differs = differs(from: settings, zones: zones)
         self.settings = settings
         timetable = Timetable(settings, zones: zones)
-        guard differs, let now, enabledAt != nil, !isPaused else { return }
+        guard differs, let now, enabledAt != nil else { return }
         if let through = accounted?.through, through < now.wall { accounted?.through = now.wall }
-        plan(at: now)
+        if !isPaused { plan(at: now) }
     }
 
     /// Takes over what a predecessor of the same name has dealt with, so that a clock that is set back
@@ -281,8 +283,20 @@ struct ScheduleState: Sendable {
         ]
     }
 
-    /// The wall clock was set.
-    mutating func clockStepped(at now: Moment) {
+    /// The wall clock was set by this much.
+    mutating func clockStepped(by step: Duration, at now: Moment) {
+        switch timetable {
+        case .cron: leaveStretch(at: now)
+        case .interval:
+            // Elapsed time decides: by the clock its instants lie elsewhere now.
+            guard let stretch = accounted else { return }
+            accounted = AccountedStretch(from: stretch.from + step, through: stretch.through + step)
+        case .boot, .start, .unusable: break
+        }
+    }
+
+    /// A clock that went back behind all that was dealt with begins a new stretch.
+    private mutating func leaveStretch(at now: Moment) {
         guard let stretch = accounted, case .cron = timetable, now.wall < stretch.from else {
             return
         }
@@ -291,10 +305,14 @@ struct ScheduleState: Sendable {
         if enabledAt != nil && !isPaused { plan(at: now) }
     }
 
-    /// Counts an interval from the end of an execution.
-    mutating func ended(at now: Moment) {
+    /// Counts an interval from the end of what runs: while anything is executed or waits, none is due.
+    mutating func countFromEnd(isExecuting: Bool, at now: Moment) {
         guard case .interval(_, .end) = timetable, enabledAt != nil, !isPaused else { return }
-        plan(at: now)
+        if isExecuting || !queue.isEmpty {
+            next = nil
+        } else if next == nil {
+            plan(at: now)
+        }
     }
 
     /// Takes out what is due, in order.
@@ -379,9 +397,8 @@ struct ScheduleState: Sendable {
         if let deadline = upcoming.deadline {
             guard deadline <= now.monotonic else { return nil }
             // An instant is a key: one that a step of the clock would repeat is moved by the least.
-            let through = accounted?.through ?? now.wall
             var at = now.wall(at: deadline)
-            if at == through { at = at + .nanoseconds(1) }
+            if at == lastNominal { at = at + .nanoseconds(1) }
             return (.init(at: at, due: at, merged: 0), now.monotonic - deadline)
         }
         guard let at = upcoming.nominal, let due = upcoming.due, due <= now.wall else { return nil }
@@ -390,6 +407,7 @@ struct ScheduleState: Sendable {
 
     private mutating func advance(past at: WallTime, _ upcoming: Upcoming, at now: Moment) {
         accounted?.through = at
+        if upcoming.deadline != nil { lastNominal = at }
         switch timetable {
         case .cron: plan(at: now)
         case .interval(let span, .start):
@@ -418,6 +436,8 @@ struct ScheduleState: Sendable {
             // instant cannot lie ahead, unless the clock was set.
             if isRestored, origin == .start, let last = accounted, last.through <= now.wall {
                 deadline = now.monotonic + (span - (now.wall - last.through))
+            } else {
+                accounted?.through = now.wall
             }
             if let startsAt = settings.startsAt, startsAt > now.wall {
                 deadline = max(deadline, now.monotonic + (startsAt - now.wall))
@@ -429,7 +449,7 @@ struct ScheduleState: Sendable {
     }
 
     /// The occurrence after an instant that lies in no stretch of the past.
-    private func following(_ wall: WallTime) -> (at: WallTime, merged: Int)? {
+    func following(_ wall: WallTime) -> (at: WallTime, merged: Int)? {
         var from = wall
         for _ in 0...earlier.count {
             guard let next = timetable.next(after: from) else { return nil }
@@ -440,7 +460,7 @@ struct ScheduleState: Sendable {
         return timetable.next(after: from)
     }
 
-    private func isExpired(_ wall: WallTime) -> Bool {
+    func isExpired(_ wall: WallTime) -> Bool {
         settings.expiresAt.map { wall >= $0 } ?? false
     }
 }

@@ -87,6 +87,16 @@ enum Lifecycle: Equatable, Sendable {
         }
     }
 
+    /// Whether it is started, and nobody ends it.
+    var isUp: Bool {
+        switch self {
+        case .starting, .running: true
+        case .stopped, .waitingForPhase, .idle, .waitingForDependencies, .stopping, .backingOff,
+            .exhausted, .completed:
+            false
+        }
+    }
+
     /// Whether processes of it may be alive that reeve still answers for.
     var isLive: Bool {
         switch self {

@@ -121,9 +121,11 @@ extension Supervisor {
                 schedulers[index].enter(.stopped(.shutdown))
             }
             // What is to come before its program need not be waited for.
-            if schedulers[index].lifecycle.run?.onStart != nil {
-                schedulers[index].beginStop(.shutdown, reason: "reeve shuts down", &turn)
+            schedulers[index].forEachExecution { scheduler in
+                guard scheduler.lifecycle.run?.onStart != nil else { return }
+                scheduler.beginStop(.shutdown, reason: "reeve shuts down", &turn)
             }
+            schedulers[index].arrangeLanes()
             touch(SchedulerID(index))
         }
         drain(&turn)
@@ -138,14 +140,8 @@ extension Supervisor {
             guard let schedule = scheduler.schedule, schedule.settings.drainTimeout > .zero else {
                 return nil
             }
-            switch scheduler.lifecycle {
-            case .starting, .running:
-                return .init(
-                    id: scheduler.id, until: min(now + schedule.settings.drainTimeout, half))
-            case .stopped, .waitingForPhase, .idle, .waitingForDependencies, .stopping, .backingOff,
-                .exhausted, .completed:
-                return nil
-            }
+            guard scheduler.lifecycles.contains(where: \.isUp) else { return nil }
+            return .init(id: scheduler.id, until: min(now + schedule.settings.drainTimeout, half))
         }
         guard !shutdown.drains.isEmpty else { return beginLevels(&turn) }
         shutdown.pending = Set(shutdown.drains.map(\.id))

@@ -275,4 +275,32 @@ import Testing
         #expect(runs(world).count == 1)
         #expect(outcomes(world) == ["17:39:00 cancelled", "17:40:00 cancelled"])
     }
+
+    @Test func `what waits begins as soon as a reload makes room`() {
+        var world = World.booted([parallel(1)])
+        world.pass(.seconds(26))
+        world.request(1, .runNow(world.id("job"), force: true))
+        #expect(runs(world).count == 1)
+        world.pass(.seconds(1))
+        world.reload([parallel(2)])
+        #expect(runs(world).count == 2)
+    }
+
+    @Test func `a shutdown waits for no on-start command, and drains all that run`() throws {
+        var world = World.booted([parallel(3, { _ in }) { $0.recovery.onStart = ["/bin/prepare"] }])
+        world.pass(.seconds(26))
+        let first = try #require(world.commands.first).id
+        world.end(first, .ended(.exited(code: 0), output: ""))
+        world.pass(.seconds(60))
+        // The first runs, the second waits for its command.
+        let running = world.status("job").runs.map(\.id)
+        #expect(running.count == 2)
+        let second = try #require(world.commands.last).id
+        let begun = world.terminate()
+        #expect(begun.contains { if case .endCommand(second) = $0 { true } else { false } })
+        #expect(!begun.contains { if case .signal = $0 { true } else { false } })
+        let end = world.send(.exited(running[0], .exited(code: 0), leftovers: []))
+        #expect(outcomes(world) == ["17:40:00 cancelled", "17:39:00 succeeded"])
+        #expect(end.exitCodes == [0])
+    }
 }

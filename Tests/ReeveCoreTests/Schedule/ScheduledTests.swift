@@ -244,6 +244,11 @@ import Testing
         #expect(world.lifecycle("job") == .idle)
         world.replaceSupervisor(after: .seconds(1), boot: "B")
         #expect(world.lifecycle("job") == .running)
+        world.exit("job", code: 0)
+        // Whoever is taken out of the configuration and put back has had it, too.
+        world.reload([])
+        world.reload([scheduled("job", .cron("@reboot"))])
+        #expect(world.lifecycle("job") == .idle)
     }
 
     @Test func `bounds, spread and jitter only delay or end a schedule`() throws {
