@@ -5,7 +5,7 @@ import ReeveCore
 import ReeveSimulator
 import Testing
 
-/// What the environment asks for: `Tests/run --seed N`, fresh seeds for a while, or a commit's own.
+/// What the environment asks for: `Tests/run --seed N`, or fresh seeds for a while.
 private enum Asked {
     private static func value(_ name: String) -> String? {
         ProcessInfo.processInfo.environment[name]
@@ -13,10 +13,6 @@ private enum Asked {
 
     static var seed: UInt64? { value("REEVE_SIM_SEED").flatMap { UInt64($0) } }
     static var soakSeconds: Double? { value("REEVE_SIM_SOAK").flatMap { Double($0) } }
-    /// The first of the seeds that belong to this commit: its first 15 hexadecimal digits.
-    static var commit: UInt64? {
-        value("REEVE_SIM_COMMIT").flatMap { UInt64($0.prefix(15), radix: 16) }
-    }
 }
 
 /// Runs seeds until `failuresMax` of them failed; each failure is an issue with its report.
@@ -37,7 +33,7 @@ private func simulate(_ seeds: some Sequence<UInt64>, failuresMax: Int = 3, unti
 @Suite struct SimulationTests {
     @Test(.enabled(if: Asked.seed == nil))
     func `the fixed seeds keep every rule`() {
-        simulate(1...400)
+        simulate(1...600)
     }
 
     @Test(.enabled(if: Asked.seed != nil))
@@ -46,12 +42,6 @@ private func simulate(_ seeds: some Sequence<UInt64>, failuresMax: Int = 3, unti
         let outcome = simulation.run()
         print(outcome.report(lastLines: .max))
         #expect(outcome.violation == nil)
-    }
-
-    @Test(.enabled(if: Asked.commit != nil))
-    func `the seeds of the commit keep every rule`() {
-        let first = Asked.commit ?? 0
-        simulate((0..<400).map { first &+ $0 })
     }
 
     @Test(.enabled(if: Asked.soakSeconds != nil))
