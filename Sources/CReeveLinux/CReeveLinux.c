@@ -93,11 +93,6 @@ int reeve_duplicate(int fd) { return RESULT(fcntl(fd, F_DUPFD_CLOEXEC, 3)); }
 
 int reeve_is_open(int fd) { return fcntl(fd, F_GETFD) >= 0; }
 
-int reeve_access_mode(int fd) {
-    int flags = fcntl(fd, F_GETFL);
-    return flags < 0 ? -errno : flags & O_ACCMODE;
-}
-
 int reeve_pipe(int *read_end, int *write_end) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0) return -errno;
@@ -236,14 +231,13 @@ int reeve_epoll_wait(int epoll, struct reeve_epoll_event *events, int count, int
     return result;
 }
 
-int reeve_timer_create(int is_wall) {
-    int clock = is_wall ? CLOCK_REALTIME : CLOCK_MONOTONIC;
-    return RESULT(timerfd_create(clock, TFD_CLOEXEC | TFD_NONBLOCK));
+int reeve_wall_timer_create(void) {
+    return RESULT(timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK));
 }
 
-int reeve_timer_arm(int timer, int64_t nanoseconds, int is_wall) {
+int reeve_wall_timer_arm(int timer, int64_t nanoseconds) {
     struct itimerspec when = {.it_value = {nanoseconds / 1000000000, nanoseconds % 1000000000}};
-    int flags = TFD_TIMER_ABSTIME | (is_wall ? TFD_TIMER_CANCEL_ON_SET : 0);
+    int flags = TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET;
     return RESULT(timerfd_settime(timer, flags, &when, NULL));
 }
 

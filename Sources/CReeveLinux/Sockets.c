@@ -68,7 +68,17 @@ int reeve_socket_error(int fd) {
     int error = 0;
     socklen_t size = sizeof error;
     if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0) return -errno;
-    return -error;
+    if (error) return -error;
+    /* Where nobody listens, a connection to a local port that the kernel has just given to ourselves meets
+     * itself (RFC 9293 3.5: simultaneous open). */
+    union address own, peer;
+    socklen_t own_size = sizeof own, peer_size = sizeof peer;
+    memset(&own, 0, sizeof own);
+    memset(&peer, 0, sizeof peer);
+    if (getsockname(fd, &own.any, &own_size) == 0 && getpeername(fd, &peer.any, &peer_size) == 0 &&
+        own_size == peer_size && memcmp(&own, &peer, own_size) == 0)
+        return -ECONNREFUSED;
+    return 0;
 }
 
 int reeve_resolve(const char *host, char *addresses, size_t size, const char **why) {
@@ -144,7 +154,6 @@ int64_t reeve_notify_receive(
             struct ucred credentials;
             memcpy(&credentials, CMSG_DATA(part), sizeof credentials);
             sender->has_credentials = 1;
-            sender->pid = credentials.pid;
             sender->user = credentials.uid;
         } else if (part->cmsg_type == SCM_RIGHTS) {
             size_t bytes = part->cmsg_len - CMSG_LEN(0);
@@ -158,7 +167,6 @@ int64_t reeve_notify_receive(
             }
         }
     }
-    if (message.msg_flags & MSG_CTRUNC) sender->has_lost_descriptors = 1;
     return count;
 }
 

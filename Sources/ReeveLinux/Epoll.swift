@@ -131,31 +131,3 @@ package final class Epoll {
 
     private static let eventsMax = 128
 }
-
-/// A timer that makes a descriptor readable (timerfd_create(2), CLOCK_MONOTONIC).
-package struct MonotonicTimer: ~Copyable {
-    /// For `Epoll.add`: readable when the timer has fired.
-    package let descriptor: FileDescriptor
-
-    /// Throws EMFILE, ENFILE or ENOMEM.
-    package init() throws(Errno) {
-        descriptor = FileDescriptor(owning: try Errno.check(reeve_timer_create(0)))
-    }
-
-    /// Fires once at this instant, at once where it has passed; nil, or the end of time: never.
-    /// What was armed before no longer counts.
-    package func arm(at instant: Instant?) throws(Errno) {
-        // Zero would disarm it, and so would a negative number fail.
-        var nanoseconds: Int64 = 0
-        if let instant, instant != .distantFuture { nanoseconds = max(1, instant.nanoseconds) }
-        try Errno.check(reeve_timer_arm(descriptor.number, nanoseconds, 0))
-    }
-
-    /// Takes note that it fired, so that the descriptor is no longer readable. True if it had.
-    @discardableResult
-    package func acknowledge() -> Bool {
-        var count: UInt64 = 0
-        // Nothing there (EAGAIN): it was armed anew, or fires later.
-        return unsafe reeve_read(descriptor.number, &count, MemoryLayout<UInt64>.size) > 0
-    }
-}

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import CReeveLinux
-package import ReeveCore
 
 /// The receiving end of sd_notify(3): datagrams with their sender's credentials.
 package enum NotifySocket {
@@ -9,8 +8,6 @@ package enum NotifySocket {
     package struct Message: ~Copyable {
         /// Its whole length; more than was given room for means that the rest is lost.
         package let length: Int
-        /// nil where it is outside our pid namespace.
-        package let pid: PID?
         /// nil where the kernel did not tell.
         package let user: UInt32?
         /// What came with it; closed with the message, unless taken.
@@ -43,8 +40,12 @@ package enum NotifySocket {
             unsafe reeve_notify_socket($0, name.utf8.count, isAbstract ? 1 : 0)
         }
         let socket = FileDescriptor(owning: try Errno.check(result))
-        if !isAbstract {
+        if isAbstract { return socket }
+        do throws(Errno) {
             try Errno.check(unsafe name.withCString { unsafe reeve_chmod($0, 0o666) })
+        } catch {
+            UnixSocket.remove(name)
+            throw error
         }
         return socket
     }
@@ -66,7 +67,7 @@ package enum NotifySocket {
         }
         guard let length = try Errno.checkUnlessBlocked(result) else { return nil }
         return Message(
-            length: length, pid: sender.pid > 0 ? PID(sender.pid) : nil,
+            length: length,
             user: sender.has_credentials != 0 ? sender.user : nil,
             descriptors: Descriptors(numbers(of: sender)))
     }

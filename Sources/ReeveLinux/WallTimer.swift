@@ -14,13 +14,13 @@ package struct WallTimer: ~Copyable {
 
     /// Throws EMFILE, ENFILE or ENOMEM.
     package init() throws(Errno) {
-        descriptor = FileDescriptor(owning: try Errno.check(reeve_timer_create(1)))
+        descriptor = FileDescriptor(owning: try Errno.check(reeve_wall_timer_create()))
     }
 
     /// Goes off once at this instant, at once where it has passed. What was armed before no longer counts.
     package func arm(at instant: WallTime) throws(Errno) {
         // Zero would disarm it, and so would a negative number fail.
-        let result = reeve_timer_arm(descriptor.number, max(1, instant.nanoseconds), 1)
+        let result = reeve_wall_timer_arm(descriptor.number, max(1, instant.nanoseconds))
         // ECANCELED: the clock was set since the timer was last armed. It is armed all the same.
         if result == -WallTimer.canceled { return }
         try Errno.check(result)

@@ -180,7 +180,7 @@ final class EventLoop {
             wallTimer.acknowledge()
             armedFor = nil
             inbox.append(.timePassed)
-        case .process, .manager, nil:
+        case nil:
             executor.reportDefect("an event of an unknown source came: \(token)", at: now)
         }
     }

@@ -5,7 +5,7 @@
 package enum SourceKind: UInt8, Sendable, CaseIterable {
     /// The signal descriptor: SIGCHLD and the signals that an operator sends.
     case signals = 1
-    /// The timer, armed to the nearest deadline of all.
+    /// The timer of the wall clock: an occurrence is due, or the clock was set.
     case timer = 2
     /// The control socket, waiting for clients.
     case listener = 3
@@ -17,10 +17,6 @@ package enum SourceKind: UInt8, Sendable, CaseIterable {
     case standardOut = 6
     /// Our own stderr, waited for until it takes more.
     case standardError = 7
-    /// The pidfd of a process that is no child of reeve and can therefore not be reaped.
-    case process = 8
-    /// The service manager's socket.
-    case manager = 9
     /// The ledger's background synchronisation is over.
     case ledger = 10
     /// The read end of an auxiliary command's output.

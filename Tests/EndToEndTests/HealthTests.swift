@@ -110,6 +110,30 @@ private func hasTools(_ names: String...) -> Bool {
         }
     }
 
+    /// With one port to choose from, the kernel gives a connection the one that it goes to.
+    @Test(.enabled(if: hasTools("unshare", "ip") && getuid() == 0))
+    func `a connection that meets itself is none`() async throws {
+        let alone = """
+            ip link set lo up && echo 40000 40000 >/proc/sys/net/ipv4/ip_local_port_range \
+            && exec "$0" "$@"
+            """
+        try await Reeve.supervising(
+            { _ in
+                """
+                [schedulers.web]
+                command = ["sleep", "1000"]
+                kind = "task"
+                health-check = { tcp = "127.0.0.1:40000", failures = 1 }
+                health-check-interval = "1s"
+                """
+            }, setup: { $0.prefix = ["unshare", "--net", "sh", "-c", alone] }
+        ) { reeve in
+            _ = try await reeve.scheduler("web", becomes: "unhealthy") {
+                $0.reason.contains("connection refused (ECONNREFUSED)")
+            }
+        }
+    }
+
     @Test func `a check that hangs is killed with all of its processes`() async throws {
         try await Reeve.supervising({ place in
             """

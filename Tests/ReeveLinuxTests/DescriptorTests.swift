@@ -217,30 +217,6 @@ import Testing
         #expect(try epoll.wait(until: .zero) { _, _ in } == 0)
     }
 
-    @Test func `a timer fires once, at once where its instant has passed, and never when disarmed`()
-        throws
-    {
-        let epoll = try Epoll()
-        let timer = try MonotonicTimer()
-        try epoll.add(timer.descriptor, token: Token(source: 2, slot: 0), interest: .readable)
-        let due = Clock.now().monotonic + .milliseconds(5)
-        try timer.arm(at: due)
-        #expect(try epoll.wait(until: nil) { _, _ in } == 1)
-        #expect(Clock.now().monotonic >= due)
-        #expect(timer.acknowledge() == true)
-        #expect(timer.acknowledge() == false)
-        for past in [Instant.zero, Instant(nanoseconds: -5), Instant(nanoseconds: 1)] {
-            try timer.arm(at: past)
-            #expect(try epoll.wait(until: nil) { _, _ in } == 1)
-            #expect(timer.acknowledge() == true)
-        }
-        try timer.arm(at: Clock.now().monotonic + .milliseconds(1))
-        try timer.arm(at: nil)
-        #expect(try epoll.wait(until: Clock.now().monotonic + .milliseconds(5)) { _, _ in } == 0)
-        try timer.arm(at: .distantFuture)
-        #expect(try epoll.wait(until: .zero) { _, _ in } == 0)
-    }
-
     @Test func `the clocks run`() {
         let first = Clock.now()
         let second = Clock.now()

@@ -16,9 +16,12 @@ private final class NotifyBench {
     private let said: Box
     private(set) var address = ""
     var complaints: [String] { said.sentences }
+    /// The pids that were looked for among the run's.
+    var looks: [Int32] { said.looks }
 
     final class Box {
         var sentences: [String] = []
+        var looks: [Int32] = []
     }
 
     init(
@@ -31,7 +34,8 @@ private final class NotifyBench {
         sockets = NotifySockets(
             epoll: epoll, directory: directory ? scratch.path : nil, ownUser: user,
             member: { pid, _ in
-                pid.number == 77 ? ProcessIdentity(pid: pid, startTime: 5) : nil
+                said.looks.append(pid.number)
+                return pid.number == 77 ? ProcessIdentity(pid: pid, startTime: 5) : nil
             },
             say: { _, _, sentence in said.sentences.append(sentence) })
         var specification = SchedulerSpecification(
@@ -164,6 +168,14 @@ private final class NotifyBench {
         // Another process's pid is no main process of this run.
         #expect(try bench.received("MAINPID=1") == [])
         #expect(bench.complaints.last?.contains("MAINPID=") == true)
+    }
+
+    @Test func `of many main processes in one message only the last is looked at`() throws {
+        let bench = try NotifyBench()
+        let many = (1...300).map { "MAINPID=\($0)" }
+        let last = try bench.received((many + ["MAINPID=77"]).joined(separator: "\n"))
+        #expect(last == [.mainProcess(ProcessIdentity(pid: PID(77), startTime: 5))])
+        #expect(bench.looks == [77] && bench.complaints == [])
     }
 
     @Test func `a message that is too long is refused, and one that just fits is read`() throws {

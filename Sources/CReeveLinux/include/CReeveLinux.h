@@ -31,7 +31,6 @@ int reeve_set_nonblocking(int fd, int enabled);
 /* A duplicate above 2 with close-on-exec. */
 int reeve_duplicate(int fd);
 int reeve_is_open(int fd);
-int reeve_access_mode(int fd);
 int reeve_pipe(int *read_end, int *write_end);
 /* Entries as the kernel writes them (struct linux_dirent64). */
 int64_t reeve_getdents(int fd, void *buffer, size_t count);
@@ -86,10 +85,9 @@ int reeve_epoll_remove(int epoll, int fd);
 /* Waits at most `nanoseconds`, for ever where that is below zero. -EINTR is passed on, so that the
  * caller computes the time left. */
 int reeve_epoll_wait(int epoll, struct reeve_epoll_event *events, int count, int64_t nanoseconds);
-int reeve_timer_create(int is_wall);
-/* Absolute, CLOCK_MONOTONIC or, for a wall timer, CLOCK_REALTIME; 0 disarms. Reading a wall timer fails
- * with ECANCELED after that clock was set. */
-int reeve_timer_arm(int timer, int64_t nanoseconds, int is_wall);
+int reeve_wall_timer_create(void);
+/* Absolute, CLOCK_REALTIME; 0 disarms. Reading fails with ECANCELED after that clock was set. */
+int reeve_wall_timer_arm(int timer, int64_t nanoseconds);
 
 struct reeve_received_signal {
     int32_t signal;
@@ -265,11 +263,9 @@ int reeve_resolve(const char *host, char *addresses, size_t size, const char **w
 enum { REEVE_NOTIFY_DESCRIPTORS = 8 };
 struct reeve_notify_sender {
     int has_credentials;
-    int32_t pid; /* 0 where it is outside our namespace */
     uint32_t user;
     int descriptor_count; /* each is the caller's to close */
     int descriptors[REEVE_NOTIFY_DESCRIPTORS];
-    int has_lost_descriptors;
 };
 int reeve_notify_socket(const char *name, size_t length, int is_abstract);
 /* The length of the datagram, which may be more than `size`: the rest of it is lost. */

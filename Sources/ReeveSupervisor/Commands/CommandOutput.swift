@@ -24,7 +24,7 @@ final class CommandOutput {
     /// at the end of the output.
     func read() -> Bool {
         for _ in 0..<CommandOutput.readsMax {
-            // EIO or the like; a pipe of our own has none. What cannot be read has ended.
+            // Nothing is there now; errors a pipe of our own has none.
             guard let read = try? descriptor.read(into: &buffer) else { return true }
             guard read > 0 else { return false }
             kept += buffer.prefix(read)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Answers that take more than one line. Each is a place to go on from, never a list: the next page
-// is made when the socket has taken the last one. A reader that falls behind the event ring or a
+// Answers that take more than one line. Each is a place to go on from, in what is there or in a short list
+// that was made for it: the next page is made when the socket has taken the last one. A reader that falls behind the event ring or a
 // tail finds that its place is gone, and is told how much it has missed.
 
 internal import ReeveControl

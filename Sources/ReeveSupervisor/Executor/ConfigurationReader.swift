@@ -14,6 +14,8 @@ package final class ConfigurationReader {
     package static let role = "parser"
     /// How long the child may take: the file may be on a disk that is slow, or not there.
     static let timeout = Duration.seconds(20)
+    /// How long it may then take to die: where its disk is gone, SIGKILL waits for it too.
+    static let killTimeout = Duration.seconds(5)
     private static let handoverBytesMax = 64 << 20
     private static let wordsBytesMax = 64 << 10
     /// What is said of errors at most; the rest is in the file.
@@ -25,7 +27,7 @@ package final class ConfigurationReader {
         let process: ProcessIdentity
         let handover: FileDescriptor
         let words: FileDescriptor
-        let deadline: Instant
+        var deadline: Instant
         var isKilled = false
 
         init(
@@ -71,17 +73,23 @@ package final class ConfigurationReader {
     }
 
     /// When `timePassed` is due.
-    var nextDeadline: Instant? {
-        guard let reading, !reading.isKilled else { return nil }
-        return reading.deadline
-    }
+    var nextDeadline: Instant? { reading?.deadline }
 
-    /// The child has not come to an end.
-    func timePassed() {
-        guard let reading else { return }
+    /// The child has not come to an end. Returns what becomes of the reading where it cannot be ended
+    /// either: it is reaped whenever that is, and no later reading waits for it.
+    func timePassed(at now: Instant) -> Event? {
+        guard let reading else { return nil }
+        guard !reading.isKilled else {
+            self.reading = nil
+            return .configurationRejected(
+                words: "\(reading.path) cannot be read: the process that reads it cannot even be "
+                    + "killed, its disk does not answer")
+        }
         reading.isKilled = true
+        reading.deadline = now + ConfigurationReader.killTimeout
         // ESRCH cannot be: it has not been reaped. Nothing else can go wrong with a child of ours.
         try? Signals.send(.kill, toUnreaped: reading.process.pid)
+        return nil
     }
 
     /// A helper process was reaped. Returns what became of the reading; nil where it was another

@@ -159,10 +159,12 @@ final class Executor {
             ledger.work(at: now)
             if isDue(ledger.nextDeadline, at: now) { ledger.timePassed(at: now) }
         }
-        if isDue(reader.nextDeadline, at: now) { reader.timePassed() }
         if isDue(failures.nextDeadline, at: now) { failures.timePassed(at: now) }
         if let syslog, isDue(syslog.nextDeadline, at: now) { syslog.timePassed(at: now) }
         var events: [Event] = []
+        if isDue(reader.nextDeadline, at: now), let event = reader.timePassed(at: now.monotonic) {
+            events.append(event)
+        }
         if let watch, isDue(watch.nextDeadline, at: now), let reason = watch.timePassed() {
             events.append(.reloadRequested(reason: reason))
         }

@@ -145,7 +145,8 @@ final class Ledger {
             wait(waiting, at: now)
             writeWaiting(at: now)
         }
-        if compaction == nil, end > max(compactedFrom, 2 * index.keptBytes) {
+        // What is kept is counted by going through it: only where it may be worth it.
+        if compaction == nil, end > compactedFrom, end > 2 * index.keptBytes {
             beginCompaction(at: now)
         }
     }

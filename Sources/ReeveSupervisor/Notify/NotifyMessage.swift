@@ -11,8 +11,8 @@ struct NotifyMessage: Equatable {
     static let statusBytesMax = 256
 
     var notifications: [Notification] = []
-    /// Pids that MAINPID= named: to be looked at before they become a notification.
-    var mainPIDs: [PID] = []
+    /// The pid that MAINPID= named last: to be looked at before it becomes a notification.
+    var mainPID: PID?
     /// BARRIER=1: the descriptor that came along is to be closed after what came before.
     var isBarrier = false
     /// FDSTORE=1 or FDSTOREREMOVE=1: reeve keeps no descriptors.
@@ -61,7 +61,7 @@ struct NotifyMessage: Equatable {
                 hasGarbage = true
                 return
             }
-            mainPIDs.append(PID(number))
+            mainPID = PID(number)
         case "BARRIER": isBarrier = isOne(value)
         case "FDSTORE", "FDSTOREREMOVE": wantsStore = wantsStore || isOne(value)
         default: break

@@ -25,6 +25,7 @@ final class NotifySockets {
         static let store = Complaints(rawValue: 16)
         static let mainProcess = Complaints(rawValue: 32)
         static let descriptors = Complaints(rawValue: 64)
+        static let reading = Complaints(rawValue: 128)
     }
 
     private final class Entry {
@@ -195,8 +196,10 @@ final class NotifySockets {
                 let notifications = take(message, entry)
                 if !notifications.isEmpty { events.append(.notified(entry.run, notifications)) }
             } catch {
-                // EMFILE cannot be: what does not fit into our table is closed by the kernel.
-                complain(.garbage, entry, "its notify socket cannot be read: \(error)")
+                // ENOMEM, ENOBUFS. EMFILE cannot be: what does not fit into our table is closed by the
+                // kernel.
+                complain(.reading, entry, "its notify socket cannot be read now: \(error)")
+                hold(entry, until: now.monotonic + NotifySockets.second)
                 break
             }
         }
@@ -210,14 +213,18 @@ final class NotifySockets {
             entry.count = 0
         }
         guard entry.count >= NotifySockets.messagesPerSecondMax else { return true }
-        entry.heldUntil = entry.secondBegan + NotifySockets.second
-        held += 1
-        watch(entry, [])
+        hold(entry, until: entry.secondBegan + NotifySockets.second)
         complain(
             .flood, entry,
             "it sends more than \(NotifySockets.messagesPerSecondMax) notify messages a second: they "
                 + "are read no faster than that")
         return false
+    }
+
+    private func hold(_ entry: Entry, until instant: Instant) {
+        entry.heldUntil = instant
+        held += 1
+        watch(entry, [])
     }
 
     private func watch(_ entry: Entry, _ interest: PollEvents) {
@@ -263,13 +270,12 @@ final class NotifySockets {
     }
 
     private func mainProcess(_ read: NotifyMessage, _ entry: Entry) -> [Notification] {
-        read.mainPIDs.compactMap { pid in
-            if let process = member(pid, entry.run) { return .mainProcess(process) }
-            complain(
-                .mainProcess, entry,
-                "it calls process \(pid) its main one (MAINPID=), which is none of its own")
-            return nil
-        }
+        guard let pid = read.mainPID else { return [] }
+        if let process = member(pid, entry.run) { return [.mainProcess(process)] }
+        complain(
+            .mainProcess, entry,
+            "it calls process \(pid) its main one (MAINPID=), which is none of its own")
+        return []
     }
 
     private func complain(_ what: Complaints, _ entry: Entry, _ sentence: String) {

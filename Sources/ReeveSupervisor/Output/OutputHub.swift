@@ -192,7 +192,7 @@ package final class OutputHub {
             if let capture = captures[token] { _ = read(capture, at: now) }
         case .standardOut: stdout.flush(at: now)
         case .standardError: stderr.flush(at: now)
-        case .signals, .timer, .listener, .client, .process, .manager, .ledger, .command,
+        case .signals, .timer, .listener, .client, .ledger, .command,
             .launch, .probe, .notify, .configuration, .syslog, nil:
             return
         }

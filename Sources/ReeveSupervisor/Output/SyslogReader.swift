@@ -30,6 +30,8 @@ final class SyslogReader {
     private var windowEnd = Instant.zero
     private var written = 0
     private var dropped = 0
+    /// The socket could not be read, and is left alone until then.
+    private var heldUntil: Instant?
 
     /// Throws a sentence where the socket cannot be made.
     init(
@@ -56,10 +58,20 @@ final class SyslogReader {
     }
 
     /// When `timePassed` is due.
-    var nextDeadline: Instant? { dropped > 0 ? windowEnd : nil }
+    var nextDeadline: Instant? {
+        [dropped > 0 ? windowEnd : nil, heldUntil].compactMap(\.self).min()
+    }
 
-    /// Says how many messages were dropped.
+    /// Reads on where that could not be done, and says how many messages were dropped.
     func timePassed(at now: Moment) {
+        if let until = heldUntil, until <= now.monotonic {
+            heldUntil = nil
+            watch(.readable)
+        }
+        countDropped(at: now)
+    }
+
+    private func countDropped(at now: Moment) {
         guard dropped > 0, windowEnd <= now.monotonic else { return }
         let words =
             "\(path): \(dropped) messages were dropped, more than "
@@ -75,15 +87,24 @@ final class SyslogReader {
                 guard let message = try socket.receive(into: &buffer) else { return }
                 take(message, at: now)
             } catch {
-                // ENOMEM is all that it can be: the next turn tries again.
+                // ENOMEM, ENOBUFS: what there is waits in the socket.
+                heldUntil = now.monotonic + .seconds(1)
+                watch([])
                 return
             }
         }
     }
 
+    private func watch(_ interest: PollEvents) {
+        // ENOMEM is all that it can be; unchanged, it is tried again in the next turn.
+        try? epoll.modify(
+            socket.descriptor, token: Token(source: SourceKind.syslog.rawValue, slot: 0),
+            interest: interest)
+    }
+
     private func take(_ message: SyslogSocket.Message, at now: Moment) {
         if now.monotonic >= windowEnd {
-            timePassed(at: now)
+            countDropped(at: now)
             windowEnd = now.monotonic + .seconds(1)
             written = 0
         }

@@ -14,7 +14,7 @@ struct ChildEnvironment {
     /// What each run gets from reeve, whatever else says so.
     static let own: Set<String> = [
         runIdentifierName, runPathName, "REEVE_SCHEDULER", "REEVE_ATTEMPT", "REEVE_SCHEDULED_AT",
-        "REEVE_ROLE", "MAINPID", commandName, aboutName,
+        "REEVE_ROLE", "MAINPID", "NOTIFY_SOCKET", "WATCHDOG_USEC", commandName, aboutName,
     ]
     /// What an auxiliary command is for.
     private static let commandName = "REEVE_COMMAND"

@@ -129,6 +129,7 @@ extension Processes {
         let order = LaunchOrder(
             scheduler: specification.name.text, arguments: arguments, environment: block.entries,
             workingDirectory: specification.program.workingDirectory, settings: settings)
+        var refusal: SpawnFailure?
         do {
             let memory = try Memfd.sealed(name: "reeve-launch", contents: order.encoded.span)
             let request = try SpawnRequest(
@@ -140,6 +141,7 @@ extension Processes {
                         request, streams: streams, handing: memory, writing
                     ).identity
                 } catch {
+                    refusal = error
                     throw Errno(error.errno)
                 }
                 let purpose = take(process)
@@ -153,7 +155,9 @@ extension Processes {
                 }
             }
         } catch {
-            throw SpawnFailure(errno: 0, words: "its launcher could not be started: \(error)")
+            throw SpawnFailure(
+                errno: refusal?.errno ?? 0,
+                words: "its launcher could not be started: \(refusal?.words ?? "\(error)")")
         }
     }
 
