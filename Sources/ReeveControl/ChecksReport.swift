@@ -27,11 +27,7 @@ package struct ChecksReport: Equatable, Sendable {
         state = status.state
         failuresInRow = status.failuresInRow
         next = status.next
-        results = status.results.map {
-            Result(
-                at: $0.at, duration: $0.duration.milliseconds, passed: $0.outcome.isPassed,
-                words: $0.outcome.words)
-        }
+        results = status.results.map(Result.init)
     }
 
     /// Appends the member `healthChecks`.
@@ -41,14 +37,7 @@ package struct ChecksReport: Equatable, Sendable {
         buffer.field("failuresInRow", failuresInRow)
         buffer.field("next", next, fractionDigits: 3)
         buffer.beginArray("results")
-        for result in results {
-            buffer.beginObject()
-            buffer.field("at", result.at, fractionDigits: 3)
-            buffer.field("duration", result.duration)
-            buffer.field("passed", result.passed)
-            buffer.field("words", result.words.shortened(toBytes: ControlLimits.messageBytesMax))
-            buffer.endObject()
-        }
+        for result in results { result.write(to: &buffer) }
         buffer.endArray()
         buffer.endObject()
     }
@@ -57,10 +46,31 @@ package struct ChecksReport: Equatable, Sendable {
         state = try value.word("state", as: CheckState.self)
         failuresInRow = try value.wholeNumber("failuresInRow", as: Int.self)
         next = try value.optionalTime("next")
-        results = try value.list("results") { (result) throws(JSONFault) in
-            Result(
-                at: try result.time("at"), duration: try result.wholeNumber("duration"),
-                passed: try result.truth("passed"), words: try result.text("words"))
-        }
+        results = try value.list("results", Result.init(reading:))
+    }
+}
+
+extension ChecksReport.Result {
+    init(_ result: CheckResult) {
+        at = result.at
+        duration = result.duration.milliseconds
+        passed = result.outcome.isPassed
+        words = result.outcome.words
+    }
+
+    func write(to buffer: inout [UInt8]) {
+        buffer.beginObject()
+        buffer.field("at", at, fractionDigits: 3)
+        buffer.field("duration", duration)
+        buffer.field("passed", passed)
+        buffer.field("words", words.shortened(toBytes: ControlLimits.messageBytesMax))
+        buffer.endObject()
+    }
+
+    init(reading value: JSONValue) throws(JSONFault) {
+        at = try value.time("at")
+        duration = try value.wholeNumber("duration")
+        passed = try value.truth("passed")
+        words = try value.text("words")
     }
 }

@@ -36,6 +36,8 @@ package struct FailureBundle: Equatable, Sendable {
     /// Bytes.
     package var memoryPeak: Int64
     package var curve: [MemoryPoint]
+    /// The last answers of its health check, oldest first.
+    package var checks: [ChecksReport.Result]
     package var limits: [Limit]
     /// Lines of the log that are kept, and why there are none or some are missing; nil where all are there.
     package var logLines: Int64
@@ -65,6 +67,7 @@ package struct FailureBundle: Equatable, Sendable {
         consecutiveFailures = Int64(report.consecutiveFailures)
         memoryPeak = report.memoryPeak.count
         curve = report.memoryCurve
+        checks = report.checks.map(ChecksReport.Result.init)
         limits = report.limits
         self.logLines = Int64(logLines)
         self.logNote = logNote
@@ -93,6 +96,9 @@ package struct FailureBundle: Equatable, Sendable {
         buffer.field("consecutiveFailures", consecutiveFailures)
         buffer.field("memoryPeak", memoryPeak)
         buffer.curve("memoryCurve", curve)
+        buffer.beginArray("healthChecks")
+        for check in checks { check.write(to: &buffer) }
+        buffer.endArray()
         buffer.beginArray("limits")
         for limit in limits {
             buffer.beginObject()
@@ -138,6 +144,10 @@ package struct FailureBundle: Equatable, Sendable {
         consecutiveFailures = try value.wholeNumber("consecutiveFailures")
         memoryPeak = try value.wholeNumber("memoryPeak")
         curve = try value.curve("memoryCurve")
+        // An older reeve kept none.
+        checks =
+            value["healthChecks"] == nil
+            ? [] : try value.list("healthChecks", ChecksReport.Result.init(reading:))
         limits = try value.list("limits") { (limit) throws(JSONFault) in
             Limit(key: try limit.text("key"), value: try limit.text("value"))
         }

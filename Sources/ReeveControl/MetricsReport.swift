@@ -33,6 +33,17 @@ package struct MetricsReport: Equatable, Sendable {
         package var count: Int64
     }
 
+    /// A run that is over.
+    package struct Run: Equatable, Sendable {
+        package var startedAt: WallTime
+        /// Whole milliseconds.
+        package var duration: Int64
+        /// "succeeded", "failed", or "ended" where somebody willed it.
+        package var outcome: String
+        /// "code 3", "SIGKILL", "not-started".
+        package var end: String
+    }
+
     /// One point of the memory curve: whole seconds since the start of the run, and kB.
     package typealias Point = MemoryPoint
 
@@ -60,6 +71,8 @@ package struct MetricsReport: Equatable, Sendable {
     package var uptime: Int64
     /// Whole milliseconds of the trees of runs that ended.
     package var processorTime: Int64
+    /// The last few runs, oldest first.
+    package var lastRuns: [Run]
     package var ends: [Count]
     package var outcomes: [Count]
     package var actions: [Count]
@@ -89,6 +102,11 @@ package struct MetricsReport: Equatable, Sendable {
         restartsInWindow = Int64(metrics.restartsInWindow)
         uptime = metrics.uptime?.seconds ?? 0
         processorTime = metrics.processorTime.milliseconds
+        lastRuns = metrics.lastRuns.map { run in
+            Run(
+                startedAt: run.startedAt, duration: run.duration.milliseconds,
+                outcome: run.outcome.rawValue, end: run.end.words)
+        }
         ends = metrics.ends.map { Count(what: $0.kind.words, count: Int64($0.count)) }
         if metrics.otherEnds > 0 {
             ends.append(Count(what: "other", count: Int64(metrics.otherEnds)))
@@ -190,6 +208,24 @@ extension MetricsReport.Count {
     }
 }
 
+extension MetricsReport.Run {
+    fileprivate func write(to buffer: inout [UInt8]) {
+        buffer.beginObject()
+        buffer.field("startedAt", startedAt, fractionDigits: 3)
+        buffer.field("duration", duration)
+        buffer.field("outcome", outcome)
+        buffer.field("end", end)
+        buffer.endObject()
+    }
+
+    fileprivate init(reading value: JSONValue) throws(JSONFault) {
+        startedAt = try value.time("startedAt")
+        duration = try value.wholeNumber("duration")
+        outcome = try value.text("outcome")
+        end = try value.text("end")
+    }
+}
+
 extension [UInt8] {
     /// `[[0,1200],[30,1300]]`: seconds and kB.
     mutating func curve(_ key: StaticString, _ points: [MemoryPoint]) {
@@ -246,6 +282,9 @@ extension MetricsReport {
         buffer.field("restartsInWindow", restartsInWindow)
         buffer.field("uptime", uptime)
         buffer.field("processorTime", processorTime)
+        buffer.beginArray("lastRuns")
+        for run in lastRuns { run.write(to: &buffer) }
+        buffer.endArray()
         buffer.counts("ends", ends)
         buffer.counts("outcomes", outcomes)
         buffer.counts("recoveryActions", actions)
@@ -274,6 +313,9 @@ extension MetricsReport {
         restartsInWindow = try value.wholeNumber("restartsInWindow")
         uptime = try value.wholeNumber("uptime")
         processorTime = try value.wholeNumber("processorTime")
+        // An older supervisor does not tell.
+        lastRuns =
+            value["lastRuns"] == nil ? [] : try value.list("lastRuns", Run.init(reading:))
         ends = try value.list("ends", Count.init(reading:))
         outcomes = try value.list("outcomes", Count.init(reading:))
         actions = try value.list("recoveryActions", Count.init(reading:))

@@ -83,6 +83,23 @@ extension Reeve {
         }
     }
 
+    @Test func `one that could not be started has the words of what was to be done before`()
+        async throws
+    {
+        try await Reeve.supervising({ _ in
+            """
+            [schedulers.web]
+            command = ["sleep", "1000"]
+            on-start = ["sh", "-c", "echo no table orders >&2; exit 9"]
+            restart = "never"
+            """
+        }) { reeve in
+            let run = try await eventually("its bundle") { try await reeve.failedRun("web") }
+            #expect(run.meaning.contains("its on-start command ended with exit code 9"))
+            #expect(run.log.map(\.line) == ["no table orders"])
+        }
+    }
+
     @Test func `a death by SIGKILL is told apart from one that reeve brought about`() async throws {
         try await Reeve.supervising({ place in
             """

@@ -113,7 +113,6 @@ import Testing
                     restarts: 2 automatic, 1 in the window, 1 failure in a row
                   next start: in 3.25s (2024-01-15T10:30:05Z)
                    last exit: failed with exit code 3, now (2024-01-15T10:30:01Z)
-                    last run: succeeded, began 2024-01-15T10:30:00Z, took 1.25s
                   depends on: db (healthy): met
                               cache (ready): not met
                    survivors: dd (pid 99, waits for a device (state D))

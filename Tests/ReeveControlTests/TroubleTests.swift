@@ -27,6 +27,10 @@ import Testing
             memoryCurve: (0..<60).map { MemoryPoint(age: $0, kilobytes: .max - $0) },
             restartCount: 11, restartsInWindow: 12, uptime: .seconds(13),
             processorTime: .milliseconds(14),
+            lastRuns: [
+                PastRun(
+                    startedAt: sampleTime, duration: .seconds(3), end: .signal(9), outcome: .failed)
+            ],
             ends: [
                 .init(kind: .code(3), count: 1), .init(kind: .signal(9), count: 2),
                 .init(kind: .notStarted, count: 3),
@@ -106,6 +110,14 @@ import Testing
             startedAt: sampleTime, endedAt: sampleTime + .seconds(5), ran: .seconds(5),
             status: .signalled(.kill, coreDumped: false), meaning: "was killed by SIGKILL",
             memoryCurve: [MemoryPoint(age: 0, kilobytes: 1_000)], memoryPeak: Bytes(1_000_000),
+            checks: [
+                CheckResult(
+                    at: sampleTime + .seconds(1), duration: .milliseconds(7),
+                    outcome: .passed(words: "status 200")),
+                CheckResult(
+                    at: sampleTime + .seconds(4), duration: .seconds(1),
+                    outcome: .failed(words: "no response within 1s")),
+            ],
             limits: [.init(key: "timeout", value: "5s")])
     }
 
@@ -124,6 +136,13 @@ import Testing
             bundle, log: [OutputReport(text: "the end", at: sampleTime)],
             Appearance(hasSymbols: true))
         #expect(text.contains("attempt 2, due at 2024-01-15T10:30:00Z"))
+        #expect(
+            text.contains(
+                """
+                      checks: failed at 2024-01-15T10:30:04.000Z, took 1s: no response within 1s
+                              passed at 2024-01-15T10:30:01.000Z, took 7ms: status 200
+
+                """))
         #expect(text.hasSuffix("2024-01-15T10:30:00.000Z the end\n"))
     }
 

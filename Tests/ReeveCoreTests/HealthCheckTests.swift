@@ -104,6 +104,12 @@ import Testing
         #expect(world.run(of: "web") != first && world.lifecycle("web") == .running)
         #expect(world.status("web").restartCount == 1)
         #expect(world.status("web").lastExecution?.succeeded == false)
+        // Its bundle has what the check saw.
+        let reports = effects.compactMap { effect -> FailureReport? in
+            if case .keepFailure(let report) = effect { report } else { nil }
+        }
+        #expect(reports.map(\.run) == [first])
+        #expect(reports.first?.checks.map(\.outcome) == [.failed(words: "refused")])
         // A failure again: the cooldown of 30 s stands against it.
         let second = world.run(of: "web")
         effects = probe(&world, false)

@@ -269,6 +269,13 @@ import Testing
         #expect(
             status.lastExecution
                 == .init(startedAt: started, duration: .seconds(10), succeeded: false))
+        #expect(
+            world.supervisor.metrics(of: world.id("web"), at: world.now)?.lastRuns
+                == [
+                    PastRun(
+                        startedAt: started, duration: .seconds(10), end: .signal(9),
+                        outcome: .failed)
+                ])
         #expect(status.nextRestart == started + .seconds(11))
         #expect(status.consecutiveFailures == 1)
         // Scheduled is not done.

@@ -12,8 +12,9 @@ package enum FailureText {
         let name = Tint.strong.paint(bundle.scheduler.printable, appearance)
         var text = "\(name), failed run \(bundle.runID.printable)\n"
         func add(_ label: String, _ value: String) {
-            let padded = String(repeating: " ", count: max(0, 12 - label.count)) + label + ":"
-            text += Tint.faint.paint(padded, appearance) + " \(value)\n"
+            let padded = String(repeating: " ", count: max(0, 12 - label.count)) + label
+            let end = label.isEmpty ? " " : ":"
+            text += Tint.faint.paint(padded + end, appearance) + " \(value)\n"
         }
         add("what", Tint.bad.paint("it \(bundle.meaning.printable)", appearance))
         add("reading", bundle.reading.printable)
@@ -32,6 +33,10 @@ package enum FailureText {
             add(
                 "memory", "at most \(Bytes(bundle.memoryPeak))" + (curve.isEmpty ? "" : " \(curve)")
             )
+        }
+        for (index, check) in bundle.checks.reversed().enumerated() {
+            let when = "at \(check.at.rfc3339(fractionDigits: 3))"
+            add(index == 0 ? "checks" : "", StatusText.checkWords(check, when, appearance))
         }
         if let note = bundle.logNote { add("log", note.printable) }
         if log.isEmpty {

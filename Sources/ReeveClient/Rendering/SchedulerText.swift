@@ -46,14 +46,7 @@ extension StatusText {
             let when = "\(ago(exit.at, at: now)) (\(exit.at.rfc3339(fractionDigits: 0)))"
             block.add("last exit", "\(exit.meaning.printable), \(when)")
         }
-        if let execution = scheduler.lastExecution {
-            let took = Duration.milliseconds(execution.duration)
-            block.add(
-                "last run",
-                // Not every end without success is a failure: an operator may have ended it.
-                "\(execution.success ? "succeeded" : "no success"), "
-                    + "began \(execution.timestamp.rfc3339(fractionDigits: 0)), took \(took)")
-        }
+        if let metrics = scheduler.metrics { addLastRuns(metrics, to: &block) }
         addRecoveries(of: scheduler, at: now, to: &block)
         addDependencies(of: scheduler, to: &block)
         addSurvivors(of: scheduler, to: &block)
@@ -120,11 +113,17 @@ extension StatusText {
         let next = checks.next.map { ", next in \(max(.zero, $0 - now))" } ?? ""
         block.add("checks", state + inRow + next)
         for result in checks.results.reversed() {
-            let took = Duration.milliseconds(result.duration)
-            let how = result.passed ? "passed" : Tint.bad.paint("failed", block.appearance)
-            block.add(
-                "", "\(how) \(ago(result.at, at: now)), took \(took): \(result.words.printable)")
+            block.add("", checkWords(result, ago(result.at, at: now), block.appearance))
         }
+    }
+
+    /// One answer of a health check. `when` comes after "passed" or "failed".
+    static func checkWords(
+        _ result: ChecksReport.Result, _ when: String, _ appearance: Appearance
+    ) -> String {
+        let how = result.passed ? "passed" : Tint.bad.paint("failed", appearance)
+        let took = Duration.milliseconds(result.duration)
+        return "\(how) \(when), took \(took): \(result.words.printable)"
     }
 
     private static func addRuns(
@@ -173,6 +172,23 @@ extension StatusText {
             text += "\(Duration.milliseconds(durations.p95)) at 95 %"
         }
         block.add("executions", text)
+    }
+
+    private static func addLastRuns(_ metrics: MetricsReport, to block: inout Block) {
+        for (index, run) in metrics.lastRuns.reversed().enumerated() {
+            let tint: Tint? =
+                switch run.outcome {
+                case "succeeded": .good
+                case "failed": .bad
+                default: nil
+                }
+            let outcome = run.outcome.printable
+            block.add(
+                index == 0 ? "last runs" : "",
+                "\(run.startedAt.rfc3339(fractionDigits: 0)) "
+                    + (tint?.paint(outcome, block.appearance) ?? outcome)
+                    + ", \(run.end.printable), took \(Duration.milliseconds(run.duration))")
+        }
     }
 
     private static func restarts(_ scheduler: SchedulerReport) -> String {

@@ -28,6 +28,8 @@ package struct FailureReport: Equatable, Sendable {
     package var consecutiveFailures: Int
     package var memoryCurve: [MemoryPoint]
     package var memoryPeak: Bytes
+    /// The last answers of its health check, oldest first.
+    package var checks: [CheckResult]
     /// The limits in force, by the names of their keys, as a configuration would have them.
     package var limits: [Limit]
 
@@ -47,7 +49,7 @@ package struct FailureReport: Equatable, Sendable {
         reason: String, startedAt: WallTime, endedAt: WallTime, ran: Duration,
         status: ExitStatus?, meaning: String, stop: String? = nil, wasKilledByReeve: Bool = false,
         consecutiveFailures: Int = 0, memoryCurve: [MemoryPoint] = [], memoryPeak: Bytes = .zero,
-        limits: [Limit] = []
+        checks: [CheckResult] = [], limits: [Limit] = []
     ) {
         self.scheduler = scheduler
         self.run = run
@@ -64,6 +66,7 @@ package struct FailureReport: Equatable, Sendable {
         self.consecutiveFailures = consecutiveFailures
         self.memoryCurve = memoryCurve
         self.memoryPeak = memoryPeak
+        self.checks = checks
         self.limits = limits
     }
 }
@@ -85,7 +88,13 @@ extension Scheduler {
                     meaning: meaning, stop: stop?.reason, wasKilledByReeve: stop?.isKilled ?? false,
                     consecutiveFailures: consecutiveFailures + (willCount(stop) ? 1 : 0),
                     memoryCurve: lanes.isEmpty ? metrics.memory.points : [],
-                    memoryPeak: run.memory.peak, limits: limitsInForce)))
+                    memoryPeak: run.memory.peak, checks: checks(of: run),
+                    limits: limitsInForce)))
+    }
+
+    /// Those that were asked of it; beside others none is known to be about this run.
+    private func checks(of run: Run) -> [CheckResult] {
+        lanes.isEmpty ? check.results.filter { $0.at >= run.startedAt.wall } : []
     }
 
     /// An execution counts when it is concluded, which is after its last attempt's end.

@@ -12,10 +12,27 @@ package enum EndKind: Hashable, Sendable {
     case notStarted
 }
 
+/// A run that is over.
+package struct PastRun: Equatable, Sendable {
+    /// What came of it; `.ended`: somebody willed it.
+    package enum Outcome: String, Equatable, Sendable, CaseIterable {
+        case succeeded, failed, ended
+    }
+
+    /// When, and how long it ran.
+    package var startedAt: WallTime
+    package var duration: Duration
+    /// How it ended, and what that means.
+    package var end: EndKind
+    package var outcome: Outcome
+}
+
 /// The counters and windows of one scheduler.
 struct Metrics: Equatable, Sendable {
     /// Kinds of ends that are told apart; the rest is counted together.
     static let endKindsMax = 16
+    /// Runs that are kept.
+    static let lastRunsMax = 5
     /// Restart instants that are kept.
     static let restartsMax = 101
 
@@ -29,6 +46,8 @@ struct Metrics: Equatable, Sendable {
     private(set) var durationCount: UInt64 = 0
     private(set) var ends: [(kind: EndKind, count: UInt32)] = []
     private(set) var otherEnds: UInt32 = 0
+    /// The last few, oldest first, attempts included.
+    private(set) var lastRuns: [PastRun] = []
     /// Occurrences by outcome, in the order of `allCases`; empty without any.
     private var outcomes: [UInt32] = []
     /// By action and result, in the order of both `allCases`; empty without any.
@@ -74,7 +93,13 @@ struct Metrics: Equatable, Sendable {
         durationCount &+= 1
     }
 
-    mutating func ended(_ kind: EndKind) {
+    mutating func ended(_ run: PastRun) {
+        lastRuns.append(run)
+        if lastRuns.count > Metrics.lastRunsMax { lastRuns.removeFirst() }
+        count(run.end)
+    }
+
+    private mutating func count(_ kind: EndKind) {
         if let index = ends.firstIndex(where: { $0.kind == kind }) {
             ends[index].count = ends[index].count.addingSaturated(1)
         } else if ends.count < Metrics.endKindsMax {

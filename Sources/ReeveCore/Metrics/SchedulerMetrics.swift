@@ -73,6 +73,8 @@ package struct SchedulerMetrics: Equatable, Sendable {
     package var uptime: Duration?
     /// Of the trees of runs that ended.
     package var processorTime: Duration
+    /// The last few runs, oldest first.
+    package var lastRuns: [PastRun]
     /// In the order in which they were first seen.
     package var ends: [EndCount]
     /// Ends of kinds beyond the first sixteen.
@@ -105,7 +107,7 @@ extension Supervisor {
             forecast: trend?.forecast(to: status.memoryThreshold),
             memoryCurve: metrics.memory.points, restartCount: status.restartCount,
             restartsInWindow: status.restartsInWindow, uptime: status.uptime,
-            processorTime: metrics.processorTime,
+            processorTime: metrics.processorTime, lastRuns: metrics.lastRuns,
             ends: metrics.ends.map { .init(kind: $0.kind, count: Int($0.count)) },
             otherEnds: Int(metrics.otherEnds),
             outcomes: metrics.outcomeCounts.map { .init(outcome: $0.outcome, count: $0.count) },

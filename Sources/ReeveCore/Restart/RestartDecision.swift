@@ -23,6 +23,14 @@ struct Verdict: Equatable, Sendable {
 
     let kind: Kind
     var isFailure: Bool { kind == .failure }
+    /// As the list of past runs has it.
+    var outcome: PastRun.Outcome {
+        switch kind {
+        case .success: .succeeded
+        case .failure: .failed
+        case .ended: .ended
+        }
+    }
     /// What is said after "it", without a full stop: "failed with exit code 3".
     let meaning: String
 }

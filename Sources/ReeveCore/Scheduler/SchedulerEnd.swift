@@ -89,16 +89,19 @@ extension Scheduler {
     mutating func note(_ verdict: Verdict, of run: Run, status: ExitStatus?, _ turn: inout Turn) {
         lastMeaning = verdict.meaning
         lastEnd = turn.now.monotonic
+        let ran = turn.now.monotonic - run.startedAt.monotonic
         lastExecution = SchedulerStatus.Execution(
-            startedAt: run.startedAt.wall, duration: turn.now.monotonic - run.startedAt.monotonic,
-            succeeded: verdict.kind == .success)
+            startedAt: run.startedAt.wall, duration: ran, succeeded: verdict.kind == .success)
         if let status {
             lastCode = status.shellCode
             lastExit = SchedulerStatus.LastExit(
                 status: status, meaning: verdict.meaning, at: turn.now.wall)
         }
-        metrics.ended(EndKind(status))
-        if verdict.kind != .ended { metrics.took(turn.now.monotonic - run.startedAt.monotonic) }
+        metrics.ended(
+            PastRun(
+                startedAt: run.startedAt.wall, duration: ran, end: EndKind(status),
+                outcome: verdict.outcome))
+        if verdict.kind != .ended { metrics.took(ran) }
         defer {
             if verdict.isFailure {
                 reportFailure(of: run, status, meaning: verdict.meaning, &turn)

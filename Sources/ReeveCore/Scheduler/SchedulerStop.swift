@@ -197,18 +197,21 @@ extension Scheduler {
         lastCode = status.shellCode
         lastExit = SchedulerStatus.LastExit(
             status: status, meaning: verdict.meaning, at: turn.now.wall)
+        let isBad = isFailure || stop.isForMemory || isForCheck
+        let isGood = !isBad && (isSuccess(status) || isOrderly(stop, status))
         lastExecution = SchedulerStatus.Execution(
-            startedAt: stop.run.startedAt.wall, duration: ran,
-            succeeded: !isFailure && !stop.isForMemory && !isForCheck
-                && (isSuccess(status) || isOrderly(stop, status)))
-        metrics.ended(EndKind(status))
+            startedAt: stop.run.startedAt.wall, duration: ran, succeeded: isGood)
+        metrics.ended(
+            PastRun(
+                startedAt: stop.run.startedAt.wall, duration: ran, end: EndKind(status),
+                outcome: isBad ? .failed : isGood ? .succeeded : .ended))
         if isFailure { metrics.took(ran) }
         if isFailure && schedule == nil {
             countFailure(&turn)
             metrics.executed(
                 succeeded: false, timedOut: stop.cause == .timeout, at: turn.now.monotonic)
         }
-        if isFailure || stop.isForMemory || isForCheck {
+        if isBad {
             reportFailure(of: stop.run, status, meaning: verdict.meaning, stop: stop, &turn)
         }
         record(

@@ -172,9 +172,9 @@ final class FailureStore {
         return (bundle, log.bytes)
     }
 
-    /// The last lines of the run's own output.
+    /// The last lines of the run's own output; where it could not be started, those of what was to be done
+    /// before.
     private func log(of item: Waiting) -> (bytes: [UInt8], lines: Int, note: String?) {
-        guard item.report.status != nil else { return ([], 0, nil) }
         guard tails.has(item.scheduler) else {
             return ([], 0, "no output of it is kept (log, log-tail)")
         }

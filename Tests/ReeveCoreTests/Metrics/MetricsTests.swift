@@ -117,6 +117,7 @@ import Testing
             + heap(UInt16.self, DurationHistogram.buckets)
             + heap((UInt32, UInt32).self, ErrorWindow.slots)
             + heap((EndKind, UInt32).self, Metrics.endKindsMax)
+            + heap(PastRun.self, Metrics.lastRunsMax)
             + heap(UInt32.self, LedgerEntry.Outcome.allCases.count)
             + heap(
                 UInt32.self,
@@ -138,8 +139,14 @@ import Testing
             metrics.executed(
                 succeeded: random.next() % 2 == 0, timedOut: random.next() % 5 == 0, at: now)
             metrics.took(.milliseconds(Int64(random.next() % 100_000)))
-            metrics.ended(.code(UInt8(random.next() % 256)))
-            metrics.ended(.signal(UInt8(1 + random.next() % 64)))
+            for end: EndKind in [
+                .code(UInt8(random.next() % 256)), .signal(UInt8(1 + random.next() % 64)),
+            ] {
+                metrics.ended(
+                    PastRun(
+                        startedAt: World.start.wall, duration: .seconds(1), end: end,
+                        outcome: .failed))
+            }
             metrics.restarted(limit: 100, at: now)
             metrics.note(.missed, count: .max)
             metrics.note(.memoryCleanup, .failed)
@@ -147,6 +154,7 @@ import Testing
                 Bytes(Int64(random.next() >> 1)), age: now - Instant(nanoseconds: 0), at: now)
         }
         #expect(metrics.ends.count == Metrics.endKindsMax && metrics.otherEnds > 0)
+        #expect(metrics.lastRuns.count == Metrics.lastRunsMax)
         #expect(metrics.restarts.count == Metrics.restartsMax)
         #expect(metrics.memory.points.count <= MemoryHistory.pointsMax)
         #expect(metrics.succeeded + metrics.failed == 50_000)
