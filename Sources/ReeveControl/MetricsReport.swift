@@ -69,7 +69,7 @@ package struct MetricsReport: Equatable, Sendable {
     package var restartsInWindow: Int64
     /// Whole seconds, 0 when down.
     package var uptime: Int64
-    /// Whole milliseconds of the trees of runs that ended.
+    /// Whole milliseconds of the trees of all runs, those that are up included.
     package var processorTime: Int64
     /// The last few runs, oldest first.
     package var lastRuns: [Run]

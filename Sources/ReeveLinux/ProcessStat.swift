@@ -37,6 +37,8 @@ package struct ProcessStat: Hashable, Sendable {
     /// Clock ticks from the boot to its start; see `Host.ticksPerSecond`.
     package var startTime: UInt64
     package var resident: Bytes
+    /// User and system time, its own and that of the children that it has waited for, in clock ticks.
+    package var processorTicks: UInt64 = 0
     /// No where /proc does not show the process: `unseen`.
     package var isSeen = true
 
@@ -68,8 +70,11 @@ extension ProcessStat {
         self.parent = ProcessStat.pid(parent)
         self.group = ProcessStat.pid(group)
         self.session = ProcessStat.pid(session)
-        // Fields 7 to 19: terminal, flags, faults, times, priority and nice.
-        for _ in 7...19 where scanner.number(in: text) == nil { return nil }
+        // Fields 7 to 13: terminal, flags and faults; 14 to 17: times; 18 and 19: priority and nice.
+        for field in 7...19 {
+            guard let number = scanner.number(in: text) else { return nil }
+            if (14...17).contains(field) { processorTicks &+= number }
+        }
         guard let threads = scanner.number(in: text), scanner.number(in: text) != nil,
             let startTime = scanner.number(in: text), scanner.number(in: text) != nil,
             let pages = scanner.number(in: text)

@@ -91,7 +91,8 @@ package struct CoreView {
     /// The last entries of a scheduler in the ledger, oldest first: a read of at most 100 records.
     package func entries(of id: SchedulerID, last count: Int) -> [LedgerEntry] { ledger(id, count) }
 
-    /// The metrics of one scheduler; nil for an id out of range. The memory in it is the last sample.
+    /// The metrics of one scheduler; nil for an id out of range. The memory in it is the last sample; the
+    /// processor time of what runs is read now: two system calls per process, and a few more.
     package func metrics(of id: SchedulerID, at now: Moment) -> SchedulerMetrics? {
         measures(id, now)
     }

@@ -125,6 +125,8 @@ extension Reeve {
             kind = "task"
             command = "sleep 0.2; i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; exit 3"
             restart = "never"
+            [schedulers.busy]
+            command = "while :; do :; done"
             """
         }) { reeve in
             _ = try await reeve.scheduler("job", becomes: "failed") { $0.lastExit != nil }
@@ -139,6 +141,13 @@ extension Reeve {
             let ends = object["ends"] as? [[String: Any]]
             #expect(ends?.first?["what"] as? String == "code 3")
             #expect((object["processorTime"] as? Int ?? 0) > 0)
+            // What runs is counted, too.
+            try await eventually("its processor time") {
+                let text = try await reeve.command("metrics", "busy").output
+                let busy = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
+                return (busy?["processorTime"] as? Int ?? 0) >= 100
+            }
+            #expect(try await reeve.command("status", "busy").output.contains("processor: "))
         }
     }
 }

@@ -30,7 +30,7 @@ import Testing
                 == ProcessStat(
                     pid: PID(42), name: "a) R b)", state: .sleeping, parent: PID(1), group: PID(2),
                     session: PID(3), threads: 9, startTime: 12_345,
-                    resident: Bytes(77 * Host.pageSize)))
+                    resident: Bytes(77 * Host.pageSize), processorTicks: 5 + 6 + 7 + 8))
         let kernel = "2 (kthreadd) Q 0 0 0 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 5 0 0"
         let thread = ProcessStat(Array(kernel.utf8).span, pid: PID(2))
         #expect(thread?.parent == nil)

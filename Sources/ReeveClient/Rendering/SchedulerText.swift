@@ -23,7 +23,13 @@ extension StatusText {
         }
         if let text = scheduler.statusText { block.add("says", text.printable) }
         block.add("memory", memory(scheduler))
-        if let metrics = scheduler.metrics { addTrend(metrics, to: &block) }
+        if let metrics = scheduler.metrics {
+            addTrend(metrics, to: &block)
+            if metrics.processorTime > 0 {
+                block.add(
+                    "processor", "\(Duration.milliseconds(metrics.processorTime)) of all runs")
+            }
+        }
         addChecks(of: scheduler, at: now, to: &block)
         block.add("restarts", restarts(scheduler))
         if let metrics = scheduler.metrics { addExecutions(metrics, to: &block) }

@@ -71,7 +71,7 @@ package struct SchedulerMetrics: Equatable, Sendable {
     package var restartCount: Int
     package var restartsInWindow: Int
     package var uptime: Duration?
-    /// Of the trees of runs that ended.
+    /// Of the trees of runs that ended; whoever shows it adds what runs.
     package var processorTime: Duration
     /// The last few runs, oldest first.
     package var lastRuns: [PastRun]

@@ -25,4 +25,12 @@ extension Processes {
         }
         return .resident(sum)
     }
+
+    /// The processor time that a run's live tree has used, with that of the children that its processes
+    /// have waited for.
+    func processorTime(of run: Run) -> Duration {
+        let tick = Duration(nanoseconds: 1_000_000_000 / Host.ticksPerSecond)
+        let ticks = scan(run).reduce(UInt64(0)) { $0 &+ $1.processorTicks }
+        return tick * Int64(clamping: ticks)
+    }
 }

@@ -205,7 +205,14 @@ extension CoreView {
                 else { return [] }
                 return ledger.entries(of: name, last: count)
             },
-            metrics: { core.supervisor.metrics(of: $0, at: $1) },
+            metrics: { id, now in
+                guard var metrics = core.supervisor.metrics(of: id, at: now) else { return nil }
+                for run in core.supervisor.status(of: id, at: now)?.runs ?? [] {
+                    guard let run = processes.table[run.id] else { continue }
+                    metrics.processorTime = metrics.processorTime + processes.processorTime(of: run)
+                }
+                return metrics
+            },
             alerts: { core.supervisor.alerts(of: $0, at: $1) },
             failure: { scheduler, run in
                 guard let name = core.supervisor.specification(of: scheduler)?.name else {
