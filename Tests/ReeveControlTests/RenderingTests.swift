@@ -274,4 +274,49 @@ import Testing
         let time = "2024-01-15T10:30:00.000Z"
         #expect(shown == "\(time) abc\n\(time) d\n\(time) e\n\(time) f\n")
     }
+
+    @Test func `a graph has an arrow for each dependency and a frame for each phase`() throws {
+        var database = SchedulerSpecification(
+            name: try name("db"), program: Program(arguments: ["x"]))
+        database.order.priority = 10
+        var migrate = SchedulerSpecification(
+            name: try name("migrate"), kind: .task, program: Program(arguments: ["x"]))
+        migrate.order.dependencies = [Dependency(name: try name("db"))]
+        var web = SchedulerSpecification(name: try name("web"), program: Program(arguments: ["x"]))
+        var completed = Dependency(name: try name("migrate"))
+        completed.condition = .completed
+        completed.onFailure = .ignore
+        web.order.dependencies = [completed]
+        web.enabled = false
+        var specification = Specification(schedulers: [database, migrate, web])
+        #expect(
+            GraphText.graph(of: specification, as: .dot) == #"""
+                digraph reeve {
+                  node [shape=box];
+                  subgraph cluster_1 {
+                    label="phase 1";
+                    n0 [label="db"];
+                  }
+                  subgraph cluster_4 {
+                    label="phase 4";
+                    n1 [label="migrate\n(task)"];
+                    n2 [label="web\n(disabled)", style=dashed];
+                  }
+                  n1 -> n0 [label="healthy"];
+                  n2 -> n1 [label="completed, ignore"];
+                }
+
+                """#)
+        specification.supervisor.staggeredStartup = false
+        #expect(
+            GraphText.graph(of: specification, as: .mermaid) == #"""
+                flowchart TD
+                  n0["db"]
+                  n1["migrate<br>(task)"]
+                  n2["web<br>(disabled)"]
+                  n1 -->|"healthy"| n0
+                  n2 -->|"completed, ignore"| n1
+
+                """#)
+    }
 }

@@ -33,6 +33,7 @@ struct ReeveCommand: ParsableCommand {
                 name: "Run",
                 subcommands: [
                     RunCommand.self, InitCommand.self, CrontabCommand.self, CheckCommand.self,
+                    GraphCommand.self,
                     PlanCommand.self,
                     UnitCommand.self,
                 ]),
