@@ -128,4 +128,43 @@ import Testing
             #expect(next.output.contains("T02:30:00+01:00  CET"), "\(next)")
         }
     }
+
+    @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/python3")))
+    func `what a web server takes its worker does, also what it was killed over`() async throws {
+        let port = UInt16.random(in: 20_000..<32_000)
+        try await running(
+            "web-and-worker",
+            change: {
+                $0.replacingOccurrences(of: "8070", with: "\(port)")
+                    .replacingOccurrences(of: "watchdog = \"10s\"", with: "watchdog = \"1s\"")
+                    .replacingOccurrences(
+                        of: "stop-timeout = \"10s\"", with: "stop-timeout = \"500ms\"")
+            }
+        ) { place, process, command in
+            try await eventually("the health of all") {
+                try await command("healthcheck").code == 0
+            }
+            func post(_ job: String) async throws {
+                let program = """
+                    import sys, urllib.request
+                    urllib.request.urlopen("http://127.0.0.1:\(port)/jobs", sys.argv[1].encode())
+                    """
+                let python = try Guarded(
+                    ["python3", "-c", program, job], directory: place.directory,
+                    name: "post-" + String(UInt32.random(in: 0 ... .max), radix: 36))
+                #expect(try await python.ended() == .exit(0), "\(python.errors)")
+            }
+            try await post("resize 1.jpg")
+            try await eventually("the job") { process.output.contains("done: resize 1.jpg") }
+            // It hangs for longer than its watchdog allows, and the second time it does not.
+            try await post("sleep 600")
+            try await eventually("the watchdog") { process.errors.contains("no sign of life") }
+            let queue = place.file("run/store/queue")
+            let begun = try FileManager.default.contentsOfDirectory(atPath: queue)
+            #expect(begun.count == 1)
+            try place.write("run/store/queue/" + (begun.first ?? "none"), "shorter")
+            try await eventually("the job, again") { process.output.contains("done: shorter") }
+            #expect(try await command("status", "web").output.contains("restarts: 0 automatic"))
+        }
+    }
 }
