@@ -176,7 +176,7 @@ extension Supervisor {
         if let backOff = wait.backOff, backOff.until > turn.now.monotonic {
             return schedulers[id.index].enter(.backingOff(backOff))
         }
-        spawn(id, &turn)
+        wantStart(id, &turn)
     }
 
     /// Does what the edges say about dependencies that are lost, or back.

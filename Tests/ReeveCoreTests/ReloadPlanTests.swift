@@ -181,7 +181,7 @@ import Testing
 }
 
 extension LedgerEntry {
-    fileprivate var outcome: Outcome? {
+    var outcome: Outcome? {
         if case .ended(let outcome, _, _) = event { outcome } else { nil }
     }
 }

@@ -157,13 +157,9 @@ extension Supervisor {
         }
         // What starts looks at what the others are by now.
         settle(&turn)
-        if startup.phase == nil {
-            beginNextPhase(&turn)
-        } else if !settings.staggeredStartup {
-            for index in schedulers.indices
-            where schedulers[index].lifecycle == .waitingForPhase {
-                wantStart(SchedulerID(index), &turn)
-            }
+        guard startup.phase != nil else { return beginNextPhase(&turn) }
+        for index in schedulers.indices where schedulers[index].lifecycle == .waitingForPhase {
+            joinPhase(SchedulerID(index), &turn)
         }
     }
 
@@ -216,7 +212,7 @@ extension Supervisor {
             return touch(id)
         }
         let (lastSpawn, wish) = (schedulers[id.index].lastSpawn, schedulers[id.index].wish)
-        let schedule = schedulers[id.index].schedule
+        let schedule = schedulers[id.index].schedule ?? schedulers[id.index].formerSchedule
         let sufferers = schedulers[id.index].sufferers
         schedulers[id.index] = Scheduler(
             id: id, specification, zones: zones, seed: seed, alerts: settings.alerts,
@@ -269,6 +265,7 @@ extension Supervisor {
         {
             settleBefore(schedule, id, &turn)
         }
+        if !new.kind.isScheduled { leaveSchedule(id, &turn) }
         schedulers[id.index].adopt(
             new, zones: zones, needsRestart: change.needsRestart, at: turn.now)
         if standing.specification.enabled && !new.enabled {
@@ -280,7 +277,7 @@ extension Supervisor {
             schedulers[id.index].desired = .up
             followAgain(id, &turn)
             return true
-        case .start where !standing.specification.enabled:
+        case .start where !standing.isWanted:
             schedulers[id.index].startReason = "enabled in the configuration"
             queueForPhase(id)
             return true
@@ -304,11 +301,25 @@ extension Supervisor {
 
     /// The schedule of an execution that was to be the last is followed once more.
     private mutating func followAgain(_ id: SchedulerID, _ turn: inout Turn) {
-        guard schedulers[id.index].schedule?.enabledAt == nil,
+        guard schedulers[id.index].configured.kind.isScheduled,
+            schedulers[id.index].schedule?.enabledAt == nil,
             case .running = schedulers[id.index].standing.presence
         else { return }
         schedulers[id.index].accountForPause(&turn)
         schedulers[id.index].schedule?.enable(at: turn.now)
+    }
+}
+
+extension Supervisor {
+    /// Its kind is another: what waits is withdrawn, and what was due by now has its outcome.
+    private mutating func leaveSchedule(_ id: SchedulerID, _ turn: inout Turn) {
+        let reason = "it is no longer scheduled"
+        schedulers[id.index].closeSchedule(reason: reason, &turn)
+        for span in schedulers[id.index].schedule?.account(through: turn.now.wall) ?? [] {
+            schedulers[id.index].settle(
+                .schedule, from: span.first, through: span.last, count: span.count, .cancelled,
+                reason: reason, &turn)
+        }
     }
 }
 
@@ -363,7 +374,7 @@ extension Scheduler {
     mutating func followSchedule(
         of new: SchedulerSpecification, zones: [ZoneFile], at now: Moment
     ) {
-        guard schedule != nil, new.kind == .scheduled, let settings = new.schedule else { return }
+        guard schedule != nil, new.kind.isScheduled, let settings = new.schedule else { return }
         schedule?.adopt(settings, zones: zones, at: now)
     }
 
@@ -377,13 +388,16 @@ extension Scheduler {
 
     /// The schedule follows the settings; what is being executed goes on.
     private mutating func adoptSchedule(at now: Moment?) {
-        guard specification.kind == .scheduled else {
+        guard specification.kind.isScheduled else {
+            formerSchedule = schedule ?? formerSchedule
             schedule = nil
             return
         }
         let settings = specification.schedule ?? ScheduleSettings(.cron("@start"))
         guard schedule != nil else {
             schedule = ScheduleState(settings, zones: zones, seed: random.next())
+            if let formerSchedule { schedule?.inherit(from: formerSchedule) }
+            if wish?.isPaused == true { schedule?.pause() }
             return
         }
         if now == nil, schedule?.enabledAt != nil {

@@ -82,7 +82,10 @@ package enum ReloadStep: String, Equatable, Sendable, CaseIterable {
         switch old.presence {
         // A reload ends no execution: the next one has the new settings.
         case .running: self = isExecution && new.kind == .scheduled ? .adopt : .restart
-        case .ending, .resting: self = .adopt
+        case .ending: self = .adopt
+        // It waits for something else from now on: its time, or its turn.
+        case .resting:
+            self = old.specification.kind.isScheduled == new.kind.isScheduled ? .adopt : .start
         case .due: self = .start
         // A task that is done has done what it was for: other settings are no reason to do it again.
         case .completed:

@@ -149,6 +149,7 @@ extension Supervisor {
             schedulers[id.index].enter(.waitingForDependencies(wait))
         case .starting, .running:
             // It is on its way. A schedule that a stop had put down goes on at once.
+            guard schedulers[id.index].configured.kind.isScheduled else { return }
             schedulers[id.index].accountForPause(&turn)
             schedulers[id.index].schedule?.enable(at: turn.now)
         case .idle, .stopping:

@@ -74,9 +74,11 @@ extension Supervisor {
 
     /// Whether an execution that was asked for has begun, or will not; nil while neither is known.
     func outcomeExecuted(_ number: Int, _ id: SchedulerID) -> Reply.Outcome? {
-        guard let schedule = schedulers[id.index].schedule else { return nil }
         func ended(_ result: Reply.Outcome.Result, _ words: String) -> Reply.Outcome {
             Reply.Outcome(scheduler: id, result: result, words: words)
+        }
+        guard let schedule = schedulers[id.index].schedule else {
+            return ended(.failed, "is over: it is no longer scheduled")
         }
         let executing = schedulers[id.index].executing.first { $0.execution.number == number }
         if let executing {

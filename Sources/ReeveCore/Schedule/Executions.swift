@@ -95,6 +95,9 @@ extension Scheduler {
         guard let schedule, let execution = schedule.current, schedule.settings.maxRetries > 0
         else { return "" }
         if desired != .up { return "no further attempt, since it is stopped" }
+        if replacement?.kind.isScheduled == false {
+            return "no further attempt, since it is no longer scheduled"
+        }
         if execution.attempt > schedule.settings.maxRetries {
             return "that was attempt \(execution.attempt), the last"
         }

@@ -9,11 +9,13 @@ extension Supervisor {
         touch(id)
         if shutdown != nil { return schedulers[id.index].enter(.stopped(.shutdown)) }
         if schedulers[id.index].schedule?.current != nil { return spawn(id, &turn) }
+        schedulers[id.index].enter(.idle)
+        // The configuration that is in force now may know of no schedule.
+        guard schedulers[id.index].schedule != nil else { return wantStart(id, &turn) }
+        takeUpSuccessor(id, &turn)
         if case .unusable(let why)? = schedulers[id.index].schedule?.timetable {
             return schedulers[id.index].enter(.stopped(.unstartable(why)))
         }
-        schedulers[id.index].enter(.idle)
-        takeUpSuccessor(id, &turn)
         if schedulers[id.index].schedule?.enabledAt == nil {
             schedulers[id.index].accountForPause(&turn)
             schedulers[id.index].schedule?.enable(at: turn.now)

@@ -15,6 +15,8 @@ struct Scheduler: Sendable {
     var desired = Desired.down
     /// Where its schedule stands; exactly where its kind is `scheduled`.
     var schedule: ScheduleState?
+    /// Where it stood before its kind was another: what was dealt with is not repeated.
+    var formerSchedule: ScheduleState?
     /// Executions beside the current one (`overlap = "allow"`); none while nothing is current.
     var lanes: [Lane] = []
     /// The zones of the configuration in force.

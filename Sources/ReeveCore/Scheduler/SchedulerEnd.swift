@@ -132,6 +132,11 @@ extension Scheduler {
             enter(.stopped(downReason))
             return .settled
         }
+        if replacement?.kind.isScheduled == true {
+            // What the end would lead to is no longer configured: its schedule is followed.
+            enter(.stopped(downReason))
+            return .startNow
+        }
         let now = turn.now.monotonic
         let window = specification.restart.window
         let inWindow = restartWindow.count(within: window, at: now)

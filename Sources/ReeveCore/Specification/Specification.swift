@@ -94,7 +94,12 @@ package enum Profile: String, Equatable, Sendable, CaseIterable {
 
 /// One `[schedulers.NAME]` table with every default filled in.
 package struct SchedulerSpecification: Equatable, Sendable {
-    package enum Kind: String, Equatable, Sendable { case daemon, task, scheduled }
+    package enum Kind: String, Equatable, Sendable {
+        case daemon, task, scheduled
+
+        /// Whether it follows a schedule.
+        var isScheduled: Bool { self == .scheduled }
+    }
 
     /// Unique in a specification.
     package var name: SchedulerName
