@@ -61,6 +61,15 @@ extension Scheduler {
         }
     }
 
+    /// Another sign is waited for: patience with what is starting begins anew.
+    mutating func grantStart(at now: Instant) {
+        let until = now + specification.readiness.startTimeout
+        forEachExecution { scheduler in
+            guard case .starting = scheduler.lifecycle else { return }
+            scheduler.signs.startDeadline = max(scheduler.signs.startDeadline ?? until, until)
+        }
+    }
+
     /// It was not ready in time.
     mutating func missStart(_ turn: inout Turn) {
         guard case .starting(let run) = lifecycle else { return }

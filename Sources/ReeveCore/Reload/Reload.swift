@@ -349,14 +349,15 @@ extension Scheduler {
             followSchedule(of: new, zones: zones, at: now)
             return
         }
+        let isOtherReadiness = new.readiness.rule != specification.readiness.rule
         let isOtherCheck =
             new.healthCheck != specification.healthCheck
-            || new.healthCheckInterval != specification.healthCheckInterval
-            || new.readiness.rule != specification.readiness.rule
+            || new.healthCheckInterval != specification.healthCheckInterval || isOtherReadiness
         specification = new
         replacement = nil
         adoptSchedule(at: now)
         if isOtherCheck { beginChecks(at: now.monotonic) }
+        if isOtherReadiness { grantStart(at: now.monotonic) }
         adoptSampling(at: now.monotonic)
     }
 

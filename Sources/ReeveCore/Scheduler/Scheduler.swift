@@ -205,8 +205,11 @@ struct Scheduler: Sendable {
             lifecycle = .waitingForDependencies(wait)
         case .starting(let run):
             if let limit = runDeadline(run), limit <= now { return timeOut(&turn) }
-            if let limit = startDeadline(run), limit <= now { return missStart(&turn) }
-            if let ready = readyDeadline(run), ready <= now { becomeReady(&turn) }
+            if isDue(run, at: now) {
+                becomeReady(&turn)
+            } else if let limit = startDeadline(run), limit <= now {
+                return missStart(&turn)
+            }
             sampleIfDue(&turn)
             checkIfDue(&turn)
         case .running(let run):
@@ -306,16 +309,20 @@ struct Scheduler: Sendable {
 
     // MARK: Deadlines of a run
 
-    /// Whether the uptime that makes it ready has passed.
+    /// Whether it is ready by now, and has only to be told so.
     func isDue(_ run: Run, at now: Instant) -> Bool {
         readyDeadline(run).map { $0 <= now } ?? false
     }
 
     private func readyDeadline(_ run: Run) -> Instant? {
-        guard run.leader != nil, case .uptime(let least) = specification.readiness.rule else {
-            return nil
+        guard run.leader != nil else { return nil }
+        switch specification.readiness.rule {
+        case .uptime(let least): return run.startedAt.monotonic + least
+        // It waited by another rule until the configuration changed.
+        case .spawn: return run.startedAt.monotonic
+        case .notify: return signs.isReady ? run.startedAt.monotonic : nil
+        case .probe: return nil
         }
-        return run.startedAt.monotonic + least
     }
 
     private func runDeadline(_ run: Run) -> Instant? {
