@@ -50,4 +50,51 @@ import Testing
         world.pass(.seconds(1))
         #expect(world.lifecycle("web") == .stopping)
     }
+
+    // MARK: Health checks
+
+    private func checked(_ check: HealthCheckSettings?) -> SchedulerSpecification {
+        scheduled(
+            "job", minutely,
+            {
+                $0.overlap = .allow
+                $0.maxParallel = 2
+            }, { $0.healthCheck = check })
+    }
+
+    @Test func `several executions whose check is gone leave no deadline that never moves`() {
+        let check = HealthCheckSettings(.tcp(ProbeTarget(host: "localhost", port: 80)))
+        for isAsked in [false, true] {
+            var world = World.booted([checked(check)])
+            world.pass(.seconds(87))
+            #expect(world.status("job").runs.count == 2)
+            while isAsked, world.probes.isEmpty { world.advance() }
+            while !isAsked, let probe = world.probes.first {
+                world.answer(probe.id, .passed(words: "connected"))
+            }
+            world.reload([checked(nil)])
+            if let probe = world.probes.first {
+                world.answer(probe.id, .passed(words: "connected"))
+            }
+            let before = world.now.monotonic
+            for _ in 0..<10 { world.advance() }
+            #expect(world.now.monotonic - before > .minutes(8))
+            #expect(world.probes.isEmpty)
+        }
+    }
+
+    @Test func `what another check said of several executions does not count`() {
+        var check = HealthCheckSettings(.tcp(ProbeTarget(host: "localhost", port: 80)))
+        check.failures = 1
+        var world = World.booted([checked(check)])
+        world.pass(.seconds(87))
+        while world.probes.isEmpty { world.advance() }
+        world.answer(world.probes[0].id, .failed(words: "refused"))
+        #expect(world.supervisor.schedulers[0].check.state == .failed)
+        check.method = .tcp(ProbeTarget(host: "localhost", port: 81))
+        world.reload([checked(check)])
+        #expect(world.supervisor.schedulers[0].check.state == .unknown)
+        world.pass(.seconds(40))
+        #expect(world.probes.last?.probe.target.port == 81)
+    }
 }

@@ -33,6 +33,7 @@ extension Scheduler {
 
     /// The run is up, or has become ready, or the settings are others: checks begin.
     mutating func beginChecks(at now: Instant) {
+        guard specification.healthCheck != nil else { return check.begin(due: nil) }
         // One check is about all executions of a scheduler.
         if hasRunBeside, check.due != nil || check.pending != nil { return }
         guard isChecked else { return check.begin(due: nil) }
@@ -49,10 +50,9 @@ extension Scheduler {
 
     /// Asks when it is time to, and nothing is being asked.
     mutating func checkIfDue(_ turn: inout Turn) {
-        guard let due = check.due, due <= turn.now.monotonic, let run = lifecycle.run,
-            let settings = specification.healthCheck
-        else { return }
+        guard let due = check.due, due <= turn.now.monotonic else { return }
         check.due = nil
+        guard let run = lifecycle.run, let settings = specification.healthCheck else { return }
         let id: CommandID
         var isCommand = false
         switch settings.method {
@@ -84,7 +84,10 @@ extension Scheduler {
         guard let asked = check.pending, asked.id == id else { return }
         check.pending = nil
         guard isChecked, let settings = specification.healthCheck, let run = lifecycle.run else {
-            if hasRunBeside { check.due = nextCheck(after: turn.now.monotonic) }
+            // The check is about those beside it, too.
+            if hasRunBeside && specification.healthCheck != nil {
+                check.due = nextCheck(after: turn.now.monotonic)
+            }
             return
         }
         let now = turn.now.monotonic

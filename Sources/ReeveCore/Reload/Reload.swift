@@ -356,7 +356,10 @@ extension Scheduler {
         specification = new
         replacement = nil
         adoptSchedule(at: now)
-        if isOtherCheck { beginChecks(at: now.monotonic) }
+        if isOtherCheck {
+            check.begin(due: nil)
+            beginChecks(at: now.monotonic)
+        }
         if isOtherReadiness { grantStart(at: now.monotonic) }
         adoptSampling(at: now.monotonic)
     }
