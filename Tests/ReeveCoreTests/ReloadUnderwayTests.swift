@@ -97,4 +97,31 @@ import Testing
         world.pass(.seconds(40))
         #expect(world.probes.last?.probe.target.port == 81)
     }
+
+    // MARK: Alerts
+
+    @Test func `an alert of one that is gone and comes back ends all the same`() {
+        let db = daemon("db") {
+            $0.errorThreshold = 1
+            $0.restart.delay = .minutes(5)
+        }
+        var world = World.booted([db, daemon("web") { $0.needs("db", onFailure: .restart) }])
+        world.isObedient = true
+        world.pass(.seconds(4))
+        world.exit("db", code: 1)
+        world.pass(.seconds(2))
+        #expect(world.overall.alertCount == 1)
+        world.reload([])
+        #expect(world.overall.alertCount == 1)
+        world.reload([db])
+        let effects = world.pass(.seconds(40))
+        #expect(effects.contains { effect in
+            if case .record(let record) = effect, case .alert(let alert) = record.fact {
+                return alert.phase == .ended && alert.kind == .dependencyFailure
+            }
+            return false
+        })
+        #expect(world.overall.alertCount == 0)
+        #expect(world.supervisor.alerts(at: world.now).isEmpty)
+    }
 }

@@ -213,12 +213,13 @@ extension Supervisor {
         }
         let (lastSpawn, wish) = (schedulers[id.index].lastSpawn, schedulers[id.index].wish)
         let schedule = schedulers[id.index].schedule ?? schedulers[id.index].formerSchedule
-        let sufferers = schedulers[id.index].sufferers
+        let (sufferers, alarms) = (schedulers[id.index].sufferers, schedulers[id.index].alarms)
         schedulers[id.index] = Scheduler(
             id: id, specification, zones: zones, seed: seed, alerts: settings.alerts,
             forceTimeout: settings.forceTimeout)
         schedulers[id.index].lastSpawn = lastSpawn
         schedulers[id.index].sufferers = sufferers
+        schedulers[id.index].alarms = alarms
         schedulers[id.index].wish = wish
         if let schedule { schedulers[id.index].schedule?.inherit(from: schedule) }
         begin(id, &turn)
