@@ -98,6 +98,39 @@ import Testing
         #expect(world.probes.last?.probe.target.port == 81)
     }
 
+    // MARK: Schedules
+
+    @Test func `what was due beside an execution has its outcome before the schedule changes`() {
+        var world = World.booted([scheduled("job", minutely)])
+        world.pass(.seconds(30))
+        #expect(world.lifecycle("job") == .running)
+        world.jump(to: world.now.monotonic + .seconds(60))
+        let other = scheduled("job", .cron("0 0 * * *"), { _ in }) {
+            $0.program.arguments = ["/bin/other"]
+        }
+        world.reload([other])
+        let ended = world.ledger.compactMap { entry -> String? in
+            entry.outcome.map { "\(entry.occurrence.description.dropFirst(11)) \($0.rawValue)" }
+        }
+        #expect(ended == ["17:40:00Z skipped-overlap"])
+    }
+
+    @Test func `one that comes back while its execution ends has the zones of the new file`() {
+        let bytes = ZoneFiles.bytes(of: "/usr/share/zoneinfo/Europe/Berlin")
+        let there = scheduled("job", .cron("0 20 * * *")) { $0.zone = "Europe/Berlin" }
+        var world = World.booted([scheduled("job", minutely)])
+        world.pass(.seconds(30))
+        world.reload([])
+        world.send(.reloadRequested(reason: "SIGHUP"))
+        world.send(
+            .configurationLoaded(
+                Specification(
+                    schedulers: [there],
+                    zones: [ZoneFile(name: "Europe/Berlin", bytes: bytes ?? [])])))
+        world.exit("job", code: 0)
+        #expect(world.status("job").nextRun?.description == "2026-11-25T19:00:00Z")
+    }
+
     // MARK: Alerts
 
     @Test func `an alert of one that is gone and comes back ends all the same`() {
@@ -115,12 +148,13 @@ import Testing
         #expect(world.overall.alertCount == 1)
         world.reload([db])
         let effects = world.pass(.seconds(40))
-        #expect(effects.contains { effect in
-            if case .record(let record) = effect, case .alert(let alert) = record.fact {
-                return alert.phase == .ended && alert.kind == .dependencyFailure
-            }
-            return false
-        })
+        #expect(
+            effects.contains { effect in
+                if case .record(let record) = effect, case .alert(let alert) = record.fact {
+                    return alert.phase == .ended && alert.kind == .dependencyFailure
+                }
+                return false
+            })
         #expect(world.overall.alertCount == 0)
         #expect(world.supervisor.alerts(at: world.now).isEmpty)
     }

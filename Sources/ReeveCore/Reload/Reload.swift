@@ -201,6 +201,7 @@ extension Supervisor {
     ) {
         guard schedulers[id.index].isDropped else {
             schedulers[id.index].isRemoved = false
+            schedulers[id.index].zones = zones
             schedulers[id.index].replacement = specification
             schedulers[id.index].specification.order = specification.order
             schedulers[id.index].followSchedule(of: specification, zones: zones, at: turn.now)
@@ -261,12 +262,11 @@ extension Supervisor {
             .configurationChanged(keys: change.keys, restarts: change.needsRestart),
             run: schedulers[id.index].lifecycle.run?.id, in: &turn)
         touch(id)
-        if let schedule = new.schedule,
-            !schedulers[id.index].lifecycle.isLive || !change.needsRestart
-        {
+        if !new.kind.isScheduled {
+            leaveSchedule(id, &turn)
+        } else if let schedule = new.schedule {
             settleBefore(schedule, id, &turn)
         }
-        if !new.kind.isScheduled { leaveSchedule(id, &turn) }
         schedulers[id.index].adopt(
             new, zones: zones, needsRestart: change.needsRestart, at: turn.now)
         if standing.specification.enabled && !new.enabled {
