@@ -77,6 +77,17 @@ import Testing
         #expect(again.actions == [.passSignal(world.run(of: "web"), .user1)])
     }
 
+    @Test func `one that an operator asked for near the threshold is not the last`() {
+        var world = World.booted([cleaned { $0.memory.samples = 1 }])
+        world.pass(.seconds(1))
+        world.sample("web", megabytes: 45)
+        let asked = world.request(1, .recover(world.id("web")))
+        #expect(asked.actions == [.passSignal(world.run(of: "web"), .user1)])
+        _ = measure(&world, megabytes: 20)
+        let above = world.sample("web", megabytes: 60)
+        #expect(above.actions == [.passSignal(world.run(of: "web"), .user1)])
+    }
+
     @Test func `a cleanup that did not help is not tried again while the restart is refused`() {
         var (world, _) = pressed(cleaned { $0.restart.maxRestarts = 0 })
         let refused = measure(&world, megabytes: 70)

@@ -58,9 +58,11 @@ extension Scheduler {
             run.nextSample = nextSample(memory, after: turn.now.monotonic)
         }
         let next = run.nextSample
+        let isBelow = isWithinThreshold(reading)
         updateRun {
             $0.memory = memory
             $0.nextSample = next
+            if isBelow { $0.isCleanupTried = false }
         }
         guard !isStopping else { return }
         measuredAfterCleanup(reading, &turn)
@@ -71,7 +73,6 @@ extension Scheduler {
             record(.memoryUnreadable(why), run: run.id, in: &turn)
         case .recovered(let bytes, let limit):
             recoveryRefusal = nil
-            updateRun { $0.isCleanupTried = false }
             record(.memoryRecovered(bytes, limit: limit), run: run.id, in: &turn)
         case .hardLimit(let bytes, let limit):
             let mayRestart = desired == .up && specification.restart.mode != .never
@@ -84,6 +85,13 @@ extension Scheduler {
         case .exceeded(let bytes, let limit, let samples):
             exceeded(run, bytes, limit: limit, samples: samples, autoRecovery, &turn)
         }
+    }
+
+    private func isWithinThreshold(_ reading: MemoryReading) -> Bool {
+        guard case .resident(let bytes) = reading, let limit = specification.memory.threshold else {
+            return false
+        }
+        return bytes <= limit
     }
 
     /// Above the threshold in enough samples: recovers, or says once why not.
