@@ -140,8 +140,18 @@ extension Supervisor {
         if scheduler.schedule != nil, !scheduler.lifecycle.isLive {
             schedulers[id.index].noteRecovery(
                 .restart, .skipped, "what comes next of it comes by itself", &turn)
+            if case .backingOff(let backOff) = scheduler.lifecycle, !backOff.isSpacing {
+                let words = "its next attempt comes when its delay is over"
+                return schedulers[id.index].endRecovery(.failed(words), &turn)
+            }
             let hasDone = recovery.actions.contains { $0.result != .skipped }
             return schedulers[id.index].endRecovery(hasDone ? .helped : .notNeeded, &turn)
+        }
+        switch scheduler.lifecycle {
+        case .starting, .running, .backingOff, .exhausted: break
+        case .stopped, .waitingForPhase, .idle, .waitingForDependencies, .stopping, .completed:
+            let words = "nothing of it runs, and it starts by itself when it can"
+            return schedulers[id.index].endRecovery(.failed(words), &turn)
         }
         // What an operator asks for, auto-recovery does not decide.
         let mayAct = settings.autoRecovery || recovery.trigger == .operator
@@ -156,19 +166,14 @@ extension Supervisor {
         schedulers[id.index].lastRecoveryRestart = turn.now.monotonic
         schedulers[id.index].noteRecovery(
             .restart, .done, schedulers[id.index].recoveryRestartWords, &turn)
-        switch scheduler.lifecycle {
-        case .starting, .running:
-            schedulers[id.index].beginStop(
-                .recovery(recovery.trigger), reason: recovery.trigger.words, &turn)
-            touch(id)
-        case .backingOff, .exhausted:
+        guard scheduler.lifecycle.run != nil else {
             schedulers[id.index].startReason = "recovered by the operator"
             schedulers[id.index].isRestartScheduled = true
-            wantStart(id, &turn)
-        case .stopped, .waitingForPhase, .idle, .waitingForDependencies, .stopping, .completed:
-            let words = "nothing of it runs, and it starts by itself when it can"
-            schedulers[id.index].endRecovery(.failed(words), &turn)
+            return wantStart(id, &turn)
         }
+        schedulers[id.index].beginStop(
+            .recovery(recovery.trigger), reason: recovery.trigger.words, &turn)
+        touch(id)
     }
 
     // MARK: Requests
