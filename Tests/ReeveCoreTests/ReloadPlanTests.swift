@@ -71,6 +71,23 @@ import Testing
         }
     }
 
+    @Test func `what waits is withdrawn with the reason that there is`() {
+        let job = scheduled("job", .cron("* * * * *")) { $0.overlap = .queue }
+        let disabled = scheduled("job", .cron("* * * * *"), { _ in }, { $0.enabled = false })
+        for (rest, words) in [([], "no longer configured"), ([disabled], "enabled = false")]
+            as [([SchedulerSpecification], String)]
+        {
+            var world = running(job)
+            world.pass(.seconds(60))
+            _ = reload(&world, rest)
+            guard case .ended(.cancelled, let reason, _)? = world.ledger.last?.event else {
+                Issue.record("nothing was withdrawn")
+                continue
+            }
+            #expect(reason == words)
+        }
+    }
+
     @Test func `one that comes back while its execution runs is followed again at once`() {
         let job = scheduled("job", .cron("* * * * *")) { $0.overlap = .skip }
         var world = running(job)

@@ -236,7 +236,8 @@ extension Supervisor {
     private mutating func takeDown(_ id: SchedulerID, _ step: ReloadStep, _ turn: inout Turn) {
         touch(id)
         schedulers[id.index].desired = .down
-        schedulers[id.index].closeSchedule(reason: "no longer configured", &turn)
+        let reason = schedulers[id.index].isRemoved ? "no longer configured" : "enabled = false"
+        schedulers[id.index].closeSchedule(reason: reason, &turn)
         switch schedulers[id.index].lifecycle {
         case .starting, .running:
             guard step != .finish else { return }
