@@ -2,15 +2,16 @@
 //
 // Telling alerts to the command of `exec`. What comes within a second goes together, so that a burst is one
 // delivery; there is one at a time, and the next begins at least five seconds after it. What failed is tried again
-// with the same alerts, twice, and then given up; what waits is bounded, and what does not fit is counted.
+// with the same alerts, twice, and then given up; what waits is bounded, and the oldest make room for what
+// does not fit.
 
 internal import DequeModule
 
 /// What is to be delivered, and how far that is.
 struct AlertDelivery: Equatable, Sendable {
     var waiting: Deque<Alert> = []
-    /// Dropped because too many waited; said with the next delivery.
-    var dropped = 0
+    /// Some were dropped since the last delivery because too many waited, which has been said.
+    var isDropping = false
     /// With the command now, or to be tried again; nothing of it waits any more.
     var current: [Alert] = []
     /// Attempts that `current` has had.
@@ -20,6 +21,13 @@ struct AlertDelivery: Equatable, Sendable {
     /// When the next delivery is due; nil while nothing waits or one is running.
     var dueAt: Instant?
     var lastEnd: Instant?
+
+    /// There is no command any more. What runs is still answered.
+    mutating func close() {
+        waiting = []
+        dueAt = nil
+        if running == nil { current = [] }
+    }
 }
 
 extension Supervisor {
@@ -28,10 +36,10 @@ extension Supervisor {
         guard settings.alerts.exec != nil, shutdown == nil else { return }
         if delivery.waiting.count >= Limits.alertsWaitingMax {
             delivery.waiting.removeFirst()
-            delivery.dropped += 1
-            if delivery.dropped == 1 {
+            if !delivery.isDropping {
                 turn.record(.alertsDropped(limit: Limits.alertsWaitingMax))
             }
+            delivery.isDropping = true
         }
         delivery.waiting.append(alert)
         guard delivery.running == nil, delivery.dueAt == nil else { return }
@@ -51,7 +59,7 @@ extension Supervisor {
             delivery.attempts = 0
         }
         guard !delivery.current.isEmpty else { return }
-        delivery.dropped = 0
+        delivery.isDropping = false
         delivery.attempts += 1
         let command = AuxiliaryCommand(.alert, arguments: exec, timeout: Limits.alertTimeout)
         delivery.running = turn.deliver(delivery.current, by: command)
@@ -64,7 +72,8 @@ extension Supervisor {
         delivery.running = nil
         delivery.lastEnd = turn.now.monotonic
         if let failure {
-            let isLast = delivery.attempts >= Limits.alertAttemptsMax
+            let isLast =
+                delivery.attempts >= Limits.alertAttemptsMax || settings.alerts.exec == nil
             let pause = Limits.alertRetryDelay * Int64(delivery.attempts)
             turn.record(
                 .alertDeliveryFailed(

@@ -167,11 +167,7 @@ extension Supervisor {
     /// Other settings: the windows of all follow, and who is sampled.
     mutating func adoptAlertSettings(at now: Moment) {
         for index in schedulers.indices { schedulers[index].adopt(settings.alerts, at: now) }
-        guard settings.alerts.exec == nil else { return }
-        // What runs is still answered.
-        let running = delivery.running
-        delivery = AlertDelivery()
-        delivery.running = running
+        if settings.alerts.exec == nil { delivery.close() }
     }
 }
 

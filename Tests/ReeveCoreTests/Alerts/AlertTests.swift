@@ -333,6 +333,21 @@ extension World {
         #expect(!world.pass(.seconds(60)).deliveries.contains(first))
     }
 
+    @Test func `without exec a delivery that fails is said, and is the last`() {
+        var world = delivering(1)
+        let effects = crashAll(&world, 1) + world.pass(.seconds(5))
+        #expect(effects.deliveries.count == 1)
+        world.send(.reloadRequested(reason: "SIGHUP"))
+        world.send(
+            .configurationLoaded(
+                Specification(schedulers: world.supervisor.specificationInForce.schedulers)))
+        #expect(
+            world.endDelivery(code: 1).facts.first
+                == .alertDeliveryFailed(
+                    words: "it ended with exit code 1", alerts: 1, attempt: 1, next: nil))
+        #expect(world.pass(.minutes(5)).deliveries == [])
+    }
+
     @Test func `what waits is bounded, and dropping is said once`() {
         var world = delivering(200)
         var effects = crashAll(&world, 200)
