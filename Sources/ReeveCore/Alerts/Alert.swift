@@ -94,14 +94,14 @@ struct Alarm: Equatable, Sendable {
     var endsAt: Instant?
 }
 
-/// What a condition says at the moment.
+/// What a condition says at the moment. Its words are asked for where there is something to say.
 enum AlarmCondition: Equatable, Sendable {
     /// Begins an alert where there is none.
-    case raised(String)
+    case raised
     /// Neither begins one nor ends it.
     case between
-    /// Ends it, and why.
-    case gone(String)
+    /// Ends it.
+    case gone
 }
 
 extension Alert {

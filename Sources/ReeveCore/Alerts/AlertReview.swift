@@ -9,11 +9,7 @@ extension Supervisor {
         noteDependencies(of: id, &turn)
         let now = turn.now.monotonic
         for kind in Alert.Kind.allCases {
-            let condition =
-                kind == .dependencyFailure
-                ? dependencyCondition(id)
-                : schedulers[id.index].alarmCondition(kind, at: now)
-            review(id, kind, condition, &turn)
+            review(id, kind, schedulers[id.index].alarmCondition(kind, at: now), &turn)
         }
         var due: Instant?
         for alarm in schedulers[id.index].alarms {
@@ -28,23 +24,23 @@ extension Supervisor {
     ) {
         let now = turn.now.monotonic
         guard let index = schedulers[id.index].alarms.firstIndex(where: { $0.kind == kind }) else {
-            if case .raised(let words) = condition { begin(id, kind, words, &turn) }
+            if condition == .raised { begin(id, kind, words(id, kind, condition, now), &turn) }
             return
         }
         var alarm = schedulers[id.index].alarms[index]
         switch condition {
-        case .raised(let words):
-            alarm.words = words
+        case .raised:
+            alarm.words = words(id, kind, condition, now)
             alarm.endsAt = nil
         case .between:
             alarm.endsAt = nil
-        case .gone(let words):
+        case .gone:
             let endsAt = alarm.endsAt ?? now + calm(kind)
             alarm.endsAt = endsAt
             if endsAt <= now {
                 schedulers[id.index].alarms.remove(at: index)
                 alertCount -= 1
-                return tell(alarm, id, .ended, words, &turn)
+                return tell(alarm, id, .ended, words(id, kind, condition, now), &turn)
             }
         }
         if let again = alarm.repeatAt, again <= now {
@@ -52,6 +48,13 @@ extension Supervisor {
             tell(alarm, id, .continues, alarm.words, &turn)
         }
         schedulers[id.index].alarms[index] = alarm
+    }
+
+    private func words(
+        _ id: SchedulerID, _ kind: Alert.Kind, _ condition: AlarmCondition, _ now: Instant
+    ) -> String {
+        kind == .dependencyFailure
+            ? dependencyWords(id) : schedulers[id.index].alarmWords(kind, condition, at: now)
     }
 
     /// How long a condition has to be gone. The other conditions have a band of their own.
@@ -144,13 +147,11 @@ extension Supervisor {
         schedulers[id.index].sufferers.map { schedulers[$0.index].specification.name }
     }
 
-    private func dependencyCondition(_ id: SchedulerID) -> AlarmCondition {
+    private func dependencyWords(_ id: SchedulerID) -> String {
         let names = sufferers(from: id)
-        guard !names.isEmpty else {
-            return .gone("nobody waits for it or suffers from it any more")
-        }
+        guard !names.isEmpty else { return "nobody waits for it or suffers from it any more" }
         let verb = names.count == 1 ? "needs" : "need"
-        return .raised("\(listed(names)) \(verb) it, and it is \(views[id.index].health.rawValue)")
+        return "\(listed(names)) \(verb) it, and it is \(views[id.index].health.rawValue)"
     }
 
     // MARK: Reading

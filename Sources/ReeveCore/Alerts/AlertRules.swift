@@ -4,15 +4,32 @@
 // the one at which it ends lies a band in which nothing changes, so that an alert does not flap.
 
 extension Scheduler {
-    /// The conditions that can be told from the scheduler alone.
+    /// What a condition says now. Others may wait for one that is stopped, or gone.
     func alarmCondition(_ kind: Alert.Kind, at now: Instant) -> AlarmCondition {
-        if let rest = restWords { return .gone(rest) }
+        if kind == .dependencyFailure { return sufferers.isEmpty ? .gone : .raised }
+        if restWords != nil { return .gone }
         switch kind {
         case .errorRate: return errorRateCondition(at: now)
         case .memoryLeak: return leakCondition
         case .frequentRestarts: return restartCondition(at: now)
         case .timeouts: return timeoutCondition
         case .dependencyFailure: return .between
+        }
+    }
+
+    /// Why a condition is as it is, without a full stop.
+    func alarmWords(
+        _ kind: Alert.Kind, _ condition: AlarmCondition, at now: Instant
+    ) -> String {
+        if let restWords { return restWords }
+        let isRaised = condition == .raised
+        switch kind {
+        case .errorRate: return errorRateWords(isRaised: isRaised, at: now)
+        case .memoryLeak: return leakWords
+        case .frequentRestarts: return restartWords(isRaised: isRaised, at: now)
+        case .timeouts: return timeoutWords(isRaised: isRaised)
+        // Who suffers from it is the supervisor's to name.
+        case .dependencyFailure: return ""
         }
     }
 
@@ -23,62 +40,93 @@ extension Scheduler {
         return desired == .up ? nil : "it is stopped"
     }
 
+    // MARK: Error rate
+
     /// Begins above the rate with at least five executions; ends at three quarters of it, or when no failure
     /// is left in the window. Worked: with 0.2, 2 of 9 (22 %) begin it, 2 of 14 (14 %) end it.
     private func errorRateCondition(at now: Instant) -> AlarmCondition {
         let counts = metrics.window.counts(at: now)
         let all = counts.succeeded + counts.failed
+        guard counts.failed > 0 else { return .gone }
         let limit = alertSettings.errorRate
-        let window = alertSettings.errorRateWindow
-        let words = "\(counts.failed) of \(counted(all, "execution")) failed within \(window)"
-        guard all > 0, counts.failed > 0 else { return .gone("no failure within \(window)") }
         let rate = Double(counts.failed) / Double(all)
-        if rate > limit, all >= AlertSettings.executionsMin {
-            return .raised("\(words), above \(percent(limit))")
-        }
-        return rate <= limit * 0.75 ? .gone(words) : .between
+        if rate > limit, all >= AlertSettings.executionsMin { return .raised }
+        return rate <= limit * 0.75 ? .gone : .between
     }
+
+    private func errorRateWords(isRaised: Bool, at now: Instant) -> String {
+        let counts = metrics.window.counts(at: now)
+        let window = alertSettings.errorRateWindow
+        guard counts.failed > 0 else { return "no failure within \(window)" }
+        let all = counted(counts.succeeded + counts.failed, "execution")
+        let words = "\(counts.failed) of \(all) failed within \(window)"
+        return isRaised ? "\(words), above \(percent(alertSettings.errorRate))" : words
+    }
+
+    // MARK: Restarts
 
     /// Begins above the limit; ends when half of it, or fewer, are left in the window.
     private func restartCondition(at now: Instant) -> AlarmCondition {
-        let window = alertSettings.restartAlertWindow
-        let count = metrics.restartCount(within: window, at: now)
+        let count = metrics.restartCount(within: alertSettings.restartAlertWindow, at: now)
         let limit = alertSettings.frequentRestarts
-        if count > limit {
-            let last = lastMeaning.map { "; the last time it \($0)" } ?? ""
-            return .raised("restarted more than \(limit) times within \(window)\(last)")
-        }
-        return count <= limit / 2
-            ? .gone("\(counted(count, "restart")) within \(window)") : .between
+        if count > limit { return .raised }
+        return count <= limit / 2 ? .gone : .between
     }
 
-    private var timeoutCondition: AlarmCondition {
-        let count = metrics.timeoutsInRow
-        if count >= alertSettings.timeouts {
-            let limit = specification.timeout.map { " of \($0)" } ?? ""
-            return .raised("ran into its timeout\(limit) \(count) times in a row")
+    private func restartWords(isRaised: Bool, at now: Instant) -> String {
+        let window = alertSettings.restartAlertWindow
+        guard isRaised else {
+            let count = metrics.restartCount(within: window, at: now)
+            return "\(counted(count, "restart")) within \(window)"
         }
-        return count == 0 ? .gone("an execution ended within its timeout") : .between
+        let last = lastMeaning.map { "; the last time it \($0)" } ?? ""
+        return "restarted more than \(alertSettings.frequentRestarts) times within \(window)\(last)"
     }
+
+    // MARK: Timeouts
+
+    private var timeoutCondition: AlarmCondition {
+        if metrics.timeoutsInRow >= alertSettings.timeouts { return .raised }
+        return metrics.timeoutsInRow == 0 ? .gone : .between
+    }
+
+    private func timeoutWords(isRaised: Bool) -> String {
+        guard isRaised else { return "an execution ended within its timeout" }
+        let limit = specification.timeout.map { " of \($0)" } ?? ""
+        return "ran into its timeout\(limit) \(metrics.timeoutsInRow) times in a row"
+    }
+
+    // MARK: Leaks
+
+    /// The window in which memory is watched; nil: it is not.
+    private var watchedLeakWindow: Duration? { isSampled ? alertSettings.leakWindow : nil }
 
     /// What is found in one run lasts until another was seen for a whole window without growth.
     private var leakCondition: AlarmCondition {
-        guard isSampled, let window = alertSettings.leakWindow else {
-            return .gone("its memory is no longer watched for leaks")
-        }
+        guard watchedLeakWindow != nil else { return .gone }
         switch metrics.leak?.finding {
-        case .leak(let trend)?:
-            let forecast =
-                trend.forecast(to: specification.memory.threshold).map {
-                    $0 > .zero ? "; at this rate it reaches its threshold in \($0.rounded)" : ""
-                } ?? ""
-            return .raised(
-                "memory grows by \(trend.perMinute) a minute, for \(window) without a pause, and is "
-                    + "at least \(trend.level) now\(forecast)")
-        case .steady?: return .gone("memory has not grown for \(window)")
+        case .leak?: return .raised
+        case .steady?: return .gone
         case .unknown?, nil: return .between
         }
     }
+
+    private var leakWords: String {
+        guard let window = watchedLeakWindow else {
+            return "its memory is no longer watched for leaks"
+        }
+        guard case .leak(let trend)? = metrics.leak?.finding else {
+            return "memory has not grown for \(window)"
+        }
+        let forecast =
+            trend.forecast(to: specification.memory.threshold).map {
+                $0 > .zero ? "; at this rate it reaches its threshold in \($0.rounded)" : ""
+            } ?? ""
+        return "memory grows by \(trend.perMinute) a minute, for \(window) without a pause, and is "
+            + "at least \(trend.level) now\(forecast)"
+    }
+
+    // MARK: Time
 
     /// When a condition may change although nothing happens; later than `now`.
     func alarmChange(_ kind: Alert.Kind, after now: Instant) -> Instant? {
