@@ -385,7 +385,7 @@ import Testing
 
     @Test func `what it said of a failure is part of its end`() {
         var world = World.booted([notifying()])
-        let said = Notification.failure(code: 13, words: "permission denied (EACCES)")
+        let said = Notification.failure(words: "permission denied (EACCES)")
         world.send(.notified(world.run(of: "web"), [said]))
         world.exit("web", code: 1)
         #expect(

@@ -167,8 +167,6 @@ import Testing
             ),
             (.exited(.killed(.terminate)), true, .user1, .failure, "was killed by SIGTERM"),
             (.spawnFailed(failure), false, nil, .failure, "could not be started: \(failure.words)"),
-            (.timedOut, true, nil, .failure, "ran longer than its timeout"),
-            (.memory, true, nil, .ended, "was stopped for its memory"),
         ] as [(RunEnd, Bool, Signal?, Verdict.Kind, String)])
     func `a daemon's end is judged`(
         end: RunEnd, wasReady: Bool, sent: Signal?, kind: Verdict.Kind, meaning: String

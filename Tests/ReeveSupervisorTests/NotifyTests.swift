@@ -143,7 +143,7 @@ private final class NotifyBench {
             try bench.received(all) == [
                 .ready, .status("serving [2J 3 clients"), .watchdog, .stopping, .reloading,
                 .watchdogPeriod(.milliseconds(2_500)), .extendTimeout(.max),
-                .failure(code: 13, words: "permission denied (EACCES)"), .watchdogTriggered,
+                .failure(words: "permission denied (EACCES)"), .watchdogTriggered,
                 .mainProcess(ProcessIdentity(pid: PID(77), startTime: 5)),
             ])
         #expect(bench.complaints == [])

@@ -27,7 +27,6 @@ struct HealthCheck: Equatable, Sendable {
     /// A check that was asked for and is not answered.
     struct Pending: Equatable, Sendable {
         let id: CommandID
-        let isCommand: Bool
         let began: Moment
         /// Its answer is of no use any more: the run or the settings are others.
         var isStale = false

@@ -19,13 +19,12 @@ package enum Notification: Equatable, Sendable {
     /// From now on, this much time for what is going on.
     case extendTimeout(Duration)
     /// An errno with its words, "permission denied (EACCES)".
-    case failure(code: Int32, words: String)
+    case failure(words: String)
 }
 
 /// What the current run has said.
 struct SignsOfLife: Equatable, Sendable {
     var isReady = false
-    var isReloading = false
     var isStopping = false
     var status: String?
     var mainProcess: ProcessIdentity?

@@ -54,10 +54,8 @@ extension Scheduler {
         check.due = nil
         guard let run = lifecycle.run, let settings = specification.healthCheck else { return }
         let id: CommandID
-        var isCommand = false
         switch settings.method {
         case .exec(let arguments):
-            isCommand = true
             id = turn.run(
                 AuxiliaryCommand(
                     .healthCheck, for: self.id, about: run.id, arguments: arguments,
@@ -71,7 +69,7 @@ extension Scheduler {
                     for: self.id, target, .responds(path: path, status: status),
                     timeout: settings.timeout))
         }
-        check.pending = HealthCheck.Pending(id: id, isCommand: isCommand, began: turn.now)
+        check.pending = HealthCheck.Pending(id: id, began: turn.now)
     }
 
     // MARK: Answers

@@ -18,7 +18,6 @@ extension Scheduler {
         switch notification {
         case .ready:
             signs.isReady = true
-            signs.isReloading = false
             signs.lastSeen = now
             if specification.readiness.rule == .notify { becomeReady(&turn) }
         case .status(let text):
@@ -37,12 +36,13 @@ extension Scheduler {
             signs.isStopping = true
             if !isStopping { record(.notified("it is stopping"), run: run.id, in: &turn) }
         case .reloading:
-            signs.isReloading = true
+            // It stays ready, and its READY=1 after it changes nothing.
+            break
         case .mainProcess(let process):
             signs.mainProcess = process
         case .extendTimeout(let span):
             extend(by: span, run, at: now)
-        case .failure(code: _, let words):
+        case .failure(let words):
             signs.failure = words
         }
     }

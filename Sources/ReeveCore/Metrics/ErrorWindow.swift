@@ -39,8 +39,7 @@ struct ErrorWindow: Equatable, Sendable {
     /// What ended within the window.
     func counts(at now: Instant) -> (succeeded: Int, failed: Int) {
         var sum = (succeeded: 0, failed: 0)
-        for (number, slot) in known(at: now)
-        where number > self.number(now) - Int64(ErrorWindow.slots) {
+        for (_, slot) in known(at: now) {
             sum.succeeded += Int(slot.succeeded)
             sum.failed += Int(slot.failed)
         }

@@ -28,7 +28,7 @@ package struct PastRun: Equatable, Sendable {
 }
 
 /// The counters and windows of one scheduler.
-struct Metrics: Equatable, Sendable {
+struct Metrics: Sendable {
     /// Kinds of ends that are told apart; the rest is counted together.
     static let endKindsMax = 16
     /// Runs that are kept.
@@ -67,14 +67,6 @@ struct Metrics: Equatable, Sendable {
 
     init(errorWindow: Duration) {
         window = ErrorWindow(errorWindow)
-    }
-
-    static func == (left: Metrics, right: Metrics) -> Bool {
-        left.succeeded == right.succeeded && left.failed == right.failed
-            && left.window == right.window && left.durations == right.durations
-            && left.memory == right.memory && left.leak == right.leak
-            && left.timeoutsInRow == right.timeoutsInRow && left.restarts == right.restarts
-            && left.outcomes == right.outcomes && left.actions == right.actions
     }
 
     // MARK: Ends

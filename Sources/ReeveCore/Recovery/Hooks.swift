@@ -39,7 +39,6 @@ extension Scheduler {
             return .settled
         }
         record(.hookFailed(.onStart, words: failure), run: run.id, in: &turn)
-        turn.dropped.append(run.id)
         let meaning = "could not be started: its on-start command \(failure)"
         let verdict = Verdict(kind: .failure, meaning: meaning)
         note(verdict, of: run, status: nil, &turn)
@@ -59,11 +58,9 @@ extension Scheduler {
             run: run, cause: .leftovers(verdict), began: now, step: .awaitingSpawn,
             killAt: .distantFuture, killLimit: .distantFuture, endAt: .distantFuture)
         stop.leaderStatus = status
-        guard beginOnStop(&stop, &turn) else {
-            turn.end(run)
-            return follow(verdict, &turn)
-        }
+        let goesOn = beginOnStop(&stop, &turn)
         turn.end(run)
+        guard goesOn else { return follow(verdict, &turn) }
         enter(.stopping(stop))
         return .settled
     }

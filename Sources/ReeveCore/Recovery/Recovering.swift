@@ -134,7 +134,7 @@ extension Supervisor {
             schedulers[id.index].noteRecovery(.restart, .skipped, "it is healthy", &turn)
             let hasDone = recovery.actions.contains { $0.result != .skipped }
             return schedulers[id.index].endRecovery(hasDone ? .helped : .notNeeded, &turn)
-        case .memory, .healthCheck, .watchdog, .operator: break
+        case .memory, .healthCheck, .operator: break
         }
         // Of a scheduled one only an execution can be ended; its attempts keep their delay.
         if scheduler.schedule != nil, !scheduler.lifecycle.isLive {

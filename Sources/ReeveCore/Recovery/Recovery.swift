@@ -160,7 +160,7 @@ extension Scheduler {
         switch recovery.trigger {
         case .memory where !mayCleanUp:
             return noteRecovery(.memoryCleanup, .skipped, "it did not help before", &turn)
-        case .healthCheck, .watchdog:
+        case .healthCheck:
             return noteRecovery(.memoryCleanup, .skipped, "memory is not what is wrong", &turn)
         case .memory, .operator, .errors: break
         }

@@ -10,8 +10,6 @@ package enum RecoveryTrigger: String, Equatable, Sendable, CaseIterable {
     case memory
     /// Its health check turned failed.
     case healthCheck = "health-check"
-    /// It did not send the sign of life that `watchdog` asks for.
-    case watchdog
     /// Its consecutive failures have come to `error-threshold`.
     case errors
     /// `reeve recover`.
@@ -74,7 +72,6 @@ extension RecoveryTrigger {
         switch self {
         case .memory: "its memory is above the threshold"
         case .healthCheck: "its health check failed"
-        case .watchdog: "its watchdog was missed"
         case .errors: "it failed too often in a row"
         case .operator: "asked by the operator"
         }

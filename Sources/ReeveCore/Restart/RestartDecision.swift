@@ -6,10 +6,6 @@
 enum RunEnd: Equatable, Sendable {
     case exited(ExitStatus)
     case spawnFailed(SpawnFailure)
-    /// A task ran longer than its timeout and was stopped.
-    case timedOut
-    /// It was stopped for its memory.
-    case memory
 }
 
 /// What a run's end means.
@@ -52,10 +48,6 @@ extension SchedulerSpecification {
         switch end {
         case .spawnFailed(let failure):
             return Verdict(kind: .failure, meaning: "could not be started: \(failure)")
-        case .timedOut:
-            return Verdict(kind: .failure, meaning: "ran longer than its timeout")
-        case .memory:
-            return Verdict(kind: .ended, meaning: "was stopped for its memory")
         case .exited(.signalled(let signal, let coreDumped)):
             if signal == operatorSignal {
                 return Verdict(kind: .ended, meaning: "was ended by the operator's \(signal)")

@@ -54,7 +54,7 @@ struct NotifyMessage: Equatable {
         case "EXTEND_TIMEOUT_USEC": take(microseconds(value)) { .extendTimeout($0) }
         case "ERRNO":
             take(number(value).flatMap { (1..<4_096).contains($0) ? Int32($0) : nil }) {
-                .failure(code: $0, words: Errno($0).description)
+                .failure(words: Errno($0).description)
             }
         case "MAINPID":
             guard let number = number(value).flatMap({ Int32(exactly: $0) }), number > 0 else {
