@@ -34,12 +34,26 @@ func differences(of old: Any, from new: Any, in group: String = "") -> [SettingD
             continue
         }
         guard let name = key(label, of: right ?? left, in: group) else { continue }
+        let (old, new) = (settingText(left, key: name), settingText(right, key: name))
+        // An account by the same name, that the system has changed.
+        let isSameText = old == new && left is any Account
         found.append(
             SettingDifference(
-                key: name, old: settingText(left, key: name), new: settingText(right, key: name)))
+                key: name, old: old, new: isSameText ? "\(new) with another entry" : new))
     }
-    return found
+    return found.enumerated().filter { index, difference in
+        index == found.firstIndex { $0.key == difference.key }
+    }.map(\.element)
 }
+
+/// What is named by one key, although it has several parts.
+private protocol Account {
+    var name: String? { get }
+    var number: UInt32 { get }
+}
+
+extension UserAccount: Account {}
+extension GroupAccount: Account {}
 
 private func isSame(_ old: Any, _ new: Any) -> Bool {
     func isEqual<Value: Equatable>(_ old: Value) -> Bool { (new as? Value) == old }
@@ -50,7 +64,7 @@ private func isSame(_ old: Any, _ new: Any) -> Bool {
 /// Whether a value stands for several keys.
 private func isGroup(_ value: Any) -> Bool {
     Mirror(reflecting: value).displayStyle == .struct && !(value is any CustomStringConvertible)
-        && !(value is HealthCheckSettings)
+        && !(value is HealthCheckSettings) && !(value is any Account)
 }
 
 /// The value in an optional, or the value itself; nil where there is none.
@@ -86,7 +100,8 @@ private func key(_ label: String, of value: Any?, in group: String) -> String? {
     case ("schedule", "hash"): return nil
     case ("", "schedule"):
         return key("rule", of: (value as? ScheduleSettings)?.rule, in: "schedule")
-    case ("", _), ("program", _), ("order", _), ("schedule", _): return kebab(label)
+    case ("", _), ("program", _), ("order", _), ("schedule", _), ("recovery", _):
+        return kebab(label)
     default: return "\(kebab(group))-\(kebab(label))"
     }
 }
@@ -106,7 +121,8 @@ private func settingText(_ value: Any?, key: String) -> String {
     switch value {
     case let text as String: return quoted(text)
     case let isTrue as Bool: return isTrue ? "true" : "false"
-    case let mode as UInt32 where key == "control-mode": return "\"0\(String(mode, radix: 8))\""
+    case let mode as UInt32 where key == "control-mode" || key == "umask":
+        return "\"0\(String(mode, radix: 8))\""
     case let rule as Readiness.Rule:
         switch rule {
         case .spawn: return "\"spawn\""
@@ -122,6 +138,13 @@ private func settingText(_ value: Any?, key: String) -> String {
     case let check as HealthCheckSettings: return text(of: check)
     case let schedule as ScheduleSettings: return settingText(schedule.rule, key: key)
     case let dependency as Dependency: return text(of: dependency)
+    case let cleanup as RecoverySettings.Cleanup: return text(of: cleanup)
+    case let account as any Account: return account.name.map(quoted) ?? "\(account.number)"
+    // An empty list is a list of anything.
+    case let limits as [ResourceLimit] where key == "limits": return table(limits.map(text))
+    case let secrets as [Secret] where key == "secrets":
+        return table(secrets.map { "\($0.name) = \(quoted($0.path))" })
+    case let file as EnvironmentFile: return quoted((file.mayBeMissing ? "-" : "") + file.path)
     case let list as [Any]:
         return "[" + list.map { settingText($0, key: key) }.joined(separator: ", ") + "]"
     default: return otherText(value)
@@ -201,6 +224,25 @@ private func text(of check: HealthCheckSettings) -> String {
         text += ", start-period = \"\(check.startPeriod)\""
     }
     return "{ \(text) }"
+}
+
+private func table(_ rows: [String]) -> String {
+    rows.isEmpty ? "{}" : "{ \(rows.joined(separator: ", ")) }"
+}
+
+private func text(of limit: ResourceLimit) -> String {
+    func text(_ number: UInt64?) -> String { number.map { "\($0)" } ?? "unlimited" }
+    guard limit.soft == limit.hard else {
+        return "\(limit.resource.rawValue) = \(quoted("\(text(limit.soft)):\(text(limit.hard))"))"
+    }
+    return "\(limit.resource.rawValue) = \(limit.soft.map { "\($0)" } ?? quoted("unlimited"))"
+}
+
+private func text(of cleanup: RecoverySettings.Cleanup) -> String {
+    switch cleanup {
+    case .signal(let signal): "{ signal = \(quoted("\(signal)")) }"
+    case .command(let words): "{ exec = [\(words.map(quoted).joined(separator: ", "))] }"
+    }
 }
 
 private func text(of dependency: Dependency) -> String {

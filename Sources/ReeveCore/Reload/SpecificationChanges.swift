@@ -96,15 +96,9 @@ extension SupervisorSettings {
 
     /// In the order of the specification.
     func differences(from other: SupervisorSettings) -> [SettingDifference] {
-        let found = ReeveCore.differences(of: self, from: other).filter {
+        ReeveCore.differences(of: self, from: other).filter {
             !SupervisorSettings.circumstances.contains($0.key)
         }
-        // That `leak-window` is in the file, and what it says, are two values of one key.
-        let isTwice = found.count { $0.key == "alerts.leak-window" } > 1
-        return found.enumerated().filter { index, difference in
-            !isTwice || difference.key != "alerts.leak-window"
-                || index == found.firstIndex { $0.key == "alerts.leak-window" }
-        }.map(\.element)
     }
 
     /// Why a profile was chosen, and which file it was, is no setting.
@@ -141,6 +135,9 @@ extension SchedulerSpecification {
 
     /// In the order of the specification.
     func differences(from other: SchedulerSpecification) -> [SettingDifference] {
-        ReeveCore.differences(of: self, from: other)
+        let found = ReeveCore.differences(of: self, from: other)
+        guard found.isEmpty, self != other else { return found }
+        // No key is another, but what `spread` and `H` come to: they stand for the host's name, too.
+        return [SettingDifference(key: "spread", old: "of this host", new: "of another host name")]
     }
 }
