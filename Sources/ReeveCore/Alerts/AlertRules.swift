@@ -86,14 +86,16 @@ extension Scheduler {
     // MARK: Timeouts
 
     private var timeoutCondition: AlarmCondition {
+        guard specification.timeout != nil else { return .gone }
         if metrics.timeoutsInRow >= alertSettings.timeouts { return .raised }
         return metrics.timeoutsInRow == 0 ? .gone : .between
     }
 
     private func timeoutWords(isRaised: Bool) -> String {
-        guard isRaised else { return "an execution ended within its timeout" }
-        let limit = specification.timeout.map { " of \($0)" } ?? ""
-        return "ran into its timeout\(limit) \(metrics.timeoutsInRow) times in a row"
+        guard let timeout = specification.timeout else { return "it has no timeout any more" }
+        return isRaised
+            ? "ran into its timeout of \(timeout) \(metrics.timeoutsInRow) times in a row"
+            : "an execution ended within its timeout"
     }
 
     // MARK: Leaks

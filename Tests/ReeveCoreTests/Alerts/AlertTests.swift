@@ -106,6 +106,19 @@ extension World {
         #expect(end.alerts == ["ended timeouts job"])
     }
 
+    @Test func `one that has no timeout any more has no alert of it`() {
+        let job = scheduled("job", .interval(.minutes(10)), { _ in }) { $0.timeout = .seconds(5) }
+        var world = World.booted([job])
+        world.isObedient = true
+        for _ in 0..<4 { world.pass(.minutes(10)) }
+        #expect(world.overall.alertCount == 1)
+        var endless = job
+        endless.timeout = nil
+        let effects = world.reload([endless])
+        #expect(effects.alerts == ["ended timeouts job"])
+        #expect(effects.alertWords == ["it has no timeout any more"])
+    }
+
     @Test func `one that is stopped has no alert any more`() {
         var world = crashing()
         #expect(Set(crash(&world, 6).alerts).count == 2)
