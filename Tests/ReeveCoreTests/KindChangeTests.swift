@@ -123,6 +123,15 @@ import Testing
         #expect(effects.replies(to: 2).map { $0.outcomes.map(\.result) } == [[.failed]])
     }
 
+    @Test func `what an earlier reeve began is lost, though it is scheduled no longer`() {
+        var world = World.booted([scheduled("job", minutely)])
+        world.pass(.seconds(30))
+        world.answersSpawns = false
+        world.reload([daemon("job")])
+        world.replaceSupervisor(after: .seconds(5))
+        #expect(outcomes(world) == ["17:39:00 lost"])
+    }
+
     @Test func `the last execution of one that comes back as a daemon is the last`() {
         var world = World.booted([scheduled("job", minutely)])
         world.pass(.seconds(26))

@@ -291,9 +291,8 @@ extension Supervisor {
     mutating func restore(_ history: LedgerHistory) {
         boot = history.boot
         for entry in history.entries {
-            guard let id = scheduler(named: entry.scheduler.text),
-                schedulers[id.index].schedule != nil
-            else { continue }
+            // What it began has an end, although it may be scheduled no longer.
+            guard let id = scheduler(named: entry.scheduler.text) else { continue }
             switch entry.trigger {
             case .schedule:
                 schedulers[id.index].schedule?.restore(through: entry.through)
