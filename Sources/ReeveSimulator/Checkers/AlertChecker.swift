@@ -52,8 +52,12 @@ struct AlertChecker: Checker {
             troubles[scheduler.index] = Trouble()
             troubles[scheduler.index].timedOut = timedOut
         case .configurationLoaded:
-            // One that is gone and comes again is another, or the same where it was not yet gone.
-            for index in troubles.indices where kernel.isRemoved[index] {
+            // One that is gone and comes again is another, or the same where it was not yet gone; attempts of
+            // what is scheduled were taken for executions.
+            for index in troubles.indices
+            where kernel.isRemoved[index]
+                || kernel.kindChangedAt[SchedulerID(index)] == kernel.now
+            {
                 troubles[index].unsureUntil = kernel.now
             }
         default: break

@@ -206,9 +206,11 @@ extension Kernel {
     /// From when on the run counts as ready, if it lives so long.
     func readyAt(_ run: RunTruth) -> Instant? {
         guard !run.failedToSpawn, let told = run.toldAt else { return nil }
+        if run.checks.isSettled || run.checks.wasReadyAt != nil { return run.checks.wasReadyAt }
+        let earliest = max(told, run.checks.judgedSince ?? told)
         switch specification(of: run.scheduler).readiness.rule {
-        case .spawn: return told
-        case .uptime(let uptime): return told + uptime
+        case .spawn: return earliest
+        case .uptime(let uptime): return max(earliest, told + uptime)
         case .notify, .probe: return run.checks.signOfReadiness
         }
     }

@@ -148,8 +148,9 @@ struct HealthChecker: Checker {
         let rule = specification.readiness.rule
         if rule == .notify || rule == .probe, run.checks.readyAt == nil {
             let limit = specification.readiness.startTimeout + (run.script.health.extends ?? .zero)
-            if kernel.now - told > limit + slack {
-                return "\(label) is not ready after \(kernel.now - told) and goes on"
+            let waited = kernel.now - max(told, run.checks.judgedSince ?? told)
+            if waited > limit + slack {
+                return "\(label) is not ready after \(waited) and goes on"
             }
         }
         guard let period = specification.notify.watchdog, let ready = run.checks.readyAt else {
@@ -178,6 +179,34 @@ struct CheckTruth {
     /// When the core was told what makes it ready.
     var signOfReadiness: Instant?
     var lastSign: Instant?
+    /// When it said so first, awaited or not.
+    private var saidReadyAt: Instant?
+    /// It has been ready by another rule since then.
+    private(set) var wasReadyAt: Instant?
+    /// When another rule began to hold; it became ready no earlier by that.
+    private(set) var judgedSince: Instant?
+    /// It was over under that rule, and no later one concerns it.
+    private(set) var isSettled = false
+
+    /// Another check is made from now on.
+    mutating func forget() {
+        (failuresInRow, successesInRow) = (0, 0)
+        (hasPassed, isFailed) = (false, false)
+    }
+
+    /// Another sign of readiness is waited for from now on. What is ready stays so.
+    mutating func judge(by rule: Readiness.Rule, at now: Instant) {
+        judgedSince = now
+        wasReadyAt = readyAt
+        signOfReadiness = rule == .notify && saidReadyAt != nil ? now : nil
+    }
+
+    /// It is over, and was ready by the rule of its time, or was not.
+    mutating func settle(readyAt: Instant?) {
+        guard !isSettled else { return }
+        isSettled = true
+        wasReadyAt = readyAt
+    }
 
     mutating func answered(
         _ passed: Bool, _ settings: HealthCheckSettings, age: Duration, isProbed: Bool,
@@ -203,6 +232,7 @@ struct CheckTruth {
     mutating func told(_ notification: Notification, isAwaited: Bool, at now: Instant) {
         switch notification {
         case .ready:
+            saidReadyAt = saidReadyAt ?? now
             if isAwaited, signOfReadiness == nil { signOfReadiness = now }
             lastSign = now
         case .watchdog: lastSign = now

@@ -126,7 +126,9 @@ struct LivenessChecker: Checker {
     private func isAccountedFor(
         _ scheduler: SchedulerID, in kernel: Kernel, _ view: View
     ) -> Bool {
-        let last = kernel.lastRun(of: scheduler)
+        // What ran as another kind is no reason.
+        let changedAt = kernel.kindChangedAt[scheduler] ?? .zero
+        let last = kernel.lastRun(of: scheduler).flatMap { $0.askedAt >= changedAt ? $0 : nil }
         if let last, last.isUp || last.isLaunching { return true }
         if !kernel.upRuns(of: scheduler).isEmpty { return true }
         if kernel.isScheduled(scheduler),

@@ -26,6 +26,8 @@ package final class Kernel {
     /// By scheduler: the core was told last that it is not configured.
     private(set) var isRemoved: [Bool] = []
     private var cameBack: [SchedulerID] = []
+    /// By scheduler: when it began or ceased to be scheduled, where it did.
+    private(set) var kindChangedAt: [SchedulerID: Instant] = [:]
     /// The supervisor has said that it is stopping.
     var isEnding = false
     /// The present.
@@ -111,7 +113,12 @@ package final class Kernel {
             let found = new.schedulers.first { $0.name == known.name }
             if isRemoved[index], found != nil { cameBack.append(SchedulerID(index)) }
             isRemoved[index] = found == nil
-            if let found { specification.schedulers[index] = found }
+            guard let found else { continue }
+            noteChange(of: SchedulerID(index), from: known, to: found)
+            specification.schedulers[index] = found
+            if (known.kind == .scheduled) != (found.kind == .scheduled) {
+                kindChangedAt[SchedulerID(index)] = now
+            }
         }
     }
 

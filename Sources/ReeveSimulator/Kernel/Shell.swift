@@ -336,8 +336,8 @@ final class Shell {
     private func noteCheck(_ id: CommandID) {
         kernel.noteAnswer(to: id)
         guard let command = kernel.command(id), command.isHealthCheck, command.endAskedAt == nil,
-            let index = command.run.flatMap({ kernel.index(of: $0) }), kernel.runs[index].isUp,
-            kernel.runs[index].stopBeganAt == nil
+            !command.isStale, let index = command.run.flatMap({ kernel.index(of: $0) }),
+            kernel.runs[index].isUp, kernel.runs[index].stopBeganAt == nil
         else { return }
         let specification = kernel.specification(of: kernel.runs[index].scheduler)
         guard let settings = specification.healthCheck, let told = kernel.runs[index].toldAt else {

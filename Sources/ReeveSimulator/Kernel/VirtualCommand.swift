@@ -45,6 +45,8 @@ struct CommandTruth {
     let askedAt: Instant
     /// When the core asked for its end.
     var endAskedAt: Instant?
+    /// The check is another since it was asked for: its answer is of no use.
+    var isStale = false
     /// How it goes, as things stand.
     var outcome: CommandOutcome
     /// Its outcome is on the way to the core.
@@ -77,6 +79,29 @@ extension Kernel {
         guard let index = index(of: id) else { return }
         commands[index].answeredAt = now
         openCommands.removeAll { $0 == index }
+    }
+
+    /// Under other settings, which follow, what checks have said counts no more.
+    func noteChange(
+        of scheduler: SchedulerID, from old: SchedulerSpecification, to new: SchedulerSpecification
+    ) {
+        let isOtherReadiness = old.readiness.rule != new.readiness.rule
+        guard
+            isOtherReadiness || old.healthCheck != new.healthCheck
+                || old.healthCheckInterval != new.healthCheckInterval
+        else { return }
+        for index in openCommands
+        where commands[index].isHealthCheck && commands[index].scheduler == scheduler {
+            commands[index].isStale = true
+        }
+        for index in runs.indices where runs[index].scheduler == scheduler {
+            guard runs[index].reapedAt == nil, !runs[index].failedToSpawn else {
+                if isOtherReadiness { runs[index].checks.settle(readyAt: readyAt(runs[index])) }
+                continue
+            }
+            runs[index].checks.forget()
+            if isOtherReadiness { runs[index].checks.judge(by: new.readiness.rule, at: now) }
+        }
     }
 
     /// Health checks of a scheduler that were not answered.

@@ -102,13 +102,57 @@ extension Scenario {
             }
             if random.chance(20) { variant.schedulers[index].description = "variant \(number)" }
         }
-        // One that nobody needs may be gone; it comes back with a later file, or never.
+        // A stream of its own, so that a seed's other operations do not depend on it.
+        var further = Randomness(seed: seed, stream: 13, part: UInt64(number))
+        for index in variant.schedulers.indices {
+            Scenario.varyHealth(of: &variant.schedulers[index], &further)
+        }
         let needed = Set(variant.schedulers.flatMap { $0.order.dependencies.map(\.name.text) })
         let exitWith = variant.supervisor.exitWith?.text
+        for index in variant.schedulers.indices {
+            let name = variant.schedulers[index].name.text
+            guard !needed.contains(name), name != exitWith, further.chance(12) else { continue }
+            Scenario.changeKind(of: &variant.schedulers[index], &further)
+        }
+        // One that nobody needs may be gone; it comes back with a later file, or never.
         variant.schedulers.removeAll {
             !needed.contains($0.name.text) && $0.name.text != exitWith && random.chance(15)
         }
         return variant
+    }
+
+    /// Another sign of readiness, or no health check any more, under what runs.
+    private static func varyHealth(
+        of scheduler: inout SchedulerSpecification, _ random: inout Randomness
+    ) {
+        guard scheduler.kind == .daemon else { return }
+        if random.chance(15) { scheduler.healthCheck = nil }
+        let isProbed = scheduler.readiness.rule == .probe
+        guard random.chance(20) || (isProbed && scheduler.healthCheck == nil) else { return }
+        scheduler.readiness.rule = random.pick(
+            .spawn, .uptime(.milliseconds(50)), .uptime(.seconds(5)), .notify)
+    }
+
+    /// A schedule in place of a daemon or a task, or the other way round.
+    private static func changeKind(
+        of scheduler: inout SchedulerSpecification, _ random: inout Randomness
+    ) {
+        scheduler.readiness.rule = .spawn
+        if scheduler.kind == .scheduled {
+            // The program of a scheduled one ends by itself.
+            scheduler.kind = random.pick(.task, .daemon)
+            scheduler.schedule = nil
+            scheduler.restart = RestartPolicy(
+                mode: scheduler.kind == .task ? .onFailure : .never)
+            if scheduler.kind == .daemon { scheduler.timeout = nil }
+        } else {
+            scheduler.kind = .scheduled
+            scheduler.schedule = ScheduleSettings(SpecificationGenerator.rule(&random))
+            scheduler.restart = RestartPolicy(mode: .never)
+            scheduler.notify = NotifySettings()
+            scheduler.healthCheck = nil
+            scheduler.timeout = random.pick(.seconds(2), .seconds(20))
+        }
     }
 
     private func request(_ random: inout Randomness) -> Request {

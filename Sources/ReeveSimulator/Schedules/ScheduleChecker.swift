@@ -100,7 +100,8 @@ struct ScheduleChecker: Checker {
                 // Killed within a reload: what was due by the old schedule is nobody's.
                 accounts[index].beginUncertainty(at: accounts[index].mark + .seconds(-86_400))
             }
-            inForce[index] = settings
+            // What was begun is settled, although nothing is scheduled any more.
+            inForce[index] = settings ?? inForce[index]
             accounts[index].truth = settings.flatMap { TimetableTruth($0) }
             guard
                 let name = schedule(index, kernel).map({ _ in
@@ -170,7 +171,13 @@ struct ScheduleChecker: Checker {
         guard !kernel.isEnding else { return }
         for index in accounts.indices {
             let scheduler = SchedulerID(index)
-            guard let settings = schedule(index, kernel) else { continue }
+            guard let settings = schedule(index, kernel) else {
+                // What is being executed still ends.
+                if inForce[index] != nil { accounts[index].beginUncertainty(at: kernel.wall) }
+                wasFollowed[index] = false
+                isFollowed[index] = false
+                continue
+            }
             accounts[index].pass(to: kernel.wall)
             intervals[index] = IntervalBooks()
             if kernel.isRemoved[index] {
@@ -230,10 +237,13 @@ struct ScheduleChecker: Checker {
     private mutating func check(
         _ entry: LedgerEntry, _ index: Int, in kernel: Kernel
     ) -> String? {
-        guard let settings = schedule(index, kernel) else { return "it has no schedule" }
+        guard let settings = schedule(index, kernel) ?? inForce[index] else {
+            return "it has no schedule"
+        }
         accounts[index].pass(to: kernel.wall)
         switch entry.event {
         case .started(let run, let attempt):
+            if schedule(index, kernel) == nil { return "it begins, and has no schedule" }
             if isShuttingDown { return "an execution begins in a shutdown" }
             announced = run
             startedLast[index] = kernel.now
@@ -454,7 +464,7 @@ struct ScheduleChecker: Checker {
         for index in accounts.indices {
             guard let settings = schedule(index, kernel) else { continue }
             let status = view.schedulers.first { $0.id.index == index }
-            let isFollowed = status?.uptime != nil
+            let isFollowed = status?.kind == .scheduled && status?.uptime != nil
             let isFirst = isFollowed && !wasFollowed[index]
             if isFollowed { wasFollowed[index] = true }
             self.isFollowed[index] = isFollowed
