@@ -38,7 +38,8 @@ package struct SchedulerStanding: Equatable, Sendable {
 package enum ReloadStep: String, Equatable, Sendable, CaseIterable {
     /// It is new and not enabled: it is there, and nothing starts.
     case add
-    /// It is new, newly enabled, or gets another chance: it starts in its phase.
+    /// It is new, newly enabled, begins or ceases to be scheduled, or gets another chance: it starts in
+    /// its phase.
     case start
     /// What runs is stopped, and started with the new settings.
     case restart
