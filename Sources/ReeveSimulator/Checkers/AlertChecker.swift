@@ -181,20 +181,22 @@ struct AlertChecker: Checker {
         instants.count { now - $0 < window }
     }
 
-    /// The error rate, as high or as low as the width of a slot allows.
+    /// How many executions there were and the share that failed, each as high or as low as the width of a
+    /// slot allows: a success raises the one and lowers the other.
     private func rate(
         _ trouble: Trouble, _ settings: AlertSettings, at now: Instant, isMost: Bool
     ) -> (count: Int, rate: Double) {
         let slot = settings.errorRateWindow / 30
         let long = settings.errorRateWindow + slot
         let short = settings.errorRateWindow - slot * 2
-        let sure = trouble.failures.filter { isMost || $0 > trouble.unsureUntil }
-        let failed = within(sure, isMost ? long : short, at: now)
-        let certain = trouble.successes.filter { !isMost || $0 > trouble.unsureUntil }
-        let succeeded = within(certain, isMost ? short : long, at: now)
-        let countLong = within(trouble.successes, long, at: now)
-        let count = failed + (isMost ? countLong : succeeded)
-        let all = failed + succeeded
+        let isSure = { (instant: Instant) in instant > trouble.unsureUntil }
+        let sureFailures = within(trouble.failures.filter(isSure), short, at: now)
+        let sureSuccesses = within(trouble.successes.filter(isSure), short, at: now)
+        let possibleFailures = within(trouble.failures, long, at: now)
+        let possibleSuccesses = within(trouble.successes, long, at: now)
+        let failed = isMost ? possibleFailures : sureFailures
+        let all = failed + (isMost ? sureSuccesses : possibleSuccesses)
+        let count = isMost ? failed + possibleSuccesses : failed + sureSuccesses
         return (count, all == 0 ? 0 : Double(failed) / Double(all))
     }
 
