@@ -18,6 +18,7 @@ enum Fault: String, CaseIterable, Sendable {
     case neverWakes, wakesLate, wakesWithoutEnd
     case leavesAtOnce, leavesNever, leavesWithAnotherCode, leavesAndGoesOn, stopsAllAtOnce
     case recordsDefect, countsWrong, hidesPid, readyTwice, saysNoEnds, showsOldUptime
+    case showsRestartsThatWereNone
     // The core is given another configuration than the checkers.
     case ignoresDependencies, ignoresPhases, ignoresPhaseTimeout, ignoresRestartLimit
     case ignoresRestartMode, ignoresRestartDelay, ignoresDelayCap, ignoresStopTimeout
@@ -49,7 +50,7 @@ enum Fault: String, CaseIterable, Sendable {
         case .spawnsEverythingAtOnce: ["dependencies", "phases"]
         case .spawnsAgainAtOnce, .announcesRestartsOnly: ["restarts"]
         case .spawnsWhatWasStopped, .neverKills, .killsAtOnce: ["stops"]
-        case .countsWrong, .hidesPid: ["status"]
+        case .countsWrong, .hidesPid, .showsRestartsThatWereNone: ["status"]
         case .swallowsExits: ["status", "words"]
         case .swallowsSamples: ["memory and time limits", "words"]
         case .swallowsWithdrawals, .answersTwice, .answersNever, .answersAtOnce: ["requests"]
@@ -125,6 +126,7 @@ struct FaultyCore: SimulatedCore {
     func status(of scheduler: SchedulerID, at now: Moment) -> SchedulerStatus? {
         var status = core.status(of: scheduler, at: now)
         if fault == .hidesPid { status?.pid = nil }
+        if fault == .showsRestartsThatWereNone { status?.restartsInWindow += 1 }
         if fault == .showsOldUptime, let uptime = status?.uptime {
             status?.uptime = uptime + .seconds(1)
         }

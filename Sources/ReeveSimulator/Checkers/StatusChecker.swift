@@ -89,10 +89,11 @@ struct StatusChecker: Checker {
             if !isUp, status.kind != .scheduled { return "shows an uptime, and nothing is up" }
             if uptime < .zero { return "shows an uptime below zero" }
         }
-        if status.consecutiveFailures < 0 || status.restartCount < status.restartsInWindow,
-            status.restartCount < 0
-        {
+        if status.consecutiveFailures < 0 || status.restartsInWindow < 0 {
             return "counts below zero"
+        }
+        if status.restartCount < status.restartsInWindow {
+            return "counts \(status.restartsInWindow) restarts of \(status.restartCount)"
         }
         if (status.nextRestart != nil) != (status.lifecycle == .backingOff) {
             return "is \(status.lifecycle.rawValue) and "
