@@ -35,6 +35,9 @@ enum Fault: String, CaseIterable, Sendable {
     case forgetsLedger, forgetsPauses, resumesForPause, ignoresOverlap, ignoresMaxParallel
     case ignoresRetryLimit, ignoresRetryDelay, ignoresExitCodes, ignoresZone, ignoresBounds
     case ignoresSpread, ignoresMisfire, givesUpRetries
+    // Recovery and commands.
+    case cleansUpTwice, ignoresCooldown, recoversWithoutAutoRecovery, commandAboutOver,
+        commandsTwice
 
     /// The checkers of which one has to notice.
     var caughtBy: [String] {
@@ -85,6 +88,9 @@ enum Fault: String, CaseIterable, Sendable {
             .ignoresExitCodes, .ignoresZone, .ignoresBounds, .ignoresSpread, .ignoresMisfire,
             .givesUpRetries:
             ["schedules"]
+        case .cleansUpTwice: ["recovery", "commands"]
+        case .ignoresCooldown, .recoversWithoutAutoRecovery: ["recovery"]
+        case .commandAboutOver, .commandsTwice: ["commands"]
         }
     }
 }
@@ -100,6 +106,7 @@ struct FaultyCore: SimulatedCore {
     private var runs: [(run: RunID, scheduler: SchedulerID)] = []
     private var hasSwallowed = false
     private var postponed: Effect?
+    private var forgotten: RunID?
 
     init(_ fault: Fault, _ beginning: Beginning) {
         self.fault = fault
@@ -150,6 +157,7 @@ struct FaultyCore: SimulatedCore {
                 lastSpawn = run
                 runs.append((run, scheduler))
             }
+            if case .forget(let run) = effect { forgotten = run }
             effects.append(contentsOf: mangled(effect))
         }
         return effects + added(after: event, effects)
@@ -170,9 +178,7 @@ struct FaultyCore: SimulatedCore {
             return hasSwallowed ? event : nil
         case (.resumesForPause, .requested(let id, .pause(let scheduler))):
             return .requested(id, .resume(scheduler))
-        case (.ignoresZone, .configurationLoaded(let new)),
-            (.ignoresOverlap, .configurationLoaded(let new)):
-            return .configurationLoaded(fault.mangled(new))
+        case (_, .configurationLoaded(let new)): return .configurationLoaded(fault.mangled(new))
         default: return event
         }
     }
@@ -213,6 +219,14 @@ struct FaultyCore: SimulatedCore {
                 scheduler: entry.scheduler, trigger: entry.trigger, occurrence: entry.occurrence,
                 at: entry.at, event: .started(run, attempt: 1))
             return [effect, .ledger(again), .spawn(run, last.scheduler)]
+        case (.cleansUpTwice, .passSignal(_, .windowChange)): return [effect, effect]
+        case (.cleansUpTwice, .runCommand(let id, let command)) where command.purpose == .cleanup:
+            return [effect, .runCommand(CommandID(next(after: id.run)), command)]
+        case (.commandAboutOver, .runCommand(let id, var command)):
+            guard command.run != nil, let forgotten else { return [effect] }
+            command.run = forgotten
+            return [.runCommand(id, command)]
+        case (.commandsTwice, .runCommand): return [effect, effect]
         case (.leavesWithAnotherCode, .exit(let code)): return [.exit(code: code + 1)]
         case (.leavesAndGoesOn, .exit): return [effect, .sweep(.kill)]
         case (.deliversTwice, .deliverAlerts): return [effect, effect]
@@ -322,6 +336,7 @@ extension Fault {
         case .ignoresForceTimeout: result.supervisor.forceTimeout = .minutes(60)
         case .givesUpAtOnce: result.supervisor.forceTimeout = .milliseconds(1)
         case .ignoresExitWith: result.supervisor.exitWith = nil
+        case .recoversWithoutAutoRecovery: result.supervisor.autoRecovery = true
         case .ignoresErrorRate: result.supervisor.alerts.errorRate = 1
         case .ignoresFrequentRestarts: result.supervisor.alerts.frequentRestarts = 100
         case .ignoresTimeouts: result.supervisor.alerts.timeouts = 1_000
@@ -365,6 +380,7 @@ extension Fault {
         case .ignoresBounds:
             scheduler.schedule?.startsAt = nil
             scheduler.schedule?.expiresAt = nil
+        case .ignoresCooldown: scheduler.restart.cooldown = .zero
         case .ignoresSpread: scheduler.schedule?.spread = .zero
         case .ignoresMisfire: scheduler.schedule?.misfire = .runAll
         default: break

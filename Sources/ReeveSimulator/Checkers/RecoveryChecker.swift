@@ -7,6 +7,7 @@ internal import ReeveCore
 struct RecoveryChecker: Checker {
     let name = "recovery"
     private let scenario: Scenario
+    private var cleanedLast: [RunID: Instant] = [:]
     private var restartedLast: [SchedulerID: Instant] = [:]
     /// By scheduler: when the recovery that is shown as under way was first seen.
     private var seenSince: [SchedulerID: (number: Int, at: Instant)] = [:]
@@ -17,7 +18,22 @@ struct RecoveryChecker: Checker {
 
     mutating func asked(_ effect: Effect, because cause: Event, in kernel: Kernel) -> String? {
         switch effect {
-        case .passSignal(let run, let signal): return cleanup(run, signal, cause, kernel)
+        case .passSignal(let run, let signal):
+            if case .requested(_, .signal) = cause { return nil }
+            guard let truth = kernel.run(run),
+                kernel.specification(of: truth.scheduler).recovery.cleanup == .signal(signal)
+            else { return nil }
+            return cleanup(truth, cause, kernel)
+        case .runCommand(_, let command):
+            guard command.purpose == .cleanup else { return nil }
+            guard let truth = command.run.flatMap({ kernel.run($0) }) else {
+                return "a cleanup is about no run"
+            }
+            let configured = kernel.specification(of: truth.scheduler).recovery.cleanup
+            if configured != .command(command.arguments) {
+                return "\(kernel.label(truth.id)) is cleaned up by another command than its own"
+            }
+            return cleanup(truth, cause, kernel)
         case .record(let record):
             guard case .recovering(let action) = record.fact,
                 let index = kernel.specification.schedulers.firstIndex(where: {
@@ -27,22 +43,21 @@ struct RecoveryChecker: Checker {
             return judge(action, SchedulerID(index), kernel)
         case .ledger, .spawn, .abandonSpawn, .signal, .kill, .survey, .runStopCommand, .sample,
             .forget, .sweep,
-            .reply, .keep, .loadConfiguration, .adoptSettings, .tellManager, .exit, .runCommand,
+            .reply, .keep, .loadConfiguration, .adoptSettings, .tellManager, .exit,
             .endCommand, .probe, .deliverAlerts, .keepFailure:
             return nil
         }
     }
 
-    private func cleanup(
-        _ run: RunID, _ signal: Signal, _ cause: Event, _ kernel: Kernel
+    private mutating func cleanup(
+        _ truth: RunTruth, _ cause: Event, _ kernel: Kernel
     ) -> String? {
-        guard let truth = kernel.run(run) else { return nil }
         let specification = kernel.specification(of: truth.scheduler)
-        guard specification.recovery.cleanup == .signal(signal) else { return nil }
-        if case .requested(_, .signal) = cause { return nil }
-        let label = kernel.label(run)
+        let label = kernel.label(truth.id)
+        defer { cleanedLast[truth.id] = kernel.now }
+        if !truth.isUp { return "\(label) is asked to clean up, and it is not up" }
         if truth.stopBeganAt != nil { return "\(label) is asked to clean up while it is stopped" }
-        if let last = truth.cleanupAskedAt, kernel.now - last < Limits.cleanupSettleTime {
+        if let last = cleanedLast[truth.id], kernel.now - last < Limits.cleanupSettleTime {
             return "\(label) is asked to clean up \(kernel.now - last) after the last time"
         }
         if case .sampled = cause {
