@@ -38,6 +38,7 @@ enum Fault: String, CaseIterable, Sendable {
     // Recovery and commands.
     case cleansUpTwice, ignoresCooldown, recoversWithoutAutoRecovery, commandAboutOver,
         commandsTwice
+    case ignoresErrorRateOfSchedules, alertsOfSchedulesEarly, blamesTheWell
 
     /// The checkers of which one has to notice.
     var caughtBy: [String] {
@@ -91,6 +92,7 @@ enum Fault: String, CaseIterable, Sendable {
         case .cleansUpTwice: ["recovery", "commands"]
         case .ignoresCooldown, .recoversWithoutAutoRecovery: ["recovery"]
         case .commandAboutOver, .commandsTwice: ["commands"]
+        case .ignoresErrorRateOfSchedules, .alertsOfSchedulesEarly, .blamesTheWell: ["alerts"]
         }
     }
 }
@@ -288,11 +290,13 @@ struct FaultyCore: SimulatedCore {
                 else { return nil }
                 return .signal(run, .terminate, to: .leader)
             }
-        case (.inventsLeaks, .exited(let run, _, leftovers: _, used: _)):
+        case (.inventsLeaks, .exited(let run, _, leftovers: _, used: _)),
+            (.blamesTheWell, .exited(let run, _, leftovers: _, used: _)):
             guard let scheduler = scheduler(of: run) else { return [] }
             invented += 1
             let alert = Alert(
-                number: 1_000 + invented, kind: .memoryLeak, phase: .began,
+                number: 1_000 + invented,
+                kind: fault == .inventsLeaks ? .memoryLeak : .dependencyFailure, phase: .began,
                 scheduler: specification.schedulers[scheduler.index].name, since: now.wall,
                 at: now.wall, words: "a fault")
             return [.record(Record(at: now.wall, scheduler: alert.scheduler, fact: .alert(alert)))]
@@ -329,6 +333,7 @@ extension Fault {
     /// What the core believes to be its configuration.
     fileprivate func mangled(_ specification: Specification) -> Specification {
         var result = specification
+        let isAllScheduled = specification.schedulers.allSatisfy { $0.kind == .scheduled }
         switch self {
         case .ignoresPhases: result.supervisor.staggeredStartup = false
         case .ignoresPhaseTimeout: result.supervisor.phaseTimeout = .minutes(60)
@@ -340,6 +345,10 @@ extension Fault {
         case .ignoresErrorRate: result.supervisor.alerts.errorRate = 1
         case .ignoresFrequentRestarts: result.supervisor.alerts.frequentRestarts = 100
         case .ignoresTimeouts: result.supervisor.alerts.timeouts = 1_000
+        // Where all have a schedule: only executions tell.
+        case .ignoresErrorRateOfSchedules where isAllScheduled:
+            result.supervisor.alerts.errorRate = 1
+        case .alertsOfSchedulesEarly where isAllScheduled: result.supervisor.alerts.errorRate = 0
         case .repeatsTooOften: result.supervisor.alerts.repeatAfter = .seconds(3)
         default: break
         }

@@ -32,12 +32,17 @@ struct AlertChecker: Checker {
     private var on: [Cause: Told] = [:]
     private var lastNumber: UInt64 = 0
     private var troubles: [Trouble]
+    /// Began in this turn for others that depend on it: whether there are such shows after it.
+    private var blamed: [Int] = []
+    /// Not at its best after the last turn.
+    private var wasUnwell: [Bool]
     private var isShuttingDown = false
 
     private let settledBy: Instant?
 
     init(_ scenario: Scenario) {
         troubles = scenario.specification.schedulers.map { _ in Trouble() }
+        wasUnwell = troubles.map { _ in true }
         settledBy = scenario.settledBy
     }
 
@@ -66,7 +71,8 @@ struct AlertChecker: Checker {
     }
 
     private mutating func ended(_ run: RunID, _ status: ExitStatus, in kernel: Kernel) {
-        guard let truth = kernel.run(run) else { return }
+        // An execution of a scheduled one counts once, with its outcome in the ledger.
+        guard let truth = kernel.run(run), !kernel.isScheduled(truth.scheduler) else { return }
         let index = truth.scheduler.index
         if troubles[index].timedOut == run {
             troubles[index].timeoutsInRow += 1
@@ -85,12 +91,16 @@ struct AlertChecker: Checker {
     }
 
     mutating func asked(_ effect: Effect, because cause: Event, in kernel: Kernel) -> String? {
+        if case .ledger(let entry) = effect { count(entry, in: kernel) }
         guard case .record(let record) = effect else { return nil }
         let index = record.scheduler.flatMap { name in
             kernel.specification.schedulers.firstIndex { $0.name == name }
         }
+        let isScheduled = index.map { kernel.isScheduled(SchedulerID($0)) } ?? false
         switch record.fact {
         case .shutdownBegan: isShuttingDown = true
+        case .alert(let alert): return check(alert, index, in: kernel)
+        case _ where isScheduled: break
         case .timedOut:
             if let index { troubles[index].timedOut = record.run }
         case .spawnFailed:
@@ -102,10 +112,29 @@ struct AlertChecker: Checker {
             if let index, reason.hasPrefix("was stopped for its memory") {
                 fail(index, at: kernel.now)
             }
-        case .alert(let alert): return check(alert, index, in: kernel)
         default: break
         }
         return nil
+    }
+
+    /// An execution of a scheduled one that was executed.
+    private mutating func count(_ entry: LedgerEntry, in kernel: Kernel) {
+        guard case .ended(let outcome, _, _) = entry.event,
+            let index = kernel.specification.schedulers.firstIndex(where: {
+                $0.name == entry.scheduler
+            })
+        else { return }
+        switch outcome {
+        case .succeeded:
+            troubles[index].successes.append(kernel.now)
+            troubles[index].timeoutsInRow = 0
+        case .failed: fail(index, at: kernel.now)
+        case .timedOut:
+            troubles[index].failures.append(kernel.now)
+            troubles[index].timeoutsInRow += 1
+        case .skippedOverlap, .skippedDependency, .missed, .coalesced, .cancelled, .paused, .lost:
+            break
+        }
     }
 
     private mutating func fail(_ index: Int, at now: Instant) {
@@ -127,8 +156,6 @@ struct AlertChecker: Checker {
             lastNumber = alert.number
             on[cause] = Told(number: alert.number, since: alert.since, at: kernel.now)
             guard let index else { return "\(label) is about nobody" }
-            // Executions count once, after their last attempt, and several may be going on.
-            if kernel.isScheduled(SchedulerID(index)) { return nil }
             return reasonMissing(alert.kind, index, settings, in: kernel).map { "\(label): \($0)" }
         case .continues:
             guard let told = on[cause], told.number == alert.number, told.since == alert.since
@@ -146,7 +173,7 @@ struct AlertChecker: Checker {
     }
 
     /// Why an alert should not have begun; nil where it should.
-    private func reasonMissing(
+    private mutating func reasonMissing(
         _ kind: Alert.Kind, _ index: Int, _ settings: AlertSettings, in kernel: Kernel
     ) -> String? {
         let trouble = troubles[index]
@@ -172,9 +199,35 @@ struct AlertChecker: Checker {
                 return true
             }
             guard grows else { return "no run of it ever grew" }
-        case .dependencyFailure: break
+        case .dependencyFailure: blamed.append(index)
         }
         return nil
+    }
+
+    /// Who is blamed is not well, or others have waited for it in vain.
+    private mutating func checkBlame(_ view: View) -> String? {
+        defer { blamed = [] }
+        // Who suffered is no longer shown to, once reeve shuts down.
+        for index in blamed where !isShuttingDown && !wasUnwell[index] {
+            guard let status = view.schedulers.first(where: { $0.id.index == index }) else {
+                continue
+            }
+            let isWaitedFor = view.schedulers.contains { other in
+                other.lifecycle == .waitingForDependencies
+                    && other.dependencies.contains { $0.name == status.name && !$0.isMet }
+            }
+            if !isUnwell(status), !isWaitedFor {
+                return "others suffer from \(status.name), which is \(status.health.rawValue)"
+            }
+        }
+        return nil
+    }
+
+    private func isUnwell(_ status: SchedulerStatus) -> Bool {
+        switch status.health {
+        case .unhealthy, .stopped: true
+        case .healthy, .degraded, .starting, .stopping: false
+        }
     }
 
     private func within(_ instants: [Instant], _ window: Duration, at now: Instant) -> Int {
@@ -203,6 +256,10 @@ struct AlertChecker: Checker {
     // MARK: What is shown
 
     mutating func turnEnded(_ view: View, in kernel: Kernel) -> String? {
+        if let sentence = checkBlame(view) { return sentence }
+        for status in view.schedulers where wasUnwell.indices.contains(status.id.index) {
+            wasUnwell[status.id.index] = isUnwell(status)
+        }
         let shown = view.alerts.map(\.number)
         let expected = on.values.map(\.number).sorted()
         if shown != expected { return "\(shown) are shown to be on, and \(expected) were told" }
@@ -241,14 +298,13 @@ struct AlertChecker: Checker {
         }
         // At rest, or about to be, nobody is alerted.
         switch status.lifecycle {
-        case .running, .backingOff: break
-        case .stopped, .waitingForPhase, .waitingForDependencies, .idle, .starting, .stopping,
-            .exhausted, .completed:
+        // One with a schedule rests between its executions, and is up.
+        case .running, .backingOff, .idle: break
+        case .stopped, .waitingForPhase, .waitingForDependencies, .starting, .stopping, .exhausted,
+            .completed:
             return nil
         }
         if status.health == .stopping || kernel.isRemoved[status.id.index] { return nil }
-        // An execution counts once, after its last attempt, which is not told from the others here.
-        if kernel.isScheduled(status.id) { return nil }
         let least = rate(trouble, settings, at: kernel.now, isMost: false)
         if least.count >= 5, least.rate > settings.errorRate, !isOn(.errorRate) {
             return "fails often (\(least.rate) of \(least.count)), and nobody is told"
