@@ -39,6 +39,7 @@ enum Fault: String, CaseIterable, Sendable {
     case cleansUpTwice, ignoresCooldown, recoversWithoutAutoRecovery, commandAboutOver,
         commandsTwice
     case ignoresErrorRateOfSchedules, alertsOfSchedulesEarly, blamesTheWell
+    case startsDespiteOnStart
 
     /// The checkers of which one has to notice.
     var caughtBy: [String] {
@@ -91,7 +92,7 @@ enum Fault: String, CaseIterable, Sendable {
             ["schedules"]
         case .cleansUpTwice: ["recovery", "commands"]
         case .ignoresCooldown, .recoversWithoutAutoRecovery: ["recovery"]
-        case .commandAboutOver, .commandsTwice: ["commands"]
+        case .commandAboutOver, .commandsTwice, .startsDespiteOnStart: ["commands"]
         case .ignoresErrorRateOfSchedules, .alertsOfSchedulesEarly, .blamesTheWell: ["alerts"]
         }
     }
@@ -178,6 +179,8 @@ struct FaultyCore: SimulatedCore {
         case (.swallowsFirstShutdown, .shutdownRequested):
             defer { hasSwallowed = true }
             return hasSwallowed ? event : nil
+        case (.startsDespiteOnStart, .commandEnded(let id, _)):
+            return .commandEnded(id, .ended(.exited(code: 0), output: ""))
         case (.resumesForPause, .requested(let id, .pause(let scheduler))):
             return .requested(id, .resume(scheduler))
         case (_, .configurationLoaded(let new)): return .configurationLoaded(fault.mangled(new))

@@ -103,7 +103,7 @@ struct AlertChecker: Checker {
         case _ where isScheduled: break
         case .timedOut:
             if let index { troubles[index].timedOut = record.run }
-        case .spawnFailed:
+        case .spawnFailed, .hookFailed(.onStart, words: _):
             if let index { fail(index, at: kernel.now) }
         case .exited(_, ran: _, isFailure: true, meaning: _):
             if let index, troubles[index].timedOut != record.run { fail(index, at: kernel.now) }

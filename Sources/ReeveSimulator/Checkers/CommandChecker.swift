@@ -15,6 +15,7 @@ struct CommandChecker: Checker {
 
     mutating func asked(_ effect: Effect, because cause: Event, in kernel: Kernel) -> String? {
         switch effect {
+        case .spawn(_, let scheduler): return spawn(scheduler, kernel)
         case .runCommand(let id, let command), .deliverAlerts(let id, let command, _):
             return run(id, command, kernel)
         case .endCommand(let id):
@@ -32,6 +33,21 @@ struct CommandChecker: Checker {
             return nil
         default: return nil
         }
+    }
+
+    /// What has to be done before the program was done, for this very start.
+    private func spawn(_ scheduler: SchedulerID, _ kernel: Kernel) -> String? {
+        guard kernel.specification.schedulers.indices.contains(scheduler.index),
+            kernel.specification(of: scheduler).recovery.onStart != nil
+        else { return nil }
+        let before = kernel.commands.last {
+            $0.purpose == .onStart && $0.scheduler == scheduler
+        }
+        let last = kernel.lastRun(of: scheduler)?.askedAt
+        guard let before, before.answeredAt != nil, before.hasPassed,
+            last.map({ $0 <= before.askedAt }) ?? true
+        else { return "\(kernel.name(scheduler)) is started, and its on-start has not succeeded" }
+        return nil
     }
 
     private func run(_ id: CommandID, _ command: AuxiliaryCommand, _ kernel: Kernel) -> String? {

@@ -56,7 +56,7 @@ struct LivenessChecker: Checker {
     }
 
     mutating func asked(_ effect: Effect, because cause: Event, in kernel: Kernel) -> String? {
-        if case .spawn(_, let scheduler) = effect { isExhausted[scheduler.index] = false }
+        if let scheduler = effect.starts(in: kernel) { isExhausted[scheduler.index] = false }
         guard case .record(let record) = effect else { return nil }
         if case .exhausted = record.fact,
             let index = scenario.specification.schedulers.firstIndex(where: {
@@ -146,7 +146,7 @@ struct LivenessChecker: Checker {
         let specification = kernel.specification(of: scheduler)
         let isSuccess = last?.status.map { kernel.isSuccess($0, of: scheduler) } ?? false
         switch specification.restart.mode {
-        case .never where last != nil: return true
+        case .never where last != nil || kernel.failedBefore[scheduler] != nil: return true
         case .onFailure where isSuccess || hasOperatorsEnd(last): return true
         case .always, .onFailure, .never: break
         }

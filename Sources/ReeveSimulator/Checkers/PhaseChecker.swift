@@ -88,6 +88,7 @@ struct PhaseChecker: Checker {
         let specification = kernel.specification(of: scheduler)
         // A scheduled one has settled once it follows its schedule.
         if !specification.enabled || specification.kind == .scheduled { return true }
+        if kernel.failedBefore[scheduler] != nil { return true }
         guard let first = kernel.firstRun(of: scheduler) else {
             return kernel.now - beganAt >= specification.order.dependencyTimeout
         }

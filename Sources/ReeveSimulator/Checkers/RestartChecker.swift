@@ -11,6 +11,8 @@ struct RestartChecker: Checker {
         var spawnedAt: Instant?
         /// When the core heard of the last end, by itself or by failing to spawn; nil after a spawn.
         var endedAt: Instant?
+        /// It came no further than the command before its program.
+        var hasFailedBefore = false
         /// Failures in a row, at least and at most: what counts as good time has soft edges.
         var failuresLeast = 0
         var failuresMost = 0
@@ -97,6 +99,7 @@ struct RestartChecker: Checker {
             defer {
                 memories[scheduler.index].spawnedAt = kernel.now
                 memories[scheduler.index].endedAt = nil
+                memories[scheduler.index].hasFailedBefore = false
                 memories[scheduler.index].isTouched = false
                 memories[scheduler.index].promised = nil
             }
@@ -105,6 +108,9 @@ struct RestartChecker: Checker {
         switch effect {
         case .record(let record):
             if case .shutdownBegan = record.fact { isShuttingDown = true }
+            if case .hookFailed(.onStart, words: _) = record.fact {
+                failedBefore(record, in: kernel)
+            }
             guard case .restartScheduled(let after, reason: _) = record.fact,
                 let name = record.scheduler,
                 let index = kernel.specification.schedulers.firstIndex(where: { $0.name == name })
@@ -118,6 +124,20 @@ struct RestartChecker: Checker {
             .probe, .deliverAlerts, .keepFailure:
             return nil
         }
+    }
+
+    /// What has to be done before the program has failed: a failed start.
+    private mutating func failedBefore(_ record: Record, in kernel: Kernel) {
+        guard
+            let index = kernel.specification.schedulers.firstIndex(where: {
+                $0.name == record.scheduler
+            }), !kernel.isScheduled(SchedulerID(index))
+        else { return }
+        memories[index].endedAt = kernel.now
+        memories[index].hasFailedBefore = true
+        noteOperator(index)
+        memories[index].failuresLeast += 1
+        memories[index].failuresMost += 1
     }
 
     // MARK: Delays
@@ -181,12 +201,16 @@ struct RestartChecker: Checker {
     }
 
     private func forbidden(_ scheduler: SchedulerID, in kernel: Kernel) -> String? {
-        guard let last = kernel.lastRun(of: scheduler) else { return nil }
+        let hasFailedBefore = memories[scheduler.index].hasFailedBefore
+        let last = kernel.lastRun(of: scheduler)
+        guard last != nil || hasFailedBefore else { return nil }
         let name = kernel.name(scheduler)
         switch kernel.specification(of: scheduler).restart.mode {
         case .always: return nil
         case .never: return "\(name) is restarted although restart = never"
+        case .onFailure where hasFailedBefore: return nil
         case .onFailure:
+            guard let last else { return nil }
             let isSuccess = last.status.map { kernel.isSuccess($0, of: scheduler) } ?? false
             // A daemon that ends before it is ready has failed, whatever its code.
             let wasReady =

@@ -97,7 +97,14 @@ struct ShutdownChecker: Checker {
         guard settings.exitWith == name || specification.restart.whenExhausted == .exit else {
             return "\(name) ends reeve and has neither exit-with nor when-exhausted = exit"
         }
-        guard let last = kernel.lastRun(of: SchedulerID(index)) else {
+        let last = kernel.lastRun(of: SchedulerID(index))
+        if let before = kernel.failedBefore[SchedulerID(index)],
+            last.map({ $0.askedAt < before.askedAt }) ?? true
+        {
+            return before.shellCode == code
+                ? nil : "the command before \(name) failed and reeve makes it \(code)"
+        }
+        guard let last else {
             return "\(name) ends reeve and never ran"
         }
         if let status = last.status, !last.failedToSpawn, status.shellCode != code {

@@ -40,12 +40,12 @@ struct StopChecker: Checker {
     }
 
     mutating func asked(_ effect: Effect, because cause: Event, in kernel: Kernel) -> String? {
-        switch effect {
-        case .spawn(_, let scheduler):
-            guard stoppedAt.indices.contains(scheduler.index),
-                stoppedAt[scheduler.index] != nil
-            else { return nil }
+        if let scheduler = effect.starts(in: kernel), stoppedAt.indices.contains(scheduler.index),
+            stoppedAt[scheduler.index] != nil
+        {
             return "\(kernel.name(scheduler)) was stopped by the operator and is started unasked"
+        }
+        switch effect {
         case .kill(let run):
             return dependents(of: run, in: kernel) ?? kill(run, because: cause, in: kernel)
         case .signal(let run, _, to: _), .runStopCommand(let run):
@@ -60,8 +60,8 @@ struct StopChecker: Checker {
                 return survive(run, in: kernel)
             }
             return nil
-        case .abandonSpawn, .passSignal, .survey, .sample, .forget, .sweep, .reply, .keep, .ledger,
-            .tellManager,
+        case .spawn, .abandonSpawn, .passSignal, .survey, .sample, .forget, .sweep, .reply, .keep,
+            .ledger, .tellManager,
             .exit, .loadConfiguration,
             .adoptSettings, .runCommand, .endCommand,
             .probe, .deliverAlerts, .keepFailure:

@@ -59,6 +59,8 @@ package final class Kernel {
     var openCommands: [Int] = []
     /// Schedulers of which a start began with the command before it.
     var begun: Set<SchedulerID> = []
+    /// The last starts that have failed at the command before them.
+    var failedBefore: [SchedulerID: CommandTruth] = [:]
     /// What runs said and the shell has not taken.
     var said: [(run: Int, notifications: [Notification])] = []
     /// Everything that happened in the kernel, for the timeline; emptied by whoever reads it.

@@ -54,6 +54,14 @@ struct CommandTruth {
     /// When the core was told of it.
     var answeredAt: Instant?
 
+    /// As a shell would report its end: 124 where its time was over, 126 where there was nothing to start.
+    var shellCode: Int32 {
+        switch outcome {
+        case .ended(let status, output: _): status.shellCode
+        case .timedOut: 124
+        case .notStarted: 126
+        }
+    }
     var isHealthCheck: Bool { purpose == .healthCheck }
     var hasPassed: Bool {
         if case .ended(.exited(code: 0), output: _) = outcome { true } else { false }
@@ -79,6 +87,10 @@ extension Kernel {
         guard let index = index(of: id) else { return }
         commands[index].answeredAt = now
         openCommands.removeAll { $0 == index }
+        let command = commands[index]
+        if command.purpose == .onStart, !command.hasPassed, let scheduler = command.scheduler {
+            failedBefore[scheduler] = command
+        }
     }
 
     /// Under other settings, which follow, what checks have said counts no more.
@@ -258,12 +270,15 @@ extension Effect {
 }
 
 extension Scenario {
-    /// How the command of this number goes. What is run before a start never fails here: the checkers
-    /// know starts by their runs.
+    /// How the command of this number goes.
     func commandScript(_ command: AuxiliaryCommand, ordinal: Int) -> CommandScript {
         var random = Randomness(seed: seed, stream: 6, part: UInt64(ordinal))
         if command.purpose == .onStart {
-            return .ends(after: random.span(.zero, .milliseconds(200)), .exited(code: 0))
+            let span = random.span(.zero, .milliseconds(200))
+            guard let index = command.scheduler?.index, temperaments.indices.contains(index),
+                random.chance(temperaments[index].failsBefore)
+            else { return .ends(after: span, .exited(code: 0)) }
+            return random.pick(.ends(after: span, .exited(code: 1)), .notStarted, .hangs)
         }
         if random.chance(5) { return .notStarted }
         if random.chance(10) { return .hangs }

@@ -50,6 +50,8 @@ package struct Scenario: Sendable {
     package static let start = Instant(nanoseconds: 1_000_000_000_000)
     /// The wall clock at `start`: 2026-11-25T00:00:00Z.
     private static let ordinaryDay = WallTime(nanoseconds: 1_795_564_800_000_000_000)
+    /// 2026-03-29T00:55:00Z: five minutes later the clock of central Europe goes forward.
+    private static let beforeSkippedHour = WallTime(second: 1_774_745_700)
     /// Names the boot of every simulation.
     static let boot = "boot"
 
@@ -60,7 +62,7 @@ package struct Scenario: Sendable {
         let calm = random.chance(10)
         // Before the clock of central Europe goes forward, before it goes back, or on another day.
         wallAtStart = random.pick(
-            Scenario.ordinaryDay, WallTime(second: 1_774_745_700), WallTime(second: 1_792_889_700),
+            Scenario.ordinaryDay, Scenario.beforeSkippedHour, WallTime(second: 1_792_889_700),
             WallTime(second: 1_792_886_300))
         specification = SpecificationGenerator.specification(at: wallAtStart, &random)
         var trouble = Randomness(seed: seed, stream: 12)
@@ -79,8 +81,18 @@ package struct Scenario: Sendable {
         faultsEnd = Scenario.start + random.pick(.seconds(5), .seconds(40), .seconds(150))
         operations = []
         settledBy = nil
+        addRarities()
         var requests = Randomness(seed: seed, stream: 2)
         addOperations(&requests)
+    }
+
+    /// What chance brings about too seldom: drawn apart, so that no other seed is another for it.
+    private mutating func addRarities() {
+        var random = Randomness(seed: seed, stream: 13)
+        guard random.chance(30) else { return }
+        for index in temperaments.indices {
+            temperaments[index].failsBefore = random.pick(0, 30, 100)
+        }
     }
 
     /// What the scheduler's run of this number will do.

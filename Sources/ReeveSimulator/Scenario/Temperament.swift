@@ -8,6 +8,8 @@ struct Temperament: Equatable, Sendable {
     var successCodes: [Int32]
     /// Runs that cannot be started: the program is missing, or the process limit is reached.
     var failsToSpawn = 0
+    /// Starts that fail at the command before the program.
+    var failsBefore = 0
     /// Runs that a launcher starts, which takes its time.
     var launches = 0
     /// Daemons that end by themselves; tasks that fail.
