@@ -86,18 +86,21 @@ let package = Package(
             name: "ReeveSimulatorTests", dependencies: ["ReeveCore", "ReeveSimulator"],
             swiftSettings: strict),
         .testTarget(
-            name: "ReeveConfigurationTests", dependencies: ["ReeveConfiguration", "ReeveCore"],
+            name: "ReeveConfigurationTests",
+            dependencies: ["ReeveConfiguration", "ReeveCore", "ReeveTestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "ReeveControlTests",
             dependencies: ["ReeveClient", "ReeveControl", "ReeveCore", "ReeveLinux"],
             swiftSettings: strict),
         .testTarget(
-            name: "ReeveLinuxTests", dependencies: ["ReeveLinux", "ReeveCore"],
+            name: "ReeveLinuxTests", dependencies: ["ReeveLinux", "ReeveCore", "ReeveTestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "ReeveSupervisorTests",
-            dependencies: ["ReeveSupervisor", "ReeveControl", "ReeveLinux", "ReeveCore"],
+            dependencies: [
+                "ReeveSupervisor", "ReeveControl", "ReeveLinux", "ReeveCore", "ReeveTestSupport",
+            ],
             swiftSettings: strict),
     ],
     cxxLanguageStandard: .cxx17

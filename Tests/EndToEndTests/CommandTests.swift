@@ -271,7 +271,7 @@ import Testing
         try await expect(0, "--help", says: ["run", "status", "logs"])
     }
 
-    @Test(.enabled(if: getuid() == 0, "only root can become somebody else"))
+    @Test(.needsRoot)
     func `whoever may not use the socket is told so`() async throws {
         try await Reeve.supervising({ place in
             try? FileManager.default.copyItem(

@@ -15,7 +15,7 @@ private func child(_ name: String, _ steps: String..., more: String = "") -> Str
 }
 
 @Suite(
-    .enabled(if: StaticBuild.isPossible, "needs root, runc, busybox-static and the static build"))
+    .needs("root, runc, busybox-static and the static build", if: StaticBuild.isPossible))
 struct ContainerInitTests {
     @Test(
         arguments: [
@@ -99,7 +99,7 @@ struct ContainerInitTests {
 }
 
 @Suite(
-    .enabled(if: StaticBuild.isPossible, "needs root, runc, busybox-static and the static build"))
+    .needs("root, runc, busybox-static and the static build", if: StaticBuild.isPossible))
 struct ContainerRunTests {
     @Test func `a stop ends within its budget though a child ignores it, with exit code 0`()
         async throws
@@ -253,7 +253,7 @@ struct ContainerRunTests {
 }
 
 @Suite(
-    .enabled(if: StaticBuild.isPossible, "needs root, runc, busybox-static and the static build"))
+    .needs("root, runc, busybox-static and the static build", if: StaticBuild.isPossible))
 struct OrphanTests {
     /// The most children that PID 1 had at once, and what is left when the storm is over.
     private func storm(_ command: [String], _ files: [String: String] = [:]) async throws {
@@ -293,10 +293,9 @@ struct OrphanTests {
 }
 
 @Suite(
-    .enabled(
-        if: StaticBuild.isPossible
-            && FileManager.default.isExecutableFile(atPath: "/usr/sbin/cron"),
-        "needs root, runc, busybox-static, Debian's cron and the static build"))
+    .needs(
+        "root, runc, busybox-static, Debian's cron and the static build",
+        if: StaticBuild.isPossible && Machine.has("cron")))
 struct ContainerCronTests {
     /// Runs Debian's cron, with one job that starts with it, and stops the container as soon as the job runs.
     /// Returns how the job ended, by its own stamps, and reeve's log.
@@ -401,9 +400,7 @@ struct ContainerCronTests {
         #expect(outcome.log.contains("nothing of it is left"), "\(outcome.log)")
     }
 
-    @Test(
-        .enabled(
-            if: FileManager.default.isExecutableFile(atPath: "/usr/bin/python3"), "needs Python"))
+    @Test(.needs("Python", if: Machine.has("python3")))
     func `a job of a scheduler in Python is not cut, and none begins any more`() async throws {
         let program = try #require(Tree.text("examples/wrap-cron/scheduler.py"))
         let example = try #require(Tree.text("examples/wrap-cron/python.toml"))

@@ -6,11 +6,9 @@ import Foundation
 import ReeveTestSupport
 import Testing
 
-private let isPossible =
-    getuid() == 0 && FileManager.default.isExecutableFile(atPath: "/usr/sbin/cron")
-    && FileManager.default.isExecutableFile(atPath: "/usr/bin/unshare")
-
-@Suite(.enabled(if: isPossible, "needs root, Debian's cron and unshare"))
+@Suite(
+    .needs(
+        "root, Debian's cron and unshare", if: Machine.isRoot && Machine.has("cron", "unshare")))
 struct CronTests {
     /// Makes private mounts, a crontab of one job that runs when cron starts, and executes the rest.
     private let preparation = """

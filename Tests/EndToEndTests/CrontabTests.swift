@@ -50,7 +50,7 @@ import Testing
         #expect(leaks.isEmpty)
     }
 
-    @Test(.enabled(if: unsafe geteuid() == 0 && getpwnam("nobody") != nil))
+    @Test(.needs("root, and a user nobody", if: unsafe Machine.isRoot && getpwnam("nobody") != nil))
     func `a job of the system's crontab runs as its user`() async throws {
         let place = try Place()
         defer { place.remove() }

@@ -5,10 +5,7 @@ import Glibc
 import ReeveTestSupport
 import Testing
 
-private let isPossible =
-    getuid() == 0 && FileManager.default.isExecutableFile(atPath: "/usr/bin/unshare")
-
-@Suite(.enabled(if: isPossible, "needs root and unshare"))
+@Suite(.needs("root and unshare", if: Machine.isRoot && Machine.has("unshare")))
 struct FullDirectoryTests {
     @Test func `a runtime directory without room for anything does not keep reeve from starting`()
         async throws

@@ -5,12 +5,6 @@ import ReeveTestSupport
 import Testing
 
 /// Whether programs of this name, or of these names, are there.
-private func hasTools(_ names: String...) -> Bool {
-    names.allSatisfy { name in
-        ["/usr/bin/", "/bin/"].contains { FileManager.default.isExecutableFile(atPath: $0 + name) }
-    }
-}
-
 @Suite struct HealthTests {
     @Test func `a command that fails makes its daemon unhealthy, which is restarted and well`()
         async throws
@@ -54,7 +48,7 @@ private func hasTools(_ names: String...) -> Bool {
         }
     }
 
-    @Test(.enabled(if: hasTools("python3")))
+    @Test(.needs("Python", if: Machine.has("python3")))
     func `a page and a port are asked by address and by name`() async throws {
         try await Reeve.supervising({ place in
             """
@@ -111,7 +105,7 @@ private func hasTools(_ names: String...) -> Bool {
     }
 
     /// With one port to choose from, the kernel gives a connection the one that it goes to.
-    @Test(.enabled(if: hasTools("unshare", "ip") && getuid() == 0))
+    @Test(.needs("root, unshare and ip", if: Machine.isRoot && Machine.has("unshare", "ip")))
     func `a connection that meets itself is none`() async throws {
         let alone = """
             ip link set lo up && echo 40000 40000 >/proc/sys/net/ipv4/ip_local_port_range \
@@ -180,7 +174,7 @@ private func hasTools(_ names: String...) -> Bool {
         time.sleep(1000)
         """
 
-    @Test(.enabled(if: hasTools("systemd-notify", "python3")))
+    @Test(.needs("systemd-notify and Python", if: Machine.has("systemd-notify", "python3")))
     func `every kind of client makes its scheduler ready and tells its status`() async throws {
         let place = try Place()
         defer { place.remove() }
@@ -220,7 +214,7 @@ private func hasTools(_ names: String...) -> Bool {
         }
     }
 
-    @Test(.enabled(if: hasTools("systemd-notify")))
+    @Test(.needs("systemd-notify", if: Machine.has("systemd-notify")))
     func `a sign of life that is missed and a start without a sign are failures`() async throws {
         try await Reeve.supervising({ place in
             """

@@ -9,12 +9,9 @@ import Glibc
 import ReeveTestSupport
 import Testing
 
-private let isPossible =
-    getuid() == 0
-    && ["/usr/bin/unshare", "/usr/bin/setpriv"].allSatisfy(
-        FileManager.default.isExecutableFile(atPath:))
-
-@Suite(.enabled(if: isPossible, "needs root, unshare and setpriv"))
+@Suite(
+    .needs(
+        "root, unshare and setpriv", if: Machine.isRoot && Machine.has("unshare", "setpriv")))
 struct HiddenProcessTests {
     private static let unshared = ["unshare", "--mount", "--propagation", "private", "sh", "-c"]
 

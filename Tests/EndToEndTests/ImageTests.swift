@@ -8,7 +8,7 @@ import ReeveTestSupport
 import Testing
 
 @Suite(
-    .serialized, .enabled(if: Images.isPossible, "needs root, podman, runc and the static build"))
+    .serialized, .needs("root, podman, runc and the static build", if: Images.isPossible))
 struct ImageTests {
     /// The example's folder with the binaries that its README says to put there.
     private func context(
@@ -74,7 +74,7 @@ struct ImageTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(10)), .enabled(if: Images.hasDebian, "needs debootstrap"))
+    @Test(.timeLimit(.minutes(10)), .needs("debootstrap", if: Images.hasDebian))
     func `a Debian image with two schedulers, read-only, stopped within the engine's grace`()
         async throws
     {
@@ -101,7 +101,7 @@ struct ImageTests {
         }
     }
 
-    @Test(.timeLimit(.minutes(10)), .enabled(if: Images.hasDebian, "needs debootstrap"))
+    @Test(.timeLimit(.minutes(10)), .needs("debootstrap", if: Images.hasDebian))
     func `a crontab as it is in a Debian image, read-only, as nobody`() async throws {
         try await Images.using { images, place in
             let folder = try await context(in: place, of: "crontab-in-container")

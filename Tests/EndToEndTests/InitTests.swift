@@ -295,7 +295,7 @@ private struct SignalRow {
         }
     }
 
-    @Test(.enabled(if: getuid() == 0, "needs root"))
+    @Test(.needsRoot)
     func `reeve run as PID 1 does what the table says`() async throws {
         try await check(\.first, behind: namespace)
     }
@@ -337,7 +337,7 @@ private struct SignalRow {
         }
     }
 
-    @Test(.enabled(if: getuid() == 0, "needs root"))
+    @Test(.needsRoot)
     func `reeve init as PID 1 does what the table says`() async throws {
         try await checkInit(behind: namespace)
     }

@@ -8,10 +8,10 @@ import ReeveTestSupport
 import Testing
 
 /// Whether another user can be had: root runs the tests, and the account is there.
-private let canChangeUser = unsafe geteuid() == 0 && getpwnam("nobody") != nil
+private let canChangeUser = unsafe Machine.isRoot && getpwnam("nobody") != nil
 
 @Suite struct LaunchTests {
-    @Test(.enabled(if: canChangeUser))
+    @Test(.needs("root, and a user nobody", if: canChangeUser))
     func `a program runs as its user, with its mask, limits, priority and files`() async throws {
         try await Reeve.supervising({ place in
             try? place.write("first.env", "# one\nA=1\nB='two words'\n", mode: 0o600)
@@ -227,7 +227,7 @@ private let canChangeUser = unsafe geteuid() == 0 && getpwnam("nobody") != nil
         }
     }
 
-    @Test(.enabled(if: canChangeUser))
+    @Test(.needs("root, and a user nobody", if: canChangeUser))
     func `stop commands and hooks run as the same user`() async throws {
         try await Reeve.supervising({ place in
             """
@@ -268,7 +268,7 @@ private let canChangeUser = unsafe geteuid() == 0 && getpwnam("nobody") != nil
         }
     }
 
-    @Test(.enabled(if: canChangeUser))
+    @Test(.needs("root, and a user nobody", if: canChangeUser))
     func `reeve as another user cannot become a third, and says so`() async throws {
         try await Reeve.supervising(
             { place in
@@ -341,7 +341,7 @@ private let canChangeUser = unsafe geteuid() == 0 && getpwnam("nobody") != nil
         }
     }
 
-    @Test(.enabled(if: canChangeUser))
+    @Test(.needs("root, and a user nobody", if: canChangeUser))
     func `a reload with another user starts anew, one with another value in a file does not`()
         async throws
     {

@@ -5,10 +5,8 @@ import Glibc
 import ReeveTestSupport
 import Testing
 
-private let hasLogger = FileManager.default.isExecutableFile(atPath: "/usr/bin/logger")
-
 /// `syslog`: a socket for programs that know no other place for their log.
-@Suite(.enabled(if: hasLogger, "needs logger"))
+@Suite(.needs("logger", if: Machine.has("logger")))
 struct SyslogTests {
     private static func logger(_ place: Place, _ words: String) -> String {
         "/usr/bin/logger -d -u \(place.file("log")) \(words)"

@@ -3,6 +3,7 @@
 import Glibc
 import ReeveConfiguration
 import ReeveCore
+import ReeveTestSupport
 import Testing
 
 /// Which zone a cron expression is in that names none.
@@ -17,7 +18,7 @@ import Testing
     }
 
     @Test(
-        .enabled(if: hasZones, "needs the system's time zones"),
+        .needs("the system's time zones", if: hasZones),
         arguments: ["Europe/Berlin", ":Europe/Berlin", file, ":" + file])
     func `TZ names a zone or its file`(variable: String) throws {
         let host = ZoneDatabase.host(variable)
@@ -30,7 +31,7 @@ import Testing
     }
 
     @Test(
-        .enabled(if: unsafe access("/etc/localtime", R_OK) == 0, "needs /etc/localtime"),
+        .needs("/etc/localtime", if: unsafe access("/etc/localtime", R_OK) == 0),
         arguments: ["/etc/localtime", ":/etc/localtime"])
     func `TZ may name what holds without it`(variable: String) {
         let host = ZoneDatabase.host(variable)

@@ -2,6 +2,7 @@
 
 import Glibc
 import ReeveCore
+import ReeveTestSupport
 import Testing
 
 @testable import ReeveLinux
@@ -117,7 +118,10 @@ import Testing
         #expect(
             words(of: SystemFailure.self) { try PrivateDirectory.ensure(file) }
                 == "directory \(file): cannot be used: not a directory (ENOTDIR)")
-        guard Host.user == 0 else { return }
+    }
+
+    @Test(.needsRoot) func `a directory of another user is refused`() throws {
+        let directory = try TemporaryDirectory()
         let foreign = directory.makeDirectory("foreign", mode: 0o700)
         #expect(unsafe chown(foreign, 54_321, 0) == 0)
         #expect(

@@ -2,6 +2,7 @@
 
 import Glibc
 import ReeveCore
+import ReeveTestSupport
 import Testing
 
 @testable import ReeveLinux
@@ -37,7 +38,7 @@ import Testing
         #expect(try UnixSocket.receive(into: &buffer, from: server) == 0)
     }
 
-    @Test func `the socket has the mode and group that were asked for`() throws {
+    @Test func `the socket has the mode that was asked for`() throws {
         let directory = try TemporaryDirectory()
         let path = directory.file("s")
         for mode: UInt32 in [0o600, 0o660, 0o666] {
@@ -46,7 +47,11 @@ import Testing
             #expect(try facts(path).mode == mode)
             #expect(listener.number > 2)
         }
-        guard Host.user == 0 else { return }
+    }
+
+    @Test(.needsRoot) func `the socket has another group that was asked for`() throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.file("s")
         let listener = try UnixSocket.listen(at: path, mode: 0o660, group: 54_321)
         #expect(try facts(path).group == 54_321)
         #expect(try facts(path).mode == 0o660)

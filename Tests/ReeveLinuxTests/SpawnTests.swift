@@ -2,6 +2,7 @@
 
 import Glibc
 import ReeveCore
+import ReeveTestSupport
 import Testing
 
 @testable import ReeveLinux
@@ -229,7 +230,7 @@ import Testing
             }
         }
         let own = ProgramHead("/proc/self/exe")
-        guard own.isELF else { return }
+        try #require(own.isELF)
         // Kind, machine and versions as in our own program.
         for index in 0..<24 { bytes[index] = own.bytes[index] }
         put(64, at: 32, bytes: 8)
@@ -288,10 +289,9 @@ import Testing
                 == "/usr/bin/true: arguments and environment are too long for the kernel (E2BIG)")
     }
 
-    @Test func `a limit of processes is named`() async {
+    @Test(.needsRoot) func `a limit of processes is named`() async {
         await #expect(processExitsWith: .success) {
-            // root has no such limit.
-            guard getuid() == 0 else { return }
+            // Root has no such limit.
             var limit = rlimit(rlim_cur: 1, rlim_max: 1)
             #expect(unsafe setrlimit(__rlimit_resource_t(6), &limit) == 0)
             #expect(setgid(54_321) == 0)

@@ -2,6 +2,7 @@
 
 import Glibc
 import ReeveCore
+import ReeveTestSupport
 import Testing
 
 @testable import ReeveLinux
@@ -46,9 +47,8 @@ import Testing
         }
     }
 
-    @Test func `another user's pipe is asked before each write`() async {
+    @Test(.needsRoot) func `another user's pipe is asked before each write`() async {
         await #expect(processExitsWith: .success) {
-            guard getuid() == 0 else { return }
             let ends = try Pipe.make()
             #expect(setuid(54_321) == 0)
             let stream = try StandardStream(number: ends.writeEnd.number)
@@ -96,9 +96,8 @@ import Testing
         let control = try FileDescriptor.open("/dev/ptmx", flags: O_RDWR | O_NOCTTY)
         // TIOCSPTLCK unlocks the other side, TIOCGPTN tells its number.
         var (unlocked, number): (Int32, UInt32) = (0, 0)
-        guard unsafe ioctl(control.number, 0x4004_5431, &unlocked) == 0,
-            unsafe ioctl(control.number, 0x8004_5430, &number) == 0
-        else { return }
+        try #require(unsafe ioctl(control.number, 0x4004_5431, &unlocked) == 0)
+        try #require(unsafe ioctl(control.number, 0x8004_5430, &number) == 0)
         let path = "/dev/pts/\(number)"
         let terminal = try FileDescriptor.open(path, flags: O_RDWR | O_NOCTTY)
         let stream = try StandardStream(number: terminal.number)

@@ -4,6 +4,7 @@ import Glibc
 import ReeveControl
 import ReeveCore
 import ReeveLinux
+import ReeveTestSupport
 import Testing
 
 @testable import ReeveSupervisor
@@ -135,24 +136,21 @@ private func unshare(_ flags: Int32) -> Int32 {
 }
 
 @Suite struct LedgerFullDiskTests {
-    /// Runs the body with a file system of 64 kB, in mounts that this process has for itself. Nothing is
-    /// run where mounting is not permitted.
+    /// Runs the body with a file system of 64 kB, in mounts that this process has for itself.
     private static func onTinyDisk(_ body: (String) throws -> Void) throws {
         // CLONE_NEWNS, then MS_REC | MS_PRIVATE.
-        guard unshare(0x20000) == 0, unsafe mount("none", "/", nil, 0x44000, nil) == 0 else {
-            return
-        }
+        try #require(unshare(0x20000) == 0)
+        try #require(unsafe mount("none", "/", nil, 0x44000, nil) == 0)
         let path = "/tmp/reeve-tiny-\(getpid())"
         try PrivateDirectory.ensure(path)
-        guard unsafe mount("tmpfs", path, "tmpfs", 0, "size=65536,mode=0700") == 0 else { return }
-        defer {
-            unsafe umount2(path, 2)
-            unsafe rmdir(path)
-        }
+        defer { unsafe rmdir(path) }
+        try #require(unsafe mount("tmpfs", path, "tmpfs", 0, "size=65536,mode=0700") == 0)
+        defer { unsafe umount2(path, 2) }
         try body(path)
     }
 
-    @Test func `on a full disk everything goes on, and what waited is written when there is room`()
+    @Test(.needs("the capability to mount", if: Machine.mayMount))
+    func `on a full disk everything goes on, and what waited is written when there is room`()
         async
     {
         await #expect(processExitsWith: .success) {
