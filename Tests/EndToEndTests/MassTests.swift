@@ -18,11 +18,15 @@ import Testing
 
     @Test func `a hundred idle schedulers cost no wake-ups and little memory`() async throws {
         try await Reeve.supervising({ many(100, $0) }) { reeve in
+            try await reeve.log(says: "start-up took")
+            let descriptors = Processes.descriptorCount(reeve.pid)
             try await eventually("all to be healthy") {
                 try await reeve.status().summary.healthySchedulers == 100
             }
-            // The status client's own connection has to go first.
-            try await Task.sleep(for: .milliseconds(300))
+            // The status clients' own connections have to go first.
+            try await eventually("their connections to be closed") {
+                Processes.descriptorCount(reeve.pid) == descriptors
+            }
             let before = try switches(reeve.pid)
             let ticks = Processes.stat(reeve.pid)?.ticks ?? 0
             try await Task.sleep(for: .seconds(2))

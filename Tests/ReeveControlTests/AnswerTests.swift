@@ -142,7 +142,10 @@ import Testing
         #expect(results.map(\.result) == [.pending, .failed])
         #expect(error == ControlError(.failed, "web: could not be started"))
         let (_, two) = try outcomes(Reply(outcomes: [failed, failed, failed]))
-        guard case .outcomes(_, let many) = two.body else { return }
+        guard case .outcomes(_, let many) = two.body else {
+            Issue.record("\(two)")
+            return
+        }
         #expect(many == ControlError(.failed, "web: could not be started (and 2 more failed)"))
     }
 
@@ -157,7 +160,10 @@ import Testing
         // What was done before the shutdown came is no reason of the refusal.
         let done = Reply.Outcome(scheduler: SchedulerID(0), result: .done, words: "started")
         let (_, partly) = try outcomes(Reply(refusal: .shuttingDown, outcomes: [done]))
-        guard case .outcomes(_, let error) = partly.body else { return }
+        guard case .outcomes(_, let error) = partly.body else {
+            Issue.record("\(partly)")
+            return
+        }
         #expect(error?.message == "reeve is shutting down and takes no more requests")
     }
 
@@ -185,7 +191,10 @@ import Testing
             #expect(line.count < ControlLimits.lineBytesMax)
             let message = try ControlDecoder.message(line)
             #expect(message.hasMore == (index < lines.count - 1))
-            guard case .schedulers(let page) = message.body else { continue }
+            guard case .schedulers(let page) = message.body else {
+                Issue.record("\(message)")
+                continue
+            }
             priorities += page.map(\.priority)
         }
         #expect(priorities == Array(0..<1_000))

@@ -51,8 +51,19 @@ import Testing
                 == .unknown)
     }
 
-    @Test func `this machine's counters can be read without harm`() {
-        let counter = OutOfMemoryCounter.read()
-        #expect((counter.machine ?? 0) >= 0 && (counter.group ?? 0) >= 0)
+    @Test func `this machine's counter is what the kernel shows`() throws {
+        func shown() throws -> Int64 {
+            var text = ""
+            let file = try FileDescriptor.openForReading("/proc/vmstat")
+            var buffer = [UInt8](repeating: 0, count: 4_096)
+            while let count = try file.read(into: &buffer), count > 0 {
+                text += String(decoding: buffer.prefix(count), as: UTF8.self)
+            }
+            let line = try #require(text.split(separator: "\n").first { $0.hasPrefix("oom_kill ") })
+            return try #require(Int64(line.dropFirst("oom_kill ".count)))
+        }
+        let before = try shown()
+        let counter = try #require(OutOfMemoryCounter.read().machine)
+        #expect(try (before...shown()).contains(counter))
     }
 }

@@ -228,7 +228,10 @@ extension World {
             case .alert(let alert)? = effects.facts.first(where: {
                 if case .alert = $0 { true } else { false }
             })
-        else { return }
+        else {
+            Issue.record("no alert among \(effects.facts)")
+            return
+        }
         #expect(alert.affected.map(\.text) == ["app-0", "app-1", "app-2"])
         #expect(alert.affectedCount == 3)
         // It has to be well for a while.

@@ -35,7 +35,10 @@ import Testing
             let parts = line.split(separator: "|").map(String.init)
             guard parts.count == 4, let start = Int64(parts[2]) else { continue }
             if zones[parts[1]] == nil { zones[parts[1]] = ZoneFiles.zone(parts[1]) }
-            guard let zone = zones[parts[1]] else { continue }
+            guard let zone = zones[parts[1]] else {
+                differences.append(.init(line: String(line), ours: []))
+                continue
+            }
             let theirs = parts[3].split(separator: ",").compactMap { Int64($0) }
             var ours: [Int64] = []
             if case .times(let expression)? = try? CronParser.parse(parts[0], hash: 0).schedule {
