@@ -89,6 +89,16 @@ package struct Scenario: Sendable {
     /// What chance brings about too seldom: drawn apart, so that no other seed is another for it.
     private mutating func addRarities() {
         var random = Randomness(seed: seed, stream: 13)
+        if random.chance(4) {
+            // Several times of day fall into the hour that the clock skips in five minutes.
+            wallAtStart = Scenario.beforeSkippedHour
+            for index in specification.schedulers.indices {
+                specification.schedulers[index].schedule?.zone = SimulatedZone.central.rawValue
+                specification.schedulers[index].schedule?.rule = .cron("1,59 1,2,3 * * *")
+                specification.schedulers[index].schedule?.startsAt = nil
+                specification.schedulers[index].schedule?.expiresAt = nil
+            }
+        }
         guard random.chance(30) else { return }
         for index in temperaments.indices {
             temperaments[index].failsBefore = random.pick(0, 30, 100)
