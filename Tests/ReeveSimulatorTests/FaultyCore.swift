@@ -35,6 +35,7 @@ enum Fault: String, CaseIterable, Sendable {
     case forgetsLedger, forgetsPauses, resumesForPause, ignoresOverlap, ignoresMaxParallel
     case ignoresRetryLimit, ignoresRetryDelay, ignoresExitCodes, ignoresZone, ignoresBounds
     case ignoresSpread, ignoresMisfire, givesUpRetries
+    case cancelsEach, skipsForDependencies, skipsWhatQueues, runsPaused, mergesTwice, mergesNever
     // Recovery and commands.
     case cleansUpTwice, ignoresCooldown, recoversWithoutAutoRecovery, commandAboutOver,
         commandsTwice
@@ -88,7 +89,8 @@ enum Fault: String, CaseIterable, Sendable {
         case .writesTwice, .writesNoOutcome, .writesAfterTheSpawn, .sleepsThrough, .forgetsLedger,
             .forgetsPauses, .resumesForPause, .ignoresRetryLimit, .ignoresRetryDelay,
             .ignoresExitCodes, .ignoresZone, .ignoresBounds, .ignoresSpread, .ignoresMisfire,
-            .givesUpRetries:
+            .givesUpRetries, .cancelsEach, .skipsForDependencies, .skipsWhatQueues, .runsPaused,
+            .mergesTwice, .mergesNever:
             ["schedules"]
         case .cleansUpTwice: ["recovery", "commands"]
         case .ignoresCooldown, .recoversWithoutAutoRecovery: ["recovery"]
@@ -110,6 +112,7 @@ struct FaultyCore: SimulatedCore {
     private var hasSwallowed = false
     private var postponed: Effect?
     private var forgotten: RunID?
+    private var paused: Set<SchedulerID> = []
 
     init(_ fault: Fault, _ beginning: Beginning) {
         self.fault = fault
@@ -137,6 +140,7 @@ struct FaultyCore: SimulatedCore {
         var status = core.status(of: scheduler, at: now)
         if fault == .hidesPid { status?.pid = nil }
         if fault == .showsRestartsThatWereNone { status?.restartsInWindow += 1 }
+        if paused.contains(scheduler) { status?.isPaused = true }
         if fault == .showsOldUptime, let uptime = status?.uptime {
             status?.uptime = uptime + .seconds(1)
         }
@@ -183,6 +187,14 @@ struct FaultyCore: SimulatedCore {
             return .commandEnded(id, .ended(.exited(code: 0), output: ""))
         case (.resumesForPause, .requested(let id, .pause(let scheduler))):
             return .requested(id, .resume(scheduler))
+        case (.runsPaused, .requested(_, .resume(let scheduler))):
+            paused.remove(scheduler)
+            return event
+        case (.runsPaused, .requested(let id, .pause(let scheduler)))
+        where core.status(of: scheduler, at: now)?.kind == .scheduled:
+            // Answered as if it were, and forgotten.
+            paused.insert(scheduler)
+            return .requested(id, .resume(scheduler))
         case (_, .configurationLoaded(let new)): return .configurationLoaded(fault.mangled(new))
         default: return event
         }
@@ -224,6 +236,15 @@ struct FaultyCore: SimulatedCore {
                 scheduler: entry.scheduler, trigger: entry.trigger, occurrence: entry.occurrence,
                 at: entry.at, event: .started(run, attempt: 1))
             return [effect, .ledger(again), .spawn(run, last.scheduler)]
+        case (.cancelsEach, .ledger(let entry)):
+            guard case .ended(.failed, _, _) = entry.event else { return [effect] }
+            return [.ledger(entry.with(.cancelled))]
+        case (.skipsForDependencies, .ledger(let entry)):
+            guard case .ended(.skippedOverlap, _, _) = entry.event else { return [effect] }
+            return [.ledger(entry.with(.skippedDependency))]
+        case (.mergesTwice, .ledger(let entry)):
+            return entry.isMerged ? [effect, effect] : [effect]
+        case (.mergesNever, .ledger(let entry)): return entry.isMerged ? [] : [effect]
         case (.cleansUpTwice, .passSignal(_, .windowChange)): return [effect, effect]
         case (.cleansUpTwice, .runCommand(let id, let command)) where command.purpose == .cleanup:
             return [effect, .runCommand(CommandID(next(after: id.run)), command)]
@@ -393,9 +414,27 @@ extension Fault {
             scheduler.schedule?.startsAt = nil
             scheduler.schedule?.expiresAt = nil
         case .ignoresCooldown: scheduler.restart.cooldown = .zero
+        case .skipsWhatQueues:
+            if scheduler.schedule?.overlap == .queue { scheduler.schedule?.overlap = .skip }
         case .ignoresSpread: scheduler.schedule?.spread = .zero
         case .ignoresMisfire: scheduler.schedule?.misfire = .runAll
         default: break
         }
+    }
+}
+
+extension LedgerEntry {
+    /// The same with another outcome.
+    fileprivate func with(_ outcome: Outcome) -> LedgerEntry {
+        guard case .ended(_, let reason, let run) = event else { return self }
+        return LedgerEntry(
+            scheduler: scheduler, trigger: trigger, occurrence: occurrence, through: through,
+            count: count, at: at, event: .ended(outcome, reason: reason, run: run))
+    }
+
+    /// What the clock skipped has its key in the nanoseconds after the instant that stands for it.
+    fileprivate var isMerged: Bool {
+        guard case .ended(.coalesced, _, _) = event else { return false }
+        return trigger == .schedule && occurrence.nanoseconds % 1_000_000_000 == 1
     }
 }

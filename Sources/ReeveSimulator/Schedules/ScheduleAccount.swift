@@ -27,6 +27,8 @@ struct ScheduleAccount {
     private(set) var isKnown = false
     /// The wall clock when it was last looked at.
     private(set) var mark = WallTime(nanoseconds: 0)
+    /// The latest that it has ever shown.
+    private(set) var latest = WallTime(nanoseconds: 0)
     /// Stretches of wall time that were passed, disjoint.
     private var covered: [ClosedRange<Int64>] = []
     /// Stretches in which it cannot be known from outside which timetable was in force.
@@ -36,6 +38,10 @@ struct ScheduleAccount {
     private(set) var owed: [TimetableTruth.Due] = []
     /// By nanoseconds: true once it has its outcome. Looked up, never iterated.
     private var written: [Int64: Bool] = [:]
+    /// The seconds whose merged occurrences have their outcome. Looked up, never iterated.
+    private var mergedWritten: Set<Int64> = []
+    /// The second of an occurrence that was dealt with by itself, and what the clock skipped was not.
+    private var mergedDue: Int64?
     /// Executions without an outcome, in the order of their begin.
     var open: [ExecutionTruth] = []
     /// Outcomes of other triggers, by key; looked up.
@@ -45,7 +51,10 @@ struct ScheduleAccount {
 
     /// The wall clock has come here, by itself or by being set.
     mutating func pass(to wall: WallTime) {
-        defer { mark = wall }
+        defer {
+            mark = wall
+            latest = max(latest, wall)
+        }
         guard isKnown, wall > mark, uncertainSince == nil else { return }
         var pieces = [(from: mark.nanoseconds, to: wall.nanoseconds)]
         for old in covered {
@@ -86,6 +95,7 @@ struct ScheduleAccount {
         isKnown = false
         owed = []
         covered = []
+        mergedDue = nil
         uncertainSince = nil
     }
 
@@ -112,6 +122,8 @@ struct ScheduleAccount {
 
     mutating func excuse(through wall: WallTime) {
         owed.removeAll { $0.second <= wall.nanoseconds / 1_000_000_000 }
+        // Whether it was written down before the end is not known.
+        mergedDue = nil
     }
 
     /// What is owed for longer than its delays allow.
@@ -138,6 +150,7 @@ struct ScheduleAccount {
         let isEnded = written[instant.nanoseconds]
         if isEnded == true { return "\(instant) has its outcome already" }
         if isEnded == false, !hasEnded { return "\(instant) is executed twice" }
+        if isEnded == nil { expectMerged(instant) }
         written[instant.nanoseconds] = hasEnded
         owed.removeAll { WallTime(second: $0.second) == instant }
         return nil
@@ -159,6 +172,12 @@ struct ScheduleAccount {
             return nil
         }
         if instants.isEmpty { return writeOffMerged(entry, truth) }
+        if let due = instants.first, instants.count == 1, due.merged > 0, entry.count == 1,
+            entry.occurrence == entry.through
+        {
+            // Dealt with by itself; what the clock skipped follows.
+            return write(entry.occurrence, hasEnded: true)
+        }
         let count = instants.reduce(0) { $0 + 1 + $1.merged }
         // Where there were too many, so many were counted.
         if entry.count != count, !entry.isAtLeast {
@@ -174,9 +193,25 @@ struct ScheduleAccount {
                     ? "\(instant) has its outcome already" : "\(instant) is being executed"
             }
             written[key(due)] = true
+            if due.merged > 0, !mergedWritten.insert(due.second).inserted {
+                return "what the clock skipped at \(instant) has its outcome already"
+            }
         }
         settleOwed(entry)
         return nil
+    }
+
+    /// The outcome of those that come merged into this one is written next.
+    private mutating func expectMerged(_ instant: WallTime) {
+        guard let truth, !isUncertain(instant) else { return }
+        let due = truth.instants(after: instant + .nanoseconds(-1), through: instant).first
+        guard let due, due.merged > 0, !mergedWritten.contains(due.second) else { return }
+        mergedDue = due.second
+    }
+
+    /// After a turn: what the clock skipped and was not accounted for with the one that stands for it.
+    func mergedOwed() -> String? {
+        mergedDue.map { "what the clock skipped at \(WallTime(second: $0)) has no outcome" }
     }
 
     private mutating func settleOwed(_ entry: LedgerEntry) {
@@ -196,6 +231,10 @@ struct ScheduleAccount {
         guard let due, due.merged == entry.count, due.merged > 0 else {
             return "an outcome is about \(entry.occurrence) to \(entry.through), and nothing is due"
         }
+        guard mergedWritten.insert(second).inserted else {
+            return "what the clock skipped at \(instant) has its outcome already"
+        }
+        if mergedDue == second { mergedDue = nil }
         return nil
     }
 

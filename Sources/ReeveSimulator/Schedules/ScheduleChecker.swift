@@ -10,31 +10,42 @@ internal import ReeveCore
 struct ScheduleChecker: Checker {
     let name = "schedules"
     let outlivesSupervisor = true
-    private let scenario: Scenario
-    private var accounts: [ScheduleAccount]
-    private var isPaused: [Bool]
+    let scenario: Scenario
+    var accounts: [ScheduleAccount]
+    var isPaused: [Bool]
+    /// While it is paused: what is due later than this may not be executed.
+    private var pausedSince: [WallTime?]
     /// An operator wants it down, or the configuration does.
-    private var isDown: [Bool]
+    var isDown: [Bool]
     /// Followed by this supervisor at some time.
     private var inForce: [ScheduleSettings?]
     private var wasFollowed: [Bool]
     /// Followed after the last turn.
-    private var isFollowed: [Bool]
+    var isFollowed: [Bool]
     /// When its program was last asked for.
-    private var startedLast: [Instant]
-    private var intervals: [IntervalBooks]
-    private var isShuttingDown = false
+    var startedLast: [Instant]
+    var intervals: [IntervalBooks]
+    var isShuttingDown = false
     /// Runs that were written down and not yet asked for.
     private var announced: RunID?
     /// When occurrences were written off that were too many to be counted.
-    private var countedOut: WallTime?
+    var countedOut: WallTime?
     private var startsWritten: [Int]
-    private var bootsWritten: [Int]
+    var bootsWritten: [Int]
     /// The clock goes back and supervisors die: how far the books of the dead reach is not in them.
-    private let hasGaps: Bool
-    private let hasBackSteps: Bool
-    /// The configuration changes: what depends on its numbers has no sharp edges.
-    private let hasReloads: Bool
+    let hasGaps: Bool
+    let hasBackSteps: Bool
+    /// A configuration was loaded: what depends on the numbers of the one before has no sharp edges.
+    private(set) var hasReloaded = false
+    /// The schedulers that the present event is about.
+    var touched: [SchedulerID] = []
+    /// An operator has asked for a run since it last rested: what waits is not all in the books.
+    var wasAskedFor: [Bool]
+    /// A dependency was shown as not met after the last turn.
+    private var hadUnmet: [Bool]
+    /// Skipped for a dependency, and no reason was seen: the core's view after the turn decides.
+    var doubted: [(index: Int, occurrence: WallTime)] = []
+    let dependencies: DependencyChecker
     /// Timetables that are in force once the event is dealt with.
     private var wantedUp: [SchedulerID] = []
     /// Requests for a pause, or a resumption, that are not answered.
@@ -57,7 +68,11 @@ struct ScheduleChecker: Checker {
         }
         inForce = scenario.specification.schedulers.map(\.schedule)
         isPaused = Array(repeating: false, count: count)
+        pausedSince = Array(repeating: nil, count: count)
         isDown = isPaused
+        wasAskedFor = isPaused
+        hadUnmet = isPaused
+        dependencies = DependencyChecker(graph: Graph(scenario.specification))
         wasFollowed = isPaused
         isFollowed = isPaused
         startedLast = Array(repeating: .zero, count: count)
@@ -71,12 +86,6 @@ struct ScheduleChecker: Checker {
         }
         hasGaps = dies && goesBack
         hasBackSteps = goesBack
-        hasReloads = operations.contains { operation in
-            switch operation {
-            case .reload, .request(_, .reload): true
-            default: false
-            }
-        }
     }
 
     private func index(of name: SchedulerName) -> Int? {
@@ -94,6 +103,7 @@ struct ScheduleChecker: Checker {
         successors = []
         wantedUp = []
         pauses = []
+        doubted = []
         for index in accounts.indices {
             let settings = schedule(index, kernel)
             if settings != inForce[index] {
@@ -109,8 +119,9 @@ struct ScheduleChecker: Checker {
                 })
             else { continue }
             let wish = kernel.disk.wish(of: name)
-            isPaused[index] = wish?.isPaused ?? false
+            pause(index, wish?.isPaused ?? false, in: kernel)
             isDown[index] = wish?.isStopped ?? false
+            hadUnmet[index] = false
             wasFollowed[index] = false
             isFollowed[index] = false
             intervals[index] = IntervalBooks()
@@ -133,12 +144,22 @@ struct ScheduleChecker: Checker {
         return nil
     }
 
+    private mutating func pause(_ index: Int, _ isPause: Bool, in kernel: Kernel) {
+        isPaused[index] = isPause
+        // What a clock that went back has passed before may wait since then.
+        let since = max(kernel.wall, accounts[index].latest)
+        pausedSince[index] = isPause ? pausedSince[index] ?? since : nil
+    }
+
     // MARK: Events
 
     mutating func told(_ event: Event, in kernel: Kernel) -> String? {
+        touched = event.touched(of: kernel.count) ?? []
         switch event {
         case .shutdownRequested: isShuttingDown = true
-        case .configurationLoaded: reloaded(in: kernel)
+        case .configurationLoaded:
+            hasReloaded = true
+            reloaded(in: kernel)
         case .exited(let run, let status, leftovers: _, used: _):
             ended(run, status.shellCode, in: kernel)
         case .spawnFailed(let run, let failure):
@@ -147,6 +168,9 @@ struct ScheduleChecker: Checker {
         case .requested(let id, let request):
             wantedUp = event.wantedUp(of: kernel.count)
             for scheduler in event.wantedDown(of: kernel.count) { isDown[scheduler.index] = true }
+            if case .runNow(let scheduler, force: _) = request {
+                wasAskedFor[scheduler.index] = true
+            }
             if case .pause(let scheduler) = request { pauses.append((id, scheduler, true)) }
             if case .resume(let scheduler) = request { pauses.append((id, scheduler, false)) }
         case .began, .spawned, .spawnAbandoned, .surveyed, .signalFailed, .stopCommandFailed,
@@ -188,9 +212,8 @@ struct ScheduleChecker: Checker {
             if kernel.comingBack(by: .configurationLoaded(kernel.specification)).contains(scheduler)
             {
                 isDown[index] = false
-                isPaused[index] =
-                    kernel.disk.wish(
-                        of: kernel.specification(of: scheduler).name)?.isPaused ?? false
+                let wish = kernel.disk.wish(of: kernel.specification(of: scheduler).name)
+                pause(index, wish?.isPaused ?? false, in: kernel)
             }
             if kernel.openRuns.contains(where: { $0.scheduler == scheduler })
                 || !wasFollowed[index]
@@ -225,7 +248,7 @@ struct ScheduleChecker: Checker {
         case .reply(let id, let reply):
             guard let place = pauses.firstIndex(where: { $0.id == id }) else { return nil }
             let (_, scheduler, isPause) = pauses.remove(at: place)
-            if reply.succeeded { isPaused[scheduler.index] = isPause }
+            if reply.succeeded { pause(scheduler.index, isPause, in: kernel) }
             return nil
         case .abandonSpawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget,
             .sweep, .runCommand, .endCommand, .probe, .keep, .keepFailure, .deliverAlerts,
@@ -265,7 +288,7 @@ struct ScheduleChecker: Checker {
         let parallel = kernel.specification(of: SchedulerID(index)).parallelMax
         // A configuration may have allowed more.
         if accounts[index].open.count >= parallel, accounts[index].uncertainSince == nil,
-            !hasReloads
+            !hasReloaded
         {
             return "\(accounts[index].open.count + 1) executions at a time"
         }
@@ -278,6 +301,9 @@ struct ScheduleChecker: Checker {
                 ?? accounts[index].writeOther(entry, hasEnded: false)
         }
         intervals[index].count += 1
+        if let since = pausedSince[index], entry.occurrence > since {
+            return "\(entry.occurrence) is executed, and it is paused since \(since)"
+        }
         if let sentence = accounts[index].write(entry.occurrence, hasEnded: false) {
             return sentence
         }
@@ -286,7 +312,7 @@ struct ScheduleChecker: Checker {
         }
         // One stands for too many to be counted, whose last is not looked for.
         let isStandIn = entry.occurrence == kernel.wall && countedOut == kernel.wall
-        if !isStandIn, !hasReloads, !accounts[index].isDue(entry.occurrence) {
+        if !isStandIn, !hasReloaded, !accounts[index].isDue(entry.occurrence) {
             return "\(entry.occurrence) is executed, at which nothing is due"
         }
         return early(entry, index, settings, in: kernel)
@@ -302,9 +328,8 @@ struct ScheduleChecker: Checker {
         if late < settings.spreadDelay, !hasBackSteps {
             return "\(entry.occurrence) is executed \(late) after its time, before its delay"
         }
-        guard settings.misfire == .skip, !mayWait, !hasReloads else { return nil }
+        guard settings.misfire == .skip, !mayWait, !hasReloaded else { return nil }
         let most = settings.spread + settings.jitter + .seconds(10) + scenario.delivery.slack
-        if isPaused[index] { return "\(entry.occurrence) is executed although it is paused" }
         return late > most + .seconds(2)
             ? "\(entry.occurrence) is executed \(late) late, and misfire is skip" : nil
     }
@@ -315,10 +340,10 @@ struct ScheduleChecker: Checker {
     ) -> String? {
         if case .boot = trigger {
             bootsWritten[index] += 1
-            return bootsWritten[index] > 1 && !hasReloads ? "it is run twice after one boot" : nil
+            return bootsWritten[index] > 1 && !hasReloaded ? "it is run twice after one boot" : nil
         }
         guard trigger == .start, settings.rule == .cron("@start"), !settings.runOnStart,
-            !hasReloads
+            !hasReloaded
         else { return nil }
         startsWritten[index] += 1
         return startsWritten[index] > 1 ? "it is run twice by one supervisor" : nil
@@ -364,100 +389,6 @@ struct ScheduleChecker: Checker {
         return max(.milliseconds(100), .nanoseconds(Int64(capped)))
     }
 
-    private mutating func concluded(
-        _ entry: LedgerEntry, _ outcome: LedgerEntry.Outcome, _ index: Int,
-        _ settings: ScheduleSettings, in kernel: Kernel
-    ) -> String? {
-        guard let place = accounts[index].open.firstIndex(where: { $0.isOf(entry) }) else {
-            return nil
-        }
-        let execution = accounts[index].open.remove(at: place)
-        let sentence =
-            entry.trigger == .schedule
-            ? accounts[index].write(entry.occurrence, hasEnded: true)
-            : accounts[index].writeOther(entry, hasEnded: true)
-        if let sentence { return sentence }
-        if entry.count != 1 || entry.through != entry.occurrence {
-            return "the end of an execution stands for several"
-        }
-        switch outcome {
-        case .succeeded:
-            guard let run = kernel.run(execution.run), let status = run.status,
-                kernel.isSuccess(status, of: SchedulerID(index)), !run.wasStopped
-            else { return "\(entry.occurrence) succeeded, and its last run did not" }
-        case .failed, .timedOut:
-            let isLast =
-                execution.attempt > settings.maxRetries || isDown[index] || isShuttingDown
-                || kernel.run(execution.run)?.survivedAt != nil
-                || execution.exitCode.map { settings.noRetryExitCodes.contains($0) } == true
-            if !isLast, !hasReloads {
-                return "\(entry.occurrence) is given up after attempt \(execution.attempt) of "
-                    + "\(settings.maxRetries + 1)"
-            }
-        case .lost:
-            if kernel.run(execution.run) != nil { return "a run is lost that is this supervisor's" }
-        case .cancelled: break
-        case .skippedDependency, .skippedOverlap, .missed, .coalesced, .paused:
-            return "\(entry.occurrence) was begun, and is \(outcome.rawValue)"
-        }
-        return nil
-    }
-
-    private mutating func writtenOff(
-        _ entry: LedgerEntry, _ outcome: LedgerEntry.Outcome, _ index: Int,
-        _ settings: ScheduleSettings, in kernel: Kernel
-    ) -> String? {
-        switch entry.trigger {
-        case .schedule:
-            intervals[index].count += entry.count
-            if entry.isAtLeast { countedOut = kernel.wall }
-            // What waited under an earlier timetable is called off by itself.
-            let sentence =
-                outcome == .cancelled && hasReloads && entry.count == 1
-                ? accounts[index].write(entry.occurrence, hasEnded: true)
-                : accounts[index].writeOff(entry)
-            if let sentence { return sentence }
-        case .manual, .start, .boot:
-            if case .boot = entry.trigger { bootsWritten[index] += 1 }
-            if let sentence = accounts[index].writeOther(entry, hasEnded: true) { return sentence }
-        }
-        let isBusy =
-            !accounts[index].open.isEmpty
-            || kernel.openRuns.contains { $0.scheduler.index == index }
-            // It waits for the least distance between two starts.
-            || kernel.now - startedLast[index] <= .milliseconds(100) + scenario.delivery.slack
-        switch outcome {
-        case .succeeded, .failed, .timedOut, .lost:
-            return "\(entry.occurrence) is \(outcome.rawValue) and was never begun"
-        case .skippedOverlap:
-            if !isBusy { return "\(entry.occurrence) is skipped, and nothing runs" }
-            let most = kernel.specification(of: SchedulerID(index)).parallelMax
-            // What is made up for goes first.
-            let waits =
-                !accounts[index].owed.isEmpty
-                || kernel.now - startedLast[index]
-                    <= .milliseconds(100) + scenario.delivery.slack
-                || kernel.openRuns.contains {
-                    $0.scheduler.index == index && ($0.survivedAt != nil || $0.stopBeganAt != nil)
-                }
-            return settings.overlap == .allow && accounts[index].open.count < most && !waits
-                && !hasReloads && entry.trigger == .schedule
-                ? "\(entry.occurrence) is skipped beside \(accounts[index].open.count) of \(most)"
-                : nil
-        case .paused:
-            return isPaused[index] || isDown[index] || hasReloads || !isFollowed[index]
-                ? nil : "\(entry.occurrence) is paused, which the schedule is not"
-        case .missed, .coalesced:
-            // Late by more than the tolerance, or the clock skipped it, or another is due at the same time.
-            // What the clock skipped has its key in the nanoseconds after the second that stands for it.
-            let second = WallTime(second: entry.occurrence.nanoseconds / 1_000_000_000)
-            let late = kernel.wall - second
-            return late < settings.spreadDelay && accounts[index].truth != nil && !hasBackSteps
-                ? "\(entry.occurrence) is \(outcome.rawValue) after \(late)" : nil
-        case .skippedDependency, .cancelled: return nil
-        }
-    }
-
     // MARK: Turns
 
     mutating func turnEnded(_ view: View, in kernel: Kernel) -> String? {
@@ -465,6 +396,12 @@ struct ScheduleChecker: Checker {
             guard let settings = schedule(index, kernel) else { continue }
             let status = view.schedulers.first { $0.id.index == index }
             let isFollowed = status?.kind == .scheduled && status?.uptime != nil
+            if let sentence = checkDoubts(index, status, view) {
+                return "\(kernel.name(SchedulerID(index))): \(sentence)"
+            }
+            if let sentence = accounts[index].mergedOwed() {
+                return "\(kernel.name(SchedulerID(index))): \(sentence)"
+            }
             let isFirst = isFollowed && !wasFollowed[index]
             if isFollowed { wasFollowed[index] = true }
             self.isFollowed[index] = isFollowed
@@ -472,6 +409,11 @@ struct ScheduleChecker: Checker {
             guard !isShuttingDown, isFollowed else {
                 intervals[index] = IntervalBooks()
                 continue
+            }
+            if !kernel.openRuns.contains(where: { $0.scheduler.index == index }),
+                accounts[index].open.isEmpty
+            {
+                wasAskedFor[index] = false
             }
             if let status, status.isPaused != isPaused[index] {
                 return "\(kernel.name(status.id)) is \(isPaused[index] ? "" : "not ")paused, "
@@ -485,6 +427,23 @@ struct ScheduleChecker: Checker {
             }
         }
         return nil
+    }
+
+    /// Whether what was skipped for a dependency had one that was not met, then or right before.
+    private mutating func checkDoubts(
+        _ index: Int, _ status: SchedulerStatus?, _ view: View
+    ) -> String? {
+        // What has begun and is not well is a dependency lost.
+        let unwell = view.schedulers.filter {
+            $0.health == .unhealthy || $0.health == .stopping || $0.health == .stopped
+        }.map(\.name)
+        let hasUnmet =
+            status?.dependencies.contains { !$0.isMet || unwell.contains($0.name) } ?? false
+        defer { hadUnmet[index] = hasUnmet }
+        let doubt = doubted.first { $0.index == index }
+        doubted.removeAll { $0.index == index }
+        guard let doubt, !hasUnmet, !hadUnmet[index] else { return nil }
+        return "\(doubt.occurrence) is skipped for a dependency, and all are met"
     }
 
     /// A grid that goes on from the ledger has its first instant anywhere.
@@ -526,7 +485,7 @@ struct ScheduleChecker: Checker {
         if let sentence = lateRetry(index, settings, in: kernel) { return sentence }
         guard !isPaused[index], !mayWait, !hasGaps else { return nil }
         // What a clock that went back has passed before counts as dealt with, whichever timetable was in force.
-        if hasBackSteps && hasReloads { return nil }
+        if hasBackSteps && hasReloaded { return nil }
         let delay = settings.spread + settings.jitter
         if let due = accounts[index].overdue(at: kernel.wall, delay: delay) {
             return "\(WallTime(second: due.second)) has passed and is neither executed nor "
@@ -559,7 +518,7 @@ struct ScheduleChecker: Checker {
     private func lateRetry(
         _ index: Int, _ settings: ScheduleSettings, in kernel: Kernel
     ) -> String? {
-        guard !hasReloads, !isDown[index] else { return nil }
+        guard !hasReloaded, !isDown[index] else { return nil }
         for execution in accounts[index].open {
             guard let run = kernel.run(execution.run), let over = run.forgottenAt,
                 !kernel.openRuns.contains(where: {
