@@ -44,9 +44,12 @@ struct RequestChecker: Checker {
             }
             asked[position].state = .withdrawn
             waiting.removeAll { $0 == position }
+        case .configurationLoaded:
+            // What is configured again is another, which no request before it is about.
+            for scheduler in kernel.comingBack(by: event) { wantedUp[scheduler] = asked.count }
         case .began, .spawned, .spawnFailed, .spawnAbandoned, .exited, .surveyed, .signalFailed,
             .stopCommandFailed, .sampled, .commandEnded, .probed, .notified, .reloadRequested,
-            .configurationLoaded, .configurationRejected,
+            .configurationRejected,
             .shutdownRequested, .swept, .timePassed:
             break
         }
