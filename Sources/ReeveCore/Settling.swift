@@ -38,6 +38,13 @@ struct SchedulerView: Equatable, Sendable {
     }
 }
 
+extension SchedulerView {
+    /// Whether an edge that leads here lets its dependent start.
+    func holds(_ edge: StartPlan.Edge) -> Bool {
+        meets(edge.condition) && (!isLost || edge.onFailure == .ignore)
+    }
+}
+
 /// How many schedulers there are of each health.
 struct HealthCounts: Equatable, Sendable {
     private(set) var healthy = 0
@@ -148,9 +155,7 @@ extension Supervisor {
             guard isFirst || edge.onFailure != .ignore else { return false }
             guard let target = edge.target else { return true }
             // As it is now: the view that dependents are told of may be older within this turn.
-            let health = schedulers[target.index].health.health
-            return !schedulers[target.index].meets(edge.condition, health: health)
-                || (schedulers[target.index].isLost(health: health) && edge.onFailure != .ignore)
+            return !SchedulerView(of: schedulers[target.index]).holds(edge)
         }.map(\.name)
     }
 

@@ -36,7 +36,7 @@ extension Supervisor {
             dependencies: plan.dependencies[id.index].map { edge in
                 .init(
                     name: edge.name, condition: edge.condition,
-                    isMet: edge.target.map { views[$0.index].meets(edge.condition) } ?? false)
+                    isMet: edge.target.map { views[$0.index].holds(edge) } ?? false)
             },
             survivors: survivors(of: scheduler), recovery: scheduler.recovery?.status,
             lastRecovery: scheduler.lastRecovery?.status)

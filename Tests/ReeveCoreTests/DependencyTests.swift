@@ -199,6 +199,17 @@ import Testing
         }
     }
 
+    @Test func `one that is lost is shown as not met, though it runs`() {
+        for (onFailure, isMet) in [(Dependency.OnFailure.stop, false), (.ignore, true)] {
+            var world = up(onFailure, condition: .started)
+            world.isObedient = true
+            _ = lose(&world)
+            world.pass(.seconds(3))
+            #expect(world.lifecycle("db") == .running && world.health("db") == .unhealthy)
+            #expect(world.status("web").dependencies.map(\.isMet) == [isMet], "\(onFailure)")
+        }
+    }
+
     @Test func `stop - the dependent is stopped, waits, and comes back without a restart counted`()
     {
         var world = up(.stop)
