@@ -8,7 +8,7 @@ internal import Glibc
 /// The targets by name.
 private let targets: [String: @Sendable ([UInt8]) -> Void] = [
     "cron": fuzzCron, "zone": fuzzZone, "crontab": fuzzCrontab, "ledger": fuzzLedger,
-    "control": fuzzControl,
+    "control": fuzzControl, "notify": fuzzNotify, "configuration": fuzzConfiguration,
 ]
 
 private let target: @Sendable ([UInt8]) -> Void = {
