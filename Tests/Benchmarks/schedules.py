@@ -19,6 +19,8 @@ import sys
 import tempfile
 import time
 
+import core
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 CRON = """
@@ -126,7 +128,7 @@ def next_occurrence(options):
     import cronsim
 
     lines = expressions(options.expressions)
-    binary = options.binary or build()
+    binary = options.binary or core.build(os.path.join(HERE, "next.swift"))
     printed = subprocess.run([binary], input="\n".join(lines) + "\n", text=True, check=True,
                              stdout=subprocess.PIPE).stdout
     ours = {name: float(value) for name, value in (line.split() for line in printed.splitlines())}
@@ -151,31 +153,6 @@ def timed(evaluate, lines):
     for line in lines:
         evaluate(line)
     return (time.perf_counter_ns() - began) / len(lines)
-
-
-def build():
-    """ReeveCore as one optimised module, and next.swift."""
-    out = os.path.join(TOP, ".build", "next")
-    os.makedirs(out, exist_ok=True)
-    debug = subprocess.run(["swift", "build", "--show-bin-path"], cwd=TOP, text=True, check=True,
-                           stdout=subprocess.PIPE).stdout.strip()
-    flags = ["-O", "-wmo", "-parse-as-library", "-swift-version", "6", "-package-name", "reeve", "-I", out, "-I",
-             os.path.join(debug, "Modules")]
-    for feature in ("ExistentialAny", "InternalImportsByDefault", "MemberImportVisibility"):
-        flags += ["-enable-upcoming-feature", feature]
-    core = [os.path.join(folder, name) for folder, _, names in os.walk(os.path.join(TOP, "Sources/ReeveCore"))
-            for name in names if name.endswith(".swift")]
-    subprocess.run(["swiftc", *flags, "-module-name", "ReeveCore", "-emit-module", "-emit-module-path",
-                    os.path.join(out, "ReeveCore.swiftmodule"), "-c", "-o", os.path.join(out, "ReeveCore.o"), *core],
-                   check=True)
-    objects = []
-    for name in ("DequeModule", "HeapModule", "InternalCollectionsUtilities", "ContainersPreview"):
-        for folder, _, names in os.walk(os.path.join(debug, name + ".build")):
-            objects += [os.path.join(folder, file) for file in names if file.endswith(".o")]
-    binary = os.path.join(out, "next")
-    subprocess.run(["swiftc", *flags, "-module-name", "Next", "-o", binary, os.path.join(HERE, "next.swift"),
-                    os.path.join(out, "ReeveCore.o"), *objects], check=True)
-    return binary
 
 
 def main():
