@@ -56,10 +56,11 @@ mount -t tmpfs none /etc/cron.d
 mount --bind /dev/null /etc/crontab
 LD_PRELOAD=$2 exec /usr/sbin/cron -f
 """
+PART = "cron goes by minutes, reeve by seconds: of a minute that is shown in part cron sees the rest"
 LOST_DAY = "a change by more than three hours is a correction for cron, a gap for reeve"
 
 
-def cron(work, clock, expressions, name, begin, end):
+def cron(work, clock, expressions, name, begin, end, change):
     """The minutes at which cron started each job, as instants."""
     tab, log = os.path.join(work, "crontab"), os.path.join(work, "log")
     with open(tab, "w") as file:
@@ -76,9 +77,10 @@ def cron(work, clock, expressions, name, begin, end):
             at, _, words = line.rstrip("\n").partition(" ")
             if "CMD (job " in words:
                 number = int(words.split("CMD (job ")[1].rstrip(")"))
-                # cron wakes at the first second of a minute on the wall.
+                # cron wakes at the first second of a minute on the wall, or of what is left of it.
                 offset = rules.offset(int(at), zone)
-                found[number].append((int(at) + offset) // 60 * 60 - offset)
+                minute = (int(at) + offset) // 60 * 60 - offset
+                found[number].append(change if minute < change <= int(at) else minute)
             elif "Error" in words or "bad " in words:
                 sys.exit(f"cron: {words}")
     return [sorted(found[number]) for number in range(len(expressions))]
@@ -131,16 +133,17 @@ def one_change(work, clock, name, day, expressions, golden):
     midnight = rules.second(datetime.datetime.fromisoformat(day))
     begin = midnight - rules.offset(midnight - 93_600, zone) - 3 * 3_600
     end = begin + 15 * 3_600
-    theirs = cron(work, clock, expressions, name, begin, end)
+    change = questions.changes(name, begin, end)[0][0]
+    theirs = cron(work, clock, expressions, name, begin, end, change)
     ours = reeve(expressions, name, begin, end)
     merged, causes, unknown = 0, collections.Counter(), 0
     for text, mine, other in zip(expressions, ours, theirs):
         if mine == sorted(set(other)):
             merged += len(mine) != len(other)
             if golden:
-                print_golden(text, name, begin, end, mine)
+                print_golden(text, name, change, mine)
             continue
-        why = cause(text, zone, begin, end, sorted(set(other)))
+        why = cause(text, zone, begin, end, change, mine, sorted(set(other)))
         causes[why or "nobody knows"] += 1
         if why is None:
             unknown += 1
@@ -151,18 +154,19 @@ def one_change(work, clock, name, day, expressions, golden):
             unknown)
 
 
-def cause(text, zone, begin, end, theirs):
+def cause(text, zone, begin, end, change, ours, theirs):
     """Why cron's runs are others; None if nobody knows."""
+    if (change + rules.offset(change, zone)) % 60 and set(ours) ^ set(theirs) == {change} and change in theirs:
+        return PART
     passed_over = rules.occurrences(text, zone, begin, 1_000, rules.Rules(gap="passed over"))
     return LOST_DAY if theirs == [instant for instant in passed_over if instant < end] else None
 
 
-def print_golden(text, name, begin, end, instants):
+def print_golden(text, name, change, instants):
     """A line for DebianCronGolden.swift: the runs around the change."""
-    change = questions.changes(name, begin, end)
-    start = change[0][0] - 2_401
+    start = change - 2_401
     found = [instant for instant in instants if instant > start][:5]
-    if found and found[0] < change[0][0] + 10_800 and text in TABLE:
+    if found and found[0] < change + 10_800 and text in TABLE:
         print(f"    {text}|{name}|{start}|{','.join(map(str, found))}")
 
 

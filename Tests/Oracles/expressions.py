@@ -9,6 +9,7 @@ import importlib.metadata
 import itertools
 import multiprocessing
 import re
+import signal
 import sys
 import typing
 import zoneinfo
@@ -127,15 +128,32 @@ CRONSIM = Oracle(
     ((goes_back, "a time of day, asked for between two passes: cronsim answers with a time before the question"),
      (stands_still, "a rhythm at a midnight that comes twice: cronsim gives the same time for ever"),
      (misreads_the_wall, "a rhythm on the day of a change: cronsim steps by whole hours from a midnight that was not, "
-                         "or over half of one")), {})
+                         "or over half of one")),
+    {"no answer": "a rhythm at a midnight that comes twice: cronsim searches for ever"})
 CRONITER = Oracle(
     f"croniter {importlib.metadata.version('croniter')}", ask_croniter, CRONITER_RULES,
     ((gives_up, "`5L` and `5#2`: croniter finds no date where the day of month cannot hold as well"),
      (misreads_the_wall, "a rhythm on the day of a change: croniter leaves one out, or adds one")),
-    {"refused": "`LW`: croniter does not know it"})
+    {"refused": "`LW`: croniter does not know it", "no answer": "croniter searches for ever"})
 
 
 EQUAL = "equal"
+ENDLESS = "no answer"
+
+
+def in_time(ask, question):
+    """What it answers within some seconds of processor time."""
+    def give_up(number, frame):
+        raise TimeoutError
+
+    signal.signal(signal.SIGVTALRM, give_up)
+    signal.setitimer(signal.ITIMER_VIRTUAL, 5)
+    try:
+        return ask(question)
+    except TimeoutError:
+        return ENDLESS
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
 
 def judge(pair):
@@ -147,7 +165,7 @@ def judge(pair):
         tell(question, "the rules", ours, written)
     causes = []
     for oracle in (CRONSIM, CRONITER):
-        theirs = oracle.ask(question)
+        theirs = in_time(oracle.ask, question)
         why = EQUAL if theirs == ours else cause(question, ours, theirs, oracle)
         if why is None:
             tell(question, oracle.name, ours, theirs)

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Glibc
 import ReeveCore
 import Testing
 
-/// Cron expressions against an independent implementation.
+/// Cron expressions and zones against others; a small part of what `Tests/Oracles/run` compares.
 @Suite struct CronOracleTests {
     private struct Difference: CustomStringConvertible {
         let line: String
@@ -17,15 +16,20 @@ import Testing
         #expect(differences.isEmpty, "\(differences)")
     }
 
-    /// Out of CI: tens of thousands of lines, from a generator.
-    @Test(.enabled(if: unsafe getenv("REEVE_CRON_ORACLE") != nil))
-    func `occurrences are those of a generated file`() throws {
-        let path = try #require(
-            unsafe getenv("REEVE_CRON_ORACLE").map { unsafe String(cString: $0) })
-        let bytes = try #require(ZoneFiles.bytes(of: path))
-        let differences = compare(String(decoding: bytes, as: UTF8.self))
-        for difference in differences.prefix(40) { print(difference) }
-        #expect(differences.isEmpty, "\(differences.count) differences")
+    @Test func `occurrences are those at which Debian's cron starts its jobs`() {
+        let differences = compare(debianCronGolden)
+        #expect(differences.isEmpty, "\(differences)")
+    }
+
+    @Test func `zones are those that Python's zoneinfo reads`() throws {
+        for line in zoneGolden.split(separator: "\n") {
+            let parts = line.split(separator: "|").map(String.init)
+            try #require(parts.count == 4)
+            let zone = try #require(ZoneFiles.zone(parts[0]))
+            let second = try #require(Int64(parts[1]))
+            let period = zone.period(at: second)
+            #expect("\(period.offset)" == parts[2] && period.abbreviation == parts[3], "\(line)")
+        }
     }
 
     private func compare(_ lines: String) -> [Difference] {
@@ -33,9 +37,8 @@ import Testing
         var differences: [Difference] = []
         for line in lines.split(separator: "\n") {
             let parts = line.split(separator: "|").map(String.init)
-            guard parts.count == 4, let start = Int64(parts[2]) else { continue }
             if zones[parts[1]] == nil { zones[parts[1]] = ZoneFiles.zone(parts[1]) }
-            guard let zone = zones[parts[1]] else {
+            guard parts.count == 4, let start = Int64(parts[2]), let zone = zones[parts[1]] else {
                 differences.append(.init(line: String(line), ours: []))
                 continue
             }
