@@ -17,13 +17,16 @@ enum SimulatedZone: String, CaseIterable {
         case .utc: return 0
         case .fixed: return 5 * 3_600 + 1_800
         case .central:
-            // 2026-03-29T01:00Z, 2026-10-25T01:00Z, 2027-03-28T01:00Z, 2027-10-31T01:00Z
-            let changes: [Int64] = [
-                1_774_746_000, 1_792_890_000, 1_806_195_600, 1_824_944_400,
-            ]
-            return changes.filter { $0 <= second }.count % 2 == 1 ? 7_200 : 3_600
+            var isSummer = false
+            for change in SimulatedZone.changes where change <= second { isSummer.toggle() }
+            return isSummer ? 7_200 : 3_600
         }
     }
+
+    /// 2026-03-29T01:00Z, 2026-10-25T01:00Z, 2027-03-28T01:00Z, 2027-10-31T01:00Z
+    private static let changes: [Int64] = [
+        1_774_746_000, 1_792_890_000, 1_806_195_600, 1_824_944_400,
+    ]
 
     /// A zone file without a table: its last line says it all.
     var file: ZoneFile {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// When a schedule is due, worked out second by second. It knows the few forms of expressions that
-// simulations use (`*`, `*/5`, lists of numbers; days are always `*`), shares nothing with the core's
-// search along the time line, and is slow.
+// When a schedule is due, worked out second by second, save that an hour or a minute in which nothing can be due
+// is passed over as one. It knows the few forms of expressions that simulations use (`*`, `*/5`, lists of
+// numbers; days are always `*`), and shares nothing with the core's search along the time line.
 
 internal import ReeveCore
 
@@ -57,6 +57,11 @@ struct TimetableTruth {
         var second = floor(start) + 1
         let last = floor(end)
         while second <= last, found.count < most {
+            let barren = endOfBarrenStretch(from: second)
+            if barren > second {
+                second = barren
+                continue
+            }
             defer { second += 1 }
             guard let merged = due(at: second) else { continue }
             let wall = WallTime(second: second)
@@ -65,6 +70,17 @@ struct TimetableTruth {
             found.append(Due(second: second, merged: merged))
         }
         return found
+    }
+
+    /// The end of the hour or the minute in which this second is, where neither its number is wanted nor the
+    /// clock changes in it; else the second itself.
+    private func endOfBarrenStretch(from second: Int64) -> Int64 {
+        let offset = zone.offset(at: second)
+        guard zone.offset(at: second - 1) == offset else { return second }
+        let time = Int(((second + offset) % 86_400 + 86_400) % 86_400)
+        let length = !hours[time / 3_600] ? 3_600 : !minutes[time / 60 % 60] ? 60 : 1
+        let end = second + Int64(length - time % length)
+        return length > 1 && zone.offset(at: end - 1) == offset ? end : second
     }
 
     private func floor(_ wall: WallTime) -> Int64 {
