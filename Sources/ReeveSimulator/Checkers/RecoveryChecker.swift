@@ -27,7 +27,7 @@ struct RecoveryChecker: Checker {
         case .runCommand(_, let command):
             guard command.purpose == .cleanup else { return nil }
             guard let truth = command.run.flatMap({ kernel.run($0) }) else {
-                return "a cleanup is about no run"
+                return mayBeAboutNone(command, kernel) ? nil : "a cleanup is about no run"
             }
             let configured = kernel.specification(of: truth.scheduler).recovery.cleanup
             if configured != .command(command.arguments) {
@@ -47,6 +47,15 @@ struct RecoveryChecker: Checker {
             .endCommand, .probe, .deliverAlerts, .keepFailure:
             return nil
         }
+    }
+
+    /// After errors of a scheduled one its command clears away what they left, and nothing of it runs.
+    private func mayBeAboutNone(_ command: AuxiliaryCommand, _ kernel: Kernel) -> Bool {
+        guard command.run == nil, let scheduler = command.scheduler else { return false }
+        let specification = kernel.specification(of: scheduler)
+        return specification.kind == .scheduled
+            && specification.recovery.cleanup == .command(command.arguments)
+            && !kernel.openRuns.contains { $0.scheduler == scheduler && $0.isUp }
     }
 
     private mutating func cleanup(
