@@ -26,7 +26,7 @@ package enum ControlDecoder {
         }
         let id: RequestID
         do {
-            id = try requestID(root)
+            id = try root.requestID("id")
         } catch {
             throw ControlError(error, id: nil)
         }
@@ -35,16 +35,6 @@ package enum ControlDecoder {
         } catch {
             throw ControlError(error, id: id)
         }
-    }
-
-    private static func requestID(_ root: JSONValue) throws(JSONFault) -> RequestID {
-        let number = try root.wholeNumber("id")
-        guard (0...ControlLimits.idMax).contains(number), let id = UInt64(exactly: number) else {
-            throw JSONFault(
-                kind: .invalid, words: "\"id\" must be 0 to \(ControlLimits.idMax), it is \(number)"
-            )
-        }
-        return RequestID(id)
     }
 
     private static func operation(_ root: JSONValue) throws(JSONFault) -> ControlOperation {
@@ -72,6 +62,18 @@ package enum ControlDecoder {
             nearest.first.map { "did you mean \"\($0)\"?" }
             ?? "known are " + known.joined(separator: ", ")
         return "unknown operation \"\(word.shortened(toBytes: 80))\"; \(hint)"
+    }
+}
+
+extension JSONValue {
+    fileprivate func requestID(_ key: StaticString) throws(JSONFault) -> RequestID {
+        let number = try wholeNumber(key)
+        guard (0...ControlLimits.idMax).contains(number), let id = UInt64(exactly: number) else {
+            throw JSONFault(
+                kind: .invalid,
+                words: "\"\(key)\" must be 0 to \(ControlLimits.idMax), it is \(number)")
+        }
+        return RequestID(id)
     }
 }
 
@@ -136,6 +138,7 @@ private struct RequestForm: Sendable {
         RequestForm(word: "status", fields: ["name"]) { root throws(JSONFault) in
             .status(name: root["name"] == nil ? nil : try name(root))
         },
+        RequestForm(word: "overview", fields: []) { _ in .overview },
         RequestForm(word: "subscribe", fields: ["after", "follow"]) { root throws(JSONFault) in
             .subscribe(after: try position(root), follow: try flag(root, "follow", default: true))
         },
@@ -159,6 +162,10 @@ private struct RequestForm: Sendable {
             .next(
                 name: root["name"] == nil ? nil : try name(root), count: try count(root, "count"))
         },
+        RequestForm(word: "cancel", fields: ["request"]) { root throws(JSONFault) in
+            .cancel(request: try root.requestID("request"))
+        },
+        RequestForm(word: "usage", fields: []) { _ in .usage },
         RequestForm(word: "ping", fields: []) { _ in .ping },
     ]
 

@@ -47,7 +47,10 @@ package enum ControlEncoder {
         case .failure(let name, let run):
             buffer.field("name", name)
             if let run { buffer.field("run", run) }
-        case .startAll, .stopAll, .reload, .configuration, .alerts, .ping:
+        case .cancel(let request):
+            buffer.field("request", Int64(clamping: request.number))
+        case .startAll, .stopAll, .reload, .overview, .configuration, .alerts, .usage,
+            .ping:
             break
         }
         buffer.endObject()
@@ -99,6 +102,16 @@ package enum ControlEncoder {
         overview.writeHead(to: &buffer)
         overview.writeTail(to: &buffer)
         buffer.endAnswer(hasMore: true)
+    }
+
+    /// The answer to `overview`.
+    package static func overview(
+        _ overview: Overview, id: RequestID, to buffer: inout [UInt8]
+    ) {
+        buffer.beginAnswer(to: id, isOK: true)
+        overview.writeHead(to: &buffer)
+        overview.writeTail(to: &buffer)
+        buffer.endAnswer(hasMore: false)
     }
 
     /// One page of schedulers, beginning with the scheduler `start` of `count`; returns the index of the
@@ -214,10 +227,7 @@ package enum ControlEncoder {
         missed: UInt64?, reason: String, id: RequestID, to buffer: inout [UInt8]
     ) {
         buffer.beginAnswer(to: id, isOK: true)
-        buffer.beginObject("gap")
-        buffer.field("missed", missed.map { Int64(clamping: $0) })
-        buffer.field("reason", reason.shortened(toBytes: ControlLimits.messageBytesMax))
-        buffer.endObject()
+        GapReport(missed: missed, reason: reason).write("gap", to: &buffer)
         buffer.endAnswer(hasMore: true)
     }
 
@@ -232,6 +242,13 @@ package enum ControlEncoder {
     /// The last line of a stream.
     package static func end(id: RequestID, to buffer: inout [UInt8]) {
         buffer.beginAnswer(to: id, isOK: true)
+        buffer.endAnswer(hasMore: false)
+    }
+
+    /// The answer to `usage`.
+    package static func usage(_ usage: UsageReport, id: RequestID, to buffer: inout [UInt8]) {
+        buffer.beginAnswer(to: id, isOK: true)
+        usage.write(to: &buffer)
         buffer.endAnswer(hasMore: false)
     }
 

@@ -38,6 +38,8 @@ package enum ControlOperation: Equatable, Sendable {
     case reload
     /// `{"op":"status"}` or `{"op":"status","name":"web"}`; nil is all.
     case status(name: String?)
+    /// The head of the status, without its schedulers.
+    case overview
     /// `{"op":"subscribe","after":"EPOCH-SEQ","follow":true}`; without `after` everything the ring holds
     /// comes first, without `follow` it is true.
     case subscribe(after: EventPosition?, follow: Bool)
@@ -56,6 +58,10 @@ package enum ControlOperation: Equatable, Sendable {
     case configuration
     /// `{"op":"next","name":"backup","count":5}`: coming occurrences; without `name` of every scheduled one.
     case next(name: String?, count: Int?)
+    /// `{"op":"cancel","request":7}`: ends the stream that the client's request 7 began.
+    case cancel(request: RequestID)
+    /// What the supervisor itself takes.
+    case usage
     /// Is anybody there, and who.
     case ping
 
@@ -75,6 +81,7 @@ package enum ControlOperation: Equatable, Sendable {
         case .stopAll: "stop-all"
         case .reload: "reload"
         case .status: "status"
+        case .overview: "overview"
         case .subscribe: "subscribe"
         case .logs: "logs"
         case .runs: "runs"
@@ -83,6 +90,8 @@ package enum ControlOperation: Equatable, Sendable {
         case .failure: "failure"
         case .configuration: "configuration"
         case .next: "next"
+        case .cancel: "cancel"
+        case .usage: "usage"
         case .ping: "ping"
         }
     }

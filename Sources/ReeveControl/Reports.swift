@@ -141,6 +141,14 @@ package struct GapReport: Equatable, Sendable {
         self.reason = reason
     }
 
+    /// `{"missed":3,"reason":"…"}`, as the value of `key`, or as an element.
+    package func write(_ key: StaticString? = nil, to buffer: inout [UInt8]) {
+        buffer.beginObject(key)
+        buffer.field("missed", missed.map { Int64(clamping: $0) })
+        buffer.field("reason", reason.shortened(toBytes: ControlLimits.messageBytesMax))
+        buffer.endObject()
+    }
+
     init(reading value: JSONValue) throws(JSONFault) {
         missed = try value.optional("missed") { (number) throws(JSONFault) in
             UInt64(clamping: try number.requireWholeNumber())

@@ -32,6 +32,7 @@ package struct ServerMessage: Equatable, Sendable {
         case coming(ComingReport)
         case gap(GapReport)
         case greeting(Greeting)
+        case usage(UsageReport)
         /// The end of a stream.
         case end
     }
@@ -116,6 +117,9 @@ extension ControlDecoder {
         if root["summary"] != nil { return .overview(try Overview(reading: root)) }
         if root["supervisor"] != nil {
             return .greeting(try root.object("supervisor", Greeting.init(reading:)))
+        }
+        if root["usage"] != nil {
+            return .usage(try root.object("usage", UsageReport.init(reading:)))
         }
         return .end
     }

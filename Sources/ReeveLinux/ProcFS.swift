@@ -111,6 +111,16 @@ package struct ProcFS: Sendable {
         }
     }
 
+    /// How many descriptors a process of our own user has open: one reading of /proc/PID/fd, which is
+    /// itself not counted where it is our own. Throws as `stat` does, and EACCES for another user's.
+    package func descriptorCount(of pid: PID) throws(Errno) -> Int {
+        var found: [PID] = []
+        try list(try open(pid, "fd", directory: true), into: &found)
+        // The list leaves out the name "0", which nearly every process has, and holds the descriptor
+        // that reads it.
+        return found.count
+    }
+
     /// Every process id there is, in the kernel's order (rising). Throws ENOENT where /proc is not
     /// mounted, EMFILE, ENFILE.
     package func processes() throws(Errno) -> [PID] {

@@ -59,6 +59,12 @@ import Testing
         try check(#"{"id":7,"ok":true,"more":false}"#, hasMore: false, .end) {
             ControlEncoder.end(id: id, to: &$0)
         }
+        let usage = UsageReport(
+            memory: nil, processorTime: .milliseconds(12), descriptors: 9, clients: 1)
+        try check(
+            #"{"id":7,"ok":true,"usage":{"memoryBytes":null,"processorTime":12,"descriptors":9,"#
+                + #""clients":1},"more":false}"#, hasMore: false, .usage(usage)
+        ) { ControlEncoder.usage(usage, id: id, to: &$0) }
         try check(
             #"{"id":7,"ok":true,"supervisor":{"pid":1,"version":"0.1.0","epoch":"K3F"},"#
                 + #""more":false}"#, hasMore: false, .greeting(sampleGreeting)

@@ -17,6 +17,7 @@ import Testing
         (#"{"id":1,"op":"stop-all"}"#, .stopAll),
         (#"{"id":1,"op":"status"}"#, .status(name: nil)),
         (#"{"id":1,"op":"status","name":"web"}"#, .status(name: "web")),
+        (#"{"id":1,"op":"overview"}"#, .overview),
         (#"{"id":1,"op":"subscribe","follow":true}"#, .subscribe(after: nil, follow: true)),
         (
             #"{"id":1,"op":"subscribe","after":"K3F-17","follow":false}"#,
@@ -41,6 +42,8 @@ import Testing
             .failure(name: "web", run: "01J9ZK00000000000000000000")
         ),
         (#"{"id":1,"op":"configuration"}"#, .configuration),
+        (#"{"id":1,"op":"cancel","request":7}"#, .cancel(request: RequestID(7))),
+        (#"{"id":1,"op":"usage"}"#, .usage),
         (#"{"id":1,"op":"ping"}"#, .ping),
     ]
 
@@ -196,7 +199,7 @@ import Testing
             let error = #expect(throws: ControlError.self) {
                 try ControlDecoder.request(Array(line.utf8))
             }
-            #expect((error?.message.utf8.count ?? .max) < 300)
+            #expect((error?.message.utf8.count ?? .max) < 400)
         }
         let unknown = ControlError.unknownScheduler(long, among: ["web"])
         #expect(unknown.message.utf8.count < 200)

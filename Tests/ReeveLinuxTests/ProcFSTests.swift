@@ -22,6 +22,23 @@ import Testing
         #expect(stat.isAlive)
     }
 
+    @Test func `what the process itself takes grows with it`() throws {
+        let before = ProcessUsage.own()
+        let resident = try #require(before.resident)
+        #expect(resident > Bytes(1_000_000))
+        let count = try #require(before.descriptors)
+        var held: [Int32] = []
+        for _ in 0..<200 { held.append(unsafe open("/dev/null", O_RDONLY)) }
+        defer { for descriptor in held { close(descriptor) } }
+        let ballast = [UInt8](repeating: 1, count: 32 << 20)
+        let after = ProcessUsage.own()
+        // Other suites open and close descriptors meanwhile.
+        #expect((count + 100...count + 300).contains(after.descriptors ?? 0))
+        #expect((after.resident ?? .zero) > resident)
+        #expect(after.processorTime > before.processorTime)
+        #expect(ballast[ballast.count - 1] == 1)
+    }
+
     @Test func `every field is read, whatever comes`() {
         let line = "42 (a) R b)) S 1 2 3 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 9 0 12345 6000 77 1844"
         let stat = ProcessStat(Array(line.utf8).span, pid: PID(42))

@@ -173,6 +173,54 @@ import Testing
         child.close()
     }
 
+    @Test func `the head of the status comes alone, in one line`() throws {
+        let bench = try ControlBench(schedulers: 2_000)
+        let client = try bench.connect()
+        try client.ask(#"{"id":1,"op":"overview"}"#)
+        try bench.turn { client.lines.count == 1 }
+        #expect(client.lines[0].number(after: #""totalSchedulers":"#) == 2_000)
+        #expect(client.lines[0].hasSuffix(#""more":false}"#))
+        #expect(bench.memoryReads == 0)
+    }
+
+    @Test func `what the supervisor itself takes is told`() throws {
+        let bench = try ControlBench()
+        let client = try bench.connect()
+        _ = try bench.connect()
+        try client.ask(#"{"id":1,"op":"usage"}"#)
+        try bench.turn { client.lines.count == 1 }
+        let line = try #require(client.lines.first)
+        #expect((line.number(after: #""memoryBytes":"#) ?? 0) > 1_000_000)
+        #expect((line.number(after: #""descriptors":"#) ?? 0) > 3)
+        #expect(line.number(after: #""clients":"#) == 2)
+    }
+
+    @Test func `a stream that is cancelled ends, and the connection goes on`() throws {
+        let bench = try ControlBench()
+        let client = try bench.connect()
+        try client.ask(#"{"id":1,"op":"subscribe"}"#)
+        try client.ask(#"{"id":2,"op":"subscribe"}"#)
+        try bench.turn { bench.server.followerCount == 2 }
+        try client.ask(#"{"id":3,"op":"cancel","request":1}"#)
+        try bench.turn { client.lines.count == 2 }
+        #expect(
+            client.lines == [
+                #"{"id":1,"ok":true,"more":false}"#, #"{"id":3,"ok":true,"more":false}"#,
+            ])
+        #expect(bench.server.followerCount == 1)
+        bench.publish("event 1")
+        try bench.turn { client.lines.count == 3 }
+        #expect(client.lines.last?.hasPrefix(#"{"id":2,"#) == true)
+        // What has ended already, or is no stream, is left alone.
+        try client.ask(#"{"id":4,"op":"restart","name":"s0"}"#)
+        try client.ask(#"{"id":5,"op":"cancel","request":1}"#)
+        try client.ask(#"{"id":6,"op":"cancel","request":4}"#)
+        try bench.turn { client.lines.count == 5 }
+        bench.server.reply(RequestID(1), done("restarted"), at: bench.now, view: bench.view)
+        try bench.turn { client.lines.count == 6 }
+        #expect(client.lines.last?.hasPrefix(#"{"id":4,"ok":true"#) == true)
+    }
+
     @Test func `a follower misses nothing of a burst that the tail cannot hold`() throws {
         let bench = try ControlBench(tails: true)
         let child = try Child(

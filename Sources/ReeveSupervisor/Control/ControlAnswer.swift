@@ -14,6 +14,8 @@ struct ControlAnswer {
         case outcomes(Reply, from: Int)
         /// The head of a status, then all schedulers.
         case overview
+        /// The head of a status alone.
+        case head
         /// Schedulers from this one on.
         case schedulers(from: Int)
         /// One scheduler: what was configured, then how it is.
@@ -48,7 +50,7 @@ struct ControlAnswer {
     var isStream: Bool {
         switch rest {
         case .events(_, let follow), .logs(_, _, let follow): follow
-        case .outcomes, .overview, .schedulers, .scheduler, .metrics, .metricsOfOne, .alerts,
+        case .outcomes, .overview, .head, .schedulers, .scheduler, .metrics, .metricsOfOne, .alerts,
             .failure, .configuration, .entries, .coming:
             false
         }
@@ -82,12 +84,12 @@ struct AnswerSource {
             answer.rest = .outcomes(reply, from: next)
             return next > start && next < reply.outcomes.count
         case .overview:
-            let overview = Overview(
-                view.status(at: now), orphans: view.orphans(), alerts: view.alerts(at: now),
-                greeting: greeting, at: now.wall)
             ControlEncoder.statusHeader(overview, id: id, to: &lines)
             answer.rest = .schedulers(from: 0)
             return true
+        case .head:
+            ControlEncoder.overview(overview, id: id, to: &lines)
+            return false
         case .schedulers(let start):
             let count = view.schedulerCount
             let next = ControlEncoder.schedulers(
@@ -161,6 +163,12 @@ struct AnswerSource {
         case .logs(let scheduler, let place, let follow):
             return logs(&answer, of: scheduler, from: place, follow: follow, to: &lines)
         }
+    }
+
+    private var overview: Overview {
+        Overview(
+            view.status(at: now), orphans: view.orphans(), alerts: view.alerts(at: now),
+            greeting: greeting, at: now.wall)
     }
 
     /// A scheduler's status with its memory: the last sample where the memory rule takes some, else

@@ -63,11 +63,21 @@ extension ControlServer {
         case .configuration:
             client.answers.append(ControlAnswer(id: id, rest: .configuration(.init())))
             return Performed()
+        case .cancel(let request):
+            cancel(request, for: client, id: id)
+            return Performed()
+        case .usage:
+            answer(client, usage: id)
+            // A descriptor that is open costs a little more than nothing to count.
+            return Performed(isDear: true)
         case .ping:
             answer(client, ping: id)
             return Performed()
         case .status(nil):
             client.answers.append(ControlAnswer(id: id, rest: .overview))
+            return Performed()
+        case .overview:
+            client.answers.append(ControlAnswer(id: id, rest: .head))
             return Performed()
         case .status(let name?):
             return with(name, for: client, id: id, view: view) { scheduler in
@@ -165,6 +175,13 @@ extension ControlServer {
             }
         }
         client.answers.append(ControlAnswer(id: id, rest: .events(from: start, follow: follow)))
+    }
+
+    /// Ends the streams that a request began; what has ended already needs nothing.
+    private func cancel(_ request: RequestID, for client: ControlClient, id: RequestID) {
+        let ended = client.answers.filter { $0.isStream && $0.id == request }
+        client.answers.removeAll { $0.isStream && $0.id == request }
+        end(ended.map(\.id) + [id], of: client)
     }
 
     private func showComing(

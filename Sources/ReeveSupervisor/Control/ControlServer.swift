@@ -362,10 +362,28 @@ package final class ControlServer {
         client.queue(lines)
     }
 
+    func answer(_ client: ControlClient, usage id: RequestID) {
+        lines.removeAll(keepingCapacity: true)
+        let usage = ProcessUsage.own()
+        ControlEncoder.usage(
+            UsageReport(
+                memory: usage.resident, processorTime: usage.processorTime,
+                descriptors: usage.descriptors, clients: clientCount), id: id, to: &lines)
+        client.queue(lines)
+    }
+
     func answer(_ client: ControlClient, ping id: RequestID) {
         lines.removeAll(keepingCapacity: true)
         ControlEncoder.pong(greeting, id: id, to: &lines)
         client.queue(lines)
+    }
+
+    /// Queues the last line of each of these answers. Streams among them were taken out before.
+    func end(_ ids: [RequestID], of client: ControlClient) {
+        lines.removeAll(keepingCapacity: true)
+        for id in ids { ControlEncoder.end(id: id, to: &lines) }
+        client.queue(lines)
+        keepForFollowers()
     }
 
     func tellGap(_ client: ControlClient, id: RequestID, reason: String) {
