@@ -12,20 +12,40 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+/// A product that only the gateway needs: without the trait `Gateway` it is not even fetched.
+func gateway(_ product: String, _ package: String) -> Target.Dependency {
+    .product(name: product, package: package, condition: .when(traits: ["Gateway"]))
+}
+
 let package = Package(
     name: "reeve",
     products: [
         .executable(name: "reeve", targets: ["reeve"]),
+        .executable(name: "reeve-gateway", targets: ["reeve-gateway"]),
         .library(name: "ReeveClient", targets: ["ReeveClient"]),
+        .library(name: "ReeveGateway", targets: ["ReeveGateway"]),
     ],
     traits: [
         .trait(
             name: "Systemd", description: "Speak to systemd through libsystemd, loaded on demand."),
-        .default(enabledTraits: ["Systemd"]),
+        .trait(
+            name: "Gateway",
+            description:
+                "Build reeve-gateway and its library, and fetch the packages that they need."),
+        .default(enabledTraits: ["Systemd", "Gateway"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
+        .package(
+            url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
+        .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0", traits: []),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", exact: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
+        .package(
+            url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
     ],
     targets: [
         .executableTarget(
@@ -34,6 +54,25 @@ let package = Package(
                 "ReeveClient", "ReeveConfiguration", "ReeveControl", "ReeveCore", "ReeveLinux",
                 "ReeveSupervisor",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "reeve-gateway",
+            dependencies: [
+                "ReeveGateway", gateway("Logging", "swift-log"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "ReeveGateway",
+            dependencies: [
+                "ReeveClient", "ReeveControl", "ReeveCore", "ReeveLinux",
+                gateway("Hummingbird", "hummingbird"), gateway("HummingbirdCore", "hummingbird"),
+                gateway("HTTPTypes", "swift-http-types"), gateway("Logging", "swift-log"),
+                gateway("NIOCore", "swift-nio"), gateway("NIOPosix", "swift-nio"),
+                gateway("NIOHTTPTypes", "swift-nio-extras"), gateway("NIOSSL", "swift-nio-ssl"),
+                gateway("ServiceLifecycle", "swift-service-lifecycle"),
+                gateway("UnixSignals", "swift-service-lifecycle"),
             ],
             swiftSettings: strict),
         .target(
@@ -79,6 +118,8 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "EndToEndTests", dependencies: ["ReeveTestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "GatewayTests", dependencies: ["ReeveTestSupport"], swiftSettings: strict),
 
         .testTarget(
             name: "ReeveCoreTests", dependencies: ["ReeveCore"], swiftSettings: strict),

@@ -22,6 +22,20 @@ package struct ActionAnswer: Equatable, Sendable {
     package var error: ControlError?
     /// A sentence about the whole.
     package var summary: String?
+
+    package init(outcomes: [OutcomeReport] = [], error: ControlError? = nil) {
+        self.outcomes = outcomes
+        self.error = error
+    }
+
+    /// Takes in one line of the answer.
+    package mutating func add(_ body: ServerMessage.Body) {
+        if case .outcomes(let page, let failure) = body {
+            outcomes += page
+            error = failure ?? error
+        }
+        if case .failure(let failure) = body { error = failure }
+    }
 }
 
 /// One piece of a stream.
@@ -207,7 +221,7 @@ package struct ControlClient {
         while reported < operations.count {
             while sent < operations.count, sent - reported < window {
                 indices[try connection.send(operations[sent])] = sent
-                answers.append(ActionAnswer(outcomes: [], error: nil))
+                answers.append(ActionAnswer())
                 isComplete.append(false)
                 sent += 1
             }
@@ -282,15 +296,5 @@ package struct ControlClient {
             try each(message.body)
             if !message.hasMore { return }
         }
-    }
-}
-
-extension ActionAnswer {
-    fileprivate mutating func add(_ body: ServerMessage.Body) {
-        if case .outcomes(let page, let failure) = body {
-            outcomes += page
-            error = failure ?? error
-        }
-        if case .failure(let failure) = body { error = failure }
     }
 }

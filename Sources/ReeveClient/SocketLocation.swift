@@ -5,8 +5,8 @@
 // `/tmp` and `/dev/shm` are writable by all, so whoever answers there has to be root or the user who asks.
 
 internal import ReeveControl
-internal import ReeveCore
-internal import ReeveLinux
+package import ReeveCore
+package import ReeveLinux
 
 /// Which sockets are tried, in order.
 package struct SocketLocation: Equatable, Sendable {
@@ -56,7 +56,7 @@ package struct SocketLocation: Equatable, Sendable {
     }
 
     /// Connects to the first that answers. Throws a sentence that names every path that was tried.
-    func connect(timeout: Duration) throws(ClientError) -> FileDescriptor {
+    package func connect(timeout: Duration) throws(ClientError) -> FileDescriptor {
         var tried: [String] = []
         var denied: ClientError?
         for candidate in candidates {

@@ -183,7 +183,14 @@ extension SchedulerReport {
         write(nil, to: &buffer)
     }
 
-    func write(_ key: StaticString?, to buffer: inout [UInt8]) {
+    /// The same with what a recovery did, as its member `actions`.
+    package func write(recovered actions: [RecoveryAction], to buffer: inout [UInt8]) {
+        write(nil, actions: actions, to: &buffer)
+    }
+
+    func write(
+        _ key: StaticString?, actions: [RecoveryAction]? = nil, to buffer: inout [UInt8]
+    ) {
         buffer.beginObject(key)
         writeSeedMembers(to: &buffer)
         buffer.field("kind", kind.rawValue)
@@ -218,6 +225,11 @@ extension SchedulerReport {
             buffer.endArray()
         }
         metrics?.write("metrics", to: &buffer)
+        if let actions {
+            buffer.beginArray("actions")
+            for action in actions { action.write(to: &buffer) }
+            buffer.endArray()
+        }
         buffer.endObject()
     }
 

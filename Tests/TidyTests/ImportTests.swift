@@ -14,6 +14,12 @@ private let arrows: [String: Set<String>] = [
     "ReeveSupervisor": [
         "CSystemd", "DequeModule", "HeapModule", "ReeveControl", "ReeveCore", "ReeveLinux",
     ],
+    "ReeveGateway": [
+        "FoundationEssentials", "HTTPTypes", "Hummingbird", "HummingbirdCore", "Logging", "NIOCore",
+        "NIOHTTPTypes", "NIOPosix", "NIOSSL", "ReeveClient", "ReeveControl", "ReeveCore",
+        "ReeveLinux", "ServiceLifecycle", "Synchronization", "UnixSignals",
+    ],
+    "reeve-gateway": ["ArgumentParser", "Logging", "ReeveGateway"],
     "reeve": [
         "ArgumentParser", "Glibc", "ReeveClient", "ReeveConfiguration", "ReeveControl",
         "ReeveCore", "ReeveLinux", "ReeveSupervisor",

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import HTTPTypes
+internal import Hummingbird
+internal import NIOCore
+internal import ReeveClient
+internal import ReeveControl
+internal import ReeveCore
+
+extension Gateway {
+    /// Does something with one scheduler, and answers with how it is then.
+    func act(_ operation: ControlOperation, _ name: String, _ query: Query) async throws -> Response
+    {
+        let answer: ActionAnswer
+        do {
+            answer = try await link.act(operation, within: limit(query))
+        } catch LinkFailure.timedOut {
+            return outOfTime(operation)
+        }
+        if let error = answer.error { throw Problem(error) }
+        if let waiting = answer.outcomes.first(where: { $0.result == .pending }) {
+            return stillGoingOn("\(waiting.name): \(waiting.message)")
+        }
+        let report = try await link.scheduler(name)
+        guard case .recover = operation else { return response(to: report, status: .ok) }
+        let actions = answer.outcomes.first { $0.name == name }?.actions ?? []
+        var body: [UInt8] = []
+        report.write(recovered: actions, to: &body)
+        return JSONBody.response(bytes: body)
+    }
+
+    /// Does something with all, and answers with what became of each that was touched.
+    func actOnAll(_ operation: ControlOperation, _ query: Query) async throws -> Response {
+        let answer: ActionAnswer
+        do {
+            answer = try await link.act(operation, within: limit(query))
+        } catch LinkFailure.timedOut {
+            return outOfTime(operation)
+        }
+        let results = answer.outcomes.map {
+            SchedulersResultDocument.Result(
+                name: $0.name, result: $0.result.rawValue, message: $0.message)
+        }
+        if let error = answer.error {
+            var problem = Problem(error)
+            problem.results = results
+            throw problem
+        }
+        let overview = try await link.overview()
+        return JSONBody.response(
+            SchedulersResultDocument(
+                status: overview.health.rawValue, summary: SummaryDocument(overview),
+                results: results, timestamp: overview.at.rfc3339(fractionDigits: 0)))
+    }
+
+    private func limit(_ query: Query) -> TimeAmount { .seconds(Int64(query.number("timeout"))) }
+
+    private func outOfTime(_ operation: ControlOperation) -> Response {
+        stillGoingOn("\(operation.word) goes on; its end did not come within the time to wait")
+    }
+
+    private func stillGoingOn(_ message: String) -> Response {
+        JSONBody.response(
+            AcceptedDocument(status: "accepted", message: message), status: .accepted)
+    }
+}
+
+/// The body of an answer that did not wait for the end.
+struct AcceptedDocument: Codable, Equatable, Sendable {
+    /// Always "accepted".
+    var status: String
+    var message: String
+}
+
+/// The body of `start-all` and `stop-all`.
+struct SchedulersResultDocument: Codable, Equatable, Sendable {
+    struct Result: Codable, Equatable, Sendable {
+        var name: String
+        /// "done", "unchanged", "pending" or "failed".
+        var result: String
+        var message: String
+    }
+
+    var status: String
+    var summary: SummaryDocument
+    /// Each scheduler that was touched.
+    var results: [Result]
+    var timestamp: String
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What the program `reeve-gateway` is told.
+public struct GatewayOptions: Sendable, Equatable {
+    /// Where to listen.
+    public var listen: ListenAddress
+    /// The supervisor's control socket; nil looks for it.
+    public var socket: String?
+    /// A file whose first line is the control token.
+    public var tokenFile: String?
+    /// The same of the read token.
+    public var readTokenFile: String?
+    /// Files in PEM; both or none.
+    public var tlsCertificate: String?
+    public var tlsKey: String?
+    /// Names by which clients call the gateway; see `GatewayAdmission`.
+    public var hosts: [String] = []
+    /// Whether a network address may be listened on without a token.
+    public var allowsUnauthenticatedNetwork = false
+
+    /// Loopback, without tokens and TLS.
+    public init(listen: ListenAddress) {
+        self.listen = listen
+    }
+
+    /// Throws `GatewayError` for what must not be.
+    func check() throws(GatewayError) {
+        guard (tlsCertificate == nil) == (tlsKey == nil) else {
+            throw GatewayError(
+                "TLS needs both, a certificate and its key; only one of them is named")
+        }
+        let hasToken = tokenFile != nil || readTokenFile != nil
+        guard listen.isLoopback || hasToken || allowsUnauthenticatedNetwork else {
+            throw GatewayError(
+                "\(listen) can be reached from the network, and without a token everybody there could "
+                    + "stop every scheduler; name a --token-file, or listen on 127.0.0.1, or say "
+                    + "--allow-unauthenticated-network")
+        }
+    }
+
+    /// What the operator has to know about a gateway that is set up so.
+    var warnings: [String] {
+        var found: [String] = []
+        if tokenFile == nil, readTokenFile == nil {
+            found.append(
+                listen.isLoopback
+                    ? "there is no token: every user and program of this machine may start and stop "
+                        + "schedulers through \(listen)"
+                    : "there is no token: everybody who reaches \(listen) may start and stop schedulers"
+            )
+        }
+        if !listen.isLoopback, tlsCertificate == nil {
+            found.append(
+                "there is no TLS: tokens go over the network as they are, unless something in front of "
+                    + "\(listen) encrypts")
+        }
+        return found
+    }
+
+    /// Reads the tokens. Throws `GatewayError`.
+    func tokens() throws(GatewayError) -> GatewayTokens {
+        var control: String?
+        var read: String?
+        if let tokenFile { control = try SecretFile(tokenFile).token() }
+        if let readTokenFile { read = try SecretFile(readTokenFile).token() }
+        return try GatewayTokens(control: control, read: read)
+    }
+
+    /// Reads certificate and key; nil without TLS. Throws `GatewayError`.
+    func tlsFiles() throws(GatewayError) -> TLSFiles? {
+        guard let tlsCertificate, let tlsKey else { return nil }
+        return try TLSFiles(certificate: tlsCertificate, key: tlsKey)
+    }
+}
