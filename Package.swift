@@ -119,7 +119,11 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests", dependencies: ["ReeveTestSupport"], swiftSettings: strict),
         .testTarget(
-            name: "GatewayTests", dependencies: ["ReeveTestSupport"], swiftSettings: strict),
+            name: "GatewayTests",
+            dependencies: [
+                "ReeveGateway", "ReeveTestSupport", gateway("Hummingbird", "hummingbird"),
+                gateway("Logging", "swift-log"),
+            ], swiftSettings: strict),
 
         .testTarget(
             name: "ReeveCoreTests", dependencies: ["ReeveCore"], swiftSettings: strict),

@@ -202,21 +202,26 @@ extension KnownKeys {
     ]
 
     static let gateway: [KnownKey] = [
-        later(
+        key(
             "listen", .gateway, .text, "\"127.0.0.1:5000\"",
             "Address and port of the HTTP interface"),
-        later(
+        key(
             "command", .gateway, .command, "beside reeve, then PATH", "The gateway's program"),
-        later("user", .gateway, .account, "65534 where reeve is root", "The user it runs as"),
-        later(
+        key(
+            "hosts", .gateway, .list(of: .text), "[]",
+            "Names by which clients call the gateway, where it has no token",
+            example: "[\"reeve.example.org\"]"),
+        key(
+            "user", .gateway, .account, "65534 where reeve is root", "The user it runs as"),
+        key(
             "managed", .gateway, .choice(["child", "external"]), "\"child\"",
             "Whether reeve runs the gateway or something else does"),
-        later(
+        key(
             "token-file", .gateway, .path(.any), "none",
             "File with the token that may change things"),
-        later(
+        key(
             "read-token-file", .gateway, .path(.any), "none", "File with the token that may read"),
-        later(
+        key(
             "allow-unauthenticated-network", .gateway, .boolean, "false",
             "Listen beyond this machine without a token"),
         later(
@@ -234,8 +239,9 @@ extension KnownKeys {
                         .init("allow-private", .boolean),
                     ], oneOf: ["url"])),
             "[]", "Where alerts are sent"),
-        later(
+        key(
             "tls-certificate", .gateway, .path(.any), "none", "Certificate of the HTTP interface"),
-        later("tls-key", .gateway, .path(.any), "none", "Key of that certificate"),
+        key(
+            "tls-key", .gateway, .path(.any), "none", "Key of that certificate"),
     ]
 }

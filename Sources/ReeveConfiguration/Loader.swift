@@ -16,6 +16,8 @@ struct Loader {
     private var areTablesMissing = false
     private var reeve = TableSettings()
     private var alerts = TableSettings()
+    /// nil: there is no such table.
+    private var gateway: TableSettings?
     private var defaults = TableSettings()
     private var schedulers: [DeclaredScheduler] = []
     /// Tables that were probably meant to be schedulers.
@@ -45,6 +47,11 @@ struct Loader {
         if let own = tables["alerts"] {
             alerts = TableSettings(own, of: .alerts, label: "[alerts]", into: &findings)
         }
+        if let own = tables["gateway"] {
+            let table = TableSettings(own, of: .gateway, label: "[gateway]", into: &findings)
+            table.reportLater(to: &findings)
+            gateway = table
+        }
         if let own = tables["defaults"] {
             defaults = TableSettings(own, of: .schedulers, label: "[defaults]", into: &findings)
             defaults.reportLater(to: &findings)
@@ -65,11 +72,18 @@ struct Loader {
         graph.check(staggered: settings.staggeredStartup, into: &findings)
         warn(about: settings)
         let reader = supervisor
-        let tables =
+        var tables =
             [{ @Sendable in reader.explanation }] + schedulers.map(\.explanation)
             + [{ @Sendable in alerts.explanation }]
-        let (specifications, zones) = withZones(schedulers)
+        var component: SchedulerSpecification?
+        if let own = gateway {
+            let reader = GatewayReader(own: own, profile: profile.profile, machine: machine)
+            component = reader.specification(names: graph.names, into: &findings)
+            tables.append { @Sendable in reader.explanation }
+        }
+        var (specifications, zones) = withZones(schedulers)
         let isWhole = !findings.hasErrors && specifications.count == schedulers.count
+        if let component { specifications.append(component) }
         return LoadOutcome(
             specification: isWhole
                 ? Specification(supervisor: settings, schedulers: specifications, zones: zones)
@@ -143,16 +157,7 @@ struct Loader {
                     : "write it as a header: [\(entry.key)]")
             return
         }
-        switch entry.key {
-        case "gateway":
-            findings.error(
-                "[\(entry.key)] is not in this version of reeve yet", at: entry.keySpan,
-                help: "leave the table out")
-            _ = TableSettings(
-                entries, of: .gateway, label: "[\(entry.key)]", into: &findings)
-        default:
-            tables[entry.key] = entries
-        }
+        tables[entry.key] = entries
     }
 
     private mutating func reportUnknownTable(_ entry: TomlEntry) {
@@ -184,7 +189,7 @@ struct Loader {
         } else {
             findings.error(
                 message, at: entry.keySpan,
-                help: "there are [reeve], [defaults], [schedulers.NAME] and [alerts]")
+                help: "there are [reeve], [defaults], [schedulers.NAME], [alerts] and [gateway]")
         }
     }
 

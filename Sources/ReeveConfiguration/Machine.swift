@@ -13,6 +13,8 @@ package struct Machine: Sendable {
     var user: UInt32
     var accounts: Accounts
     var mounts: Mounts
+    /// The directory of this program, where the gateway's is looked for; nil where it is not known.
+    var programDirectory: String?
 
     /// As its files say: the contents of /etc/passwd, /etc/group and /proc/self/mountinfo.
     package init(user: UInt32, passwd: String, group: String, mountinfo: String) {
@@ -38,9 +40,24 @@ package struct Machine: Sendable {
             case .tooLarge, .failed: ""
             }
         }
-        return Machine(
+        var machine = Machine(
             user: geteuid(), passwd: text("/etc/passwd"), group: text("/etc/group"),
             mountinfo: text("/proc/self/mountinfo"))
+        machine.programDirectory = ownDirectory
+        return machine
+    }
+
+    /// Whether reeve's own user may execute a file.
+    func isExecutable(_ path: String) -> Bool {
+        unsafe access(path, X_OK) == 0
+    }
+
+    private static var ownDirectory: String? {
+        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+        let count = unsafe readlink("/proc/self/exe", &buffer, buffer.count)
+        guard count > 0, count < buffer.count else { return nil }
+        let path = String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return path.lastIndex(of: "/").map { String(path[..<$0]) }
     }
 }
 

@@ -10,7 +10,7 @@ package import ReeveCore
 /// Carries a whole specification from `reeve run` to the supervisor role.
 package enum Handover {
     /// Goes up with every change of what is written.
-    package static let version = 3
+    package static let version = 4
 
     /// The specification as JSON.
     package static func encode(_ specification: Specification) -> [UInt8] {
@@ -183,6 +183,7 @@ extension SchedulerSpecification {
         buffer.field("name", name.text)
         buffer.field("kind", kind.rawValue)
         buffer.field("enabled", enabled)
+        buffer.field("component", isComponent)
         buffer.field("description", description)
         program.write(to: &buffer)
         restart.write(to: &buffer)
@@ -218,6 +219,7 @@ extension SchedulerSpecification {
             name: name, kind: try value.word("kind", as: Kind.self),
             program: try value.object("program", Program.init(reading:)))
         enabled = try value.truth("enabled")
+        isComponent = try value.truth("component")
         description = try value.text("description")
         restart = try value.object("restart", RestartPolicy.init(reading:))
         order = try value.object("order", OrderSettings.init(reading:))

@@ -30,6 +30,8 @@ package struct Overview: Equatable, Sendable {
     /// Children of reeve that belong to no run: the first `orphansListedMax`; `orphanCount` counts all.
     package var orphans: [Orphan] = []
     package var orphanCount = 0
+    /// The parts of reeve itself that are supervised; the totals are without them.
+    package var components: [ComponentReport] = []
     package var greeting: Greeting
     /// When this was read.
     package var at: WallTime
@@ -57,8 +59,7 @@ package struct Overview: Equatable, Sendable {
     /// From the core's copy, read at `at`.
     package init(
         _ status: SupervisorStatus, orphans: Orphans = Orphans(), alerts: [Alert] = [],
-        greeting: Greeting,
-        at: WallTime
+        components: [ComponentReport] = [], greeting: Greeting, at: WallTime
     ) {
         health = status.health
         healthy = status.healthy
@@ -82,6 +83,7 @@ package struct Overview: Equatable, Sendable {
             return report
         }
         alertCount = status.alertCount
+        self.components = components
         self.greeting = greeting
         self.at = at
     }
@@ -100,8 +102,11 @@ package struct Overview: Equatable, Sendable {
         buffer.endObject()
     }
 
-    /// Appends the members after `schedulers`: `timestamp` and `supervisor`.
+    /// Appends the members after `schedulers`: `components`, `timestamp` and `supervisor`.
     func writeTail(to buffer: inout [UInt8]) {
+        buffer.beginArray("components")
+        for component in components { component.write(to: &buffer) }
+        buffer.endArray()
         buffer.field("timestamp", at, fractionDigits: 0)
         buffer.beginObject("supervisor")
         greeting.write(to: &buffer)
@@ -146,6 +151,9 @@ package struct Overview: Equatable, Sendable {
         uptime = try supervisor.wholeNumber("uptime")
         defects = try supervisor.wholeNumber("defects", as: Int.self)
         // An older supervisor tells of none of these.
+        if value["components"] != nil {
+            components = try value.list("components", ComponentReport.init(reading:))
+        }
         if supervisor["alerts"] != nil {
             alerts = try supervisor.list("alerts", AlertReport.init(reading:))
             alertCount = try supervisor.wholeNumber("alertCount", as: Int.self)

@@ -394,11 +394,11 @@ extension SchedulerReport.Survivor {
 }
 
 extension JSONValue {
-    fileprivate static func integer(_ value: JSONValue) throws(JSONFault) -> Int64 {
+    static func integer(_ value: JSONValue) throws(JSONFault) -> Int64 {
         try value.requireWholeNumber()
     }
 
-    fileprivate static func narrowInteger(_ value: JSONValue) throws(JSONFault) -> Int32 {
+    static func narrowInteger(_ value: JSONValue) throws(JSONFault) -> Int32 {
         let number = try value.requireWholeNumber()
         guard let narrow = Int32(exactly: number) else {
             throw JSONFault(kind: .invalid, words: "the value is out of range: \(number)")

@@ -16,6 +16,8 @@ struct SchedulerView: Equatable, Sendable {
     var meetsCompleted: Bool
     /// It is no longer configured, and gone: nobody counts it.
     var isDropped: Bool
+    /// It is one of those that the totals are about.
+    var isCounted: Bool
 
     init(of scheduler: Scheduler) {
         (health, reason) = scheduler.health
@@ -26,6 +28,7 @@ struct SchedulerView: Equatable, Sendable {
         meetsHealthy = scheduler.meets(.healthy, health: health)
         meetsCompleted = scheduler.meets(.completed, health: health)
         isDropped = scheduler.isDropped
+        isCounted = !scheduler.isDropped && !scheduler.specification.isComponent
     }
 
     func meets(_ condition: Dependency.Condition) -> Bool {
@@ -117,8 +120,8 @@ extension Supervisor {
         let new = SchedulerView(of: schedulers[id.index])
         guard new != old else { return noteSettled(id) }
         views[id.index] = new
-        if !old.isDropped { counts.remove(old.health) }
-        if !new.isDropped { counts.add(new.health) }
+        if old.isCounted { counts.remove(old.health) }
+        if new.isCounted { counts.add(new.health) }
         if old.health != new.health {
             // The line before it has the reason in full.
             let isGivenUp = schedulers[id.index].lifecycle.name == .exhausted

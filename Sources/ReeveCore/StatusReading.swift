@@ -42,6 +42,13 @@ extension Supervisor {
             lastRecovery: scheduler.lastRecovery?.status)
     }
 
+    /// The parts of reeve itself that are supervised, in the order of their places.
+    package var components: [SchedulerID] {
+        schedulers.indices.filter {
+            schedulers[$0].specification.isComponent && !schedulers[$0].isDropped
+        }.map { SchedulerID($0) }
+    }
+
     /// The whole as it is now.
     package func status(at now: Moment) -> SupervisorStatus {
         SupervisorStatus(

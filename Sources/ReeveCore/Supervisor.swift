@@ -86,7 +86,7 @@ package struct Supervisor: Sendable {
         wallDeadlines = DeadlineQueue(count: schedulers.count)
         sequence = RunSequence(origin: origin)
         startedAt = now
-        for view in views { counts.add(view.health) }
+        for view in views where view.isCounted { counts.add(view.health) }
         restore(history)
     }
 

@@ -17,6 +17,15 @@ package struct PeerCredentials: Hashable, Sendable {
 package struct SocketPair: ~Copyable, Sendable {
     package let first: FileDescriptor
     package let second: FileDescriptor
+
+    /// Hands over the two, each to be kept on its own. Throws what the body throws.
+    package consuming func split<Result: ~Copyable>(
+        _ body: (
+            _ first: consuming FileDescriptor, _ second: consuming FileDescriptor
+        ) throws(Errno) -> Result
+    ) throws(Errno) -> Result {
+        try body(first, second)
+    }
 }
 
 /// A socket in the file system, told apart from another one at the same path.

@@ -25,6 +25,7 @@ package struct CoreView {
     private let failures: (SchedulerID, String?) -> KeptFailure?
     private let inForce: () -> SupervisorSettings
     private let standings: (SchedulerID) -> SchedulerStanding?
+    private let parts: () -> [SchedulerID]
 
     /// Each closure answers the method of the same sense below.
     package init(
@@ -43,7 +44,8 @@ package struct CoreView {
         alerts: @escaping (SchedulerID?, Moment) -> [Alert] = { _, _ in [] },
         failure: @escaping (SchedulerID, String?) -> KeptFailure? = { _, _ in nil },
         supervisorSettings: @escaping () -> SupervisorSettings = { SupervisorSettings() },
-        standing: @escaping (SchedulerID) -> SchedulerStanding? = { _ in nil }
+        standing: @escaping (SchedulerID) -> SchedulerStanding? = { _ in nil },
+        components: @escaping () -> [SchedulerID] = { [] }
     ) {
         overall = status
         one = schedulerStatus
@@ -61,6 +63,7 @@ package struct CoreView {
         failures = failure
         inForce = supervisorSettings
         standings = standing
+        parts = components
     }
 
     /// The whole, as `reeve status` heads it.
@@ -87,6 +90,9 @@ package struct CoreView {
 
     /// What a reload would meet; nil for one that is not configured, or out of range.
     package func standing(of id: SchedulerID) -> SchedulerStanding? { standings(id) }
+
+    /// The parts of reeve itself that are supervised: no list of schedulers holds them.
+    package var components: [SchedulerID] { parts() }
 
     /// The last entries of a scheduler in the ledger, oldest first: a read of at most 100 records.
     package func entries(of id: SchedulerID, last count: Int) -> [LedgerEntry] { ledger(id, count) }

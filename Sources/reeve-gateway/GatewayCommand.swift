@@ -32,6 +32,12 @@ struct GatewayCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            "A connection to the supervisor, as reeve itself gives it; in place of --socket.",
+            valueName: "number", visibility: .hidden))
+    var controlDescriptor: Int32?
+
+    @Option(
+        help: ArgumentHelp(
             "A file whose first line clients have to send as a bearer token, to look and to act.",
             valueName: "path"))
     var tokenFile: String?
@@ -82,6 +88,8 @@ struct GatewayCommand: AsyncParsableCommand {
     private func options() throws(GatewayError) -> GatewayOptions {
         var options = GatewayOptions(listen: try ListenAddress(listen))
         options.socket = socket
+        options.controlDescriptor = controlDescriptor
+        options.takeTokensOfEnvironment()
         options.tokenFile = tokenFile
         options.readTokenFile = readTokenFile
         options.tlsCertificate = tlsCertificate

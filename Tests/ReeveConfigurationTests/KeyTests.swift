@@ -457,13 +457,12 @@ import Testing
                     "2:14+1 error",
                     "`error-rate` is from 0.0 to 1.0, and 2.0 is not"),
                 Found(
-                    "3:2+7 error",
-                    "[gateway] is not in this version of reeve yet",
-                    help: "leave the table out"),
-                Found(
                     "4:1+5 error",
                     "[gateway] has no key `lisen`",
                     help: "did you mean `listen`?"),
+                Found(
+                    "5:1+8 error", "`webhooks` is not in this version of reeve yet",
+                    help: "leave it out"),
                 Found(
                     "5:53+5 error",
                     #"`format` is one of "json", "slack", "alertmanager", and "jsn" is not"#,

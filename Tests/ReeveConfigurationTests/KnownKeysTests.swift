@@ -46,7 +46,7 @@ import Testing
         (
             .gateway,
             """
-            listen command user managed token-file read-token-file
+            listen command hosts user managed token-file read-token-file
             allow-unauthenticated-network allow-register history-retention webhooks
             tls-certificate tls-key
             """

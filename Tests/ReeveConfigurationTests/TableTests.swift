@@ -51,7 +51,8 @@ import Testing
                 Found(
                     "1:2+8 error",
                     "there is no table [nonsense]",
-                    help: "there are [reeve], [defaults], [schedulers.NAME] and [alerts]")
+                    help: "there are [reeve], [defaults], [schedulers.NAME], [alerts] and [gateway]"
+                )
             ]),
         Case(
             whole: #"""

@@ -116,7 +116,7 @@ import Testing
         }
         #expect(
             error?.description
-                == "the hand-over cannot be read: it is of version 9, this reeve reads version 3")
+                == "the hand-over cannot be read: it is of version 9, this reeve reads version 4")
     }
 
     /// Takes the members of an encoded hand-over away, one after the other: none may be optional.
@@ -262,6 +262,7 @@ private func changedScheduler() throws -> SchedulerSpecification {
     program.launch = changedLaunch()
     var scheduler = SchedulerSpecification(name: try name("web"), kind: .task, program: program)
     scheduler.enabled = false
+    scheduler.isComponent = true
     scheduler.description = "the \"front\" end"
     scheduler.restart.mode = .never
     scheduler.restart.delay = .milliseconds(250)

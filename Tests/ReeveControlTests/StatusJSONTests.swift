@@ -67,7 +67,7 @@ import Testing
             {"status":"degraded","summary":{"totalSchedulers":6,"healthySchedulers":3,\
             "degradedSchedulers":1,"unhealthySchedulers":0,"stoppedSchedulers":2,\
             "startingSchedulers":0,"stoppingSchedulers":0},"schedulers":[\
-            \(first),\(second)],"timestamp":"2024-01-15T10:30:01Z",\
+            \(first),\(second)],"components":[],"timestamp":"2024-01-15T10:30:01Z",\
             "supervisor":{"pid":1,"version":"0.1.0","epoch":"K3F",\
             "startedAt":"2024-01-15T10:30:00.000Z","uptime":11520,"phase":2,\
             "shuttingDown":false,"defects":0,"alerts":[],"alertCount":0,"orphans":[],"orphanCount":0}}

@@ -461,6 +461,26 @@ import Testing
         #expect(reply?.outcomes.map(\.result) == [.unchanged, .unchanged, .done])
     }
 
+    @Test func `what is asked of all is not asked of a part of reeve, and no total counts it`() {
+        var world = World.booted([daemon("web"), daemon("gateway") { $0.isComponent = true }])
+        world.pass(.seconds(1))
+        let before = world.supervisor.status(at: world.now)
+        #expect(before.total == 1 && before.healthy == 1)
+        #expect(world.supervisor.components == [world.id("gateway")])
+        world.request(1, .stopAll)
+        world.exit("web", .killed(.terminate))
+        #expect(world.lifecycle("web") == .stopped && world.lifecycle("gateway") == .running)
+        #expect(world.supervisor.status(at: world.now).health == .stopped)
+        // By its name it is one like the others, and what becomes of it changes no total.
+        world.exit("gateway", code: 1)
+        #expect(world.health("gateway") == .degraded)
+        #expect(world.supervisor.status(at: world.now).total == 1)
+        #expect(world.supervisor.status(at: world.now).health == .stopped)
+        world.request(2, .stop(world.id("gateway")))
+        #expect(world.lifecycle("gateway") == .stopped)
+        #expect(world.request(3, .startAll).spawned == [world.id("web")])
+    }
+
     @Test func `with nothing to do all requests are answered at once`() {
         var world = World.booted([])
         #expect(world.request(1, .startAll).replies(to: 1) == [Reply(outcomes: [])])

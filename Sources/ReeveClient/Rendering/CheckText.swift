@@ -16,7 +16,7 @@ package enum CheckText {
     ) -> String {
         let schedulers = specification.schedulers
         let ok = Tint.good.paint("ok", appearance)
-        var text = "\(path): \(ok), \(counted(schedulers.count, "scheduler"))\n"
+        var text = "\(path): \(ok), \(counted(schedulers.count { !$0.isComponent }, "scheduler"))\n"
         let plan = StartPlan(schedulers)
         let settings = specification.supervisor
         if settings.staggeredStartup {

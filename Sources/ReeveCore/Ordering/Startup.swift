@@ -29,7 +29,8 @@ extension Supervisor {
         startup.isAwaited = Array(repeating: false, count: schedulers.count)
         turn.record(
             .supervisorStarted(
-                schedulers: schedulers.count, profile: settings.profile,
+                schedulers: schedulers.count { !$0.specification.isComponent },
+                profile: settings.profile,
                 reason: settings.profileReason))
         settleLost(&turn)
         for id in plan.unstartable {

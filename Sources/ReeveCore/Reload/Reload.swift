@@ -174,7 +174,7 @@ extension Supervisor {
         idsByName[specification.name.text] = id
         let view = SchedulerView(of: schedulers[id.index])
         views.append(view)
-        counts.add(view.health)
+        if view.isCounted { counts.add(view.health) }
         deadlines.add()
         wallDeadlines.add()
         startup.isAwaited.append(false)

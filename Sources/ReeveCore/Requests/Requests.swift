@@ -261,7 +261,9 @@ extension Supervisor {
     // MARK: All at once
 
     private mutating func startAll(_ request: RequestID, _ turn: inout Turn) {
-        let targets = schedulers.filter { $0.configured.enabled && !$0.isRemoved }.map(\.id)
+        let targets = schedulers.filter {
+            $0.configured.enabled && !$0.isRemoved && !$0.specification.isComponent
+        }.map(\.id)
         for id in targets {
             switch schedulers[id.index].lifecycle {
             case .stopped(.survivors), .stopped(.unstartable), .completed, .waitingForPhase:
@@ -282,7 +284,9 @@ extension Supervisor {
     }
 
     private mutating func stopAll(_ request: RequestID, _ turn: inout Turn) {
-        let targets = schedulers.filter { !$0.isDropped }.map(\.id)
+        let targets = schedulers.filter {
+            !$0.isDropped && !$0.specification.isComponent
+        }.map(\.id)
         for id in targets { stop(id, &turn) }
         wait(request, .down, targets, &turn)
     }

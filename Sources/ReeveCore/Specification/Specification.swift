@@ -107,6 +107,9 @@ package struct SchedulerSpecification: Equatable, Sendable {
     package var kind = Kind.daemon
     /// Whether it starts with reeve; one that does not can be started by hand.
     package var enabled = true
+    /// A part of reeve itself, such as the gateway: supervised like the others, but it is in no total, and
+    /// what is asked of all is not asked of it.
+    package var isComponent = false
     package var description = ""
     /// What is executed.
     package var program: Program

@@ -102,9 +102,7 @@ enum Description {
             guard responses[key] == nil else { continue }
             var content = content(answer.body)
             if endpoint.operation == .schedulerLogs, answer.status == 200 {
-                content["text/event-stream"] = .object([
-                    "schema": .object(["type": .text("string")])
-                ])
+                content.merge(Self.content(.text(type: "text/event-stream"))) { own, _ in own }
             }
             // Beside its own body, 503 also says that the supervisor does not answer.
             if answer.status == 503, endpoint.access != .open {
@@ -128,7 +126,12 @@ enum Description {
                 ])
             ]
         case .text(let type):
-            [type: .object(["schema": .object(["type": .text("string")])])]
+            // OpenAPI 3.1 has no schema for the events of a stream.
+            [
+                type: .object(
+                    type == "text/event-stream"
+                        ? [:] : ["schema": .object(["type": .text("string")])])
+            ]
         }
     }
 }

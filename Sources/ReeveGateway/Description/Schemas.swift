@@ -18,7 +18,8 @@ enum Schemas {
     private static let schedulers: [String: Schema] = [
         "SchedulersHealth": .object([
             "status": health, "summary": summary,
-            "schedulers": .list(.reference("Scheduler")), "timestamp": .time,
+            "schedulers": .list(.reference("Scheduler")),
+            "components": .list(.reference("Component")), "timestamp": .time,
             "supervisor": .reference("Supervisor"),
         ]),
         "Summary": .object([
@@ -31,6 +32,10 @@ enum Schemas {
             "uptime": .count.about("Whole seconds"), "phase": .integer.orNull,
             "shuttingDown": .boolean, "defects": .count, "alerts": .list(.reference("Alert")),
             "alertCount": .count, "orphans": .list(.reference("Orphan")), "orphanCount": .count,
+        ]),
+        "Component": .object([
+            "name": .string, "status": health, "reason": words, "pid": .integer.orNull,
+            "uptime": .count, "restartCount": .count, "memoryBytes": .count.orNull,
         ]),
         "Orphan": .object(["pid": .integer, "name": .string]),
         "Scheduler": scheduler(further: [:]),

@@ -19,7 +19,14 @@ public actor SupervisorLink {
         let lines: NIOLoopBound<ControlLines>
     }
 
-    private let location: SocketLocation
+    private enum Origin: Sendable {
+        case socket(SocketLocation)
+        /// A connection that was there when the program began. There is no second one.
+        case descriptor(Int32)
+    }
+
+    private let origin: Origin
+    private var hasConnected = false
     private var live: Live?
     /// One attempt to connect, shared by all who ask meanwhile.
     private var connecting: Task<Live, any Error>?
@@ -27,7 +34,12 @@ public actor SupervisorLink {
     /// To the supervisor at `socket`; nil looks for it as the command line does: REEVE_SOCKET, then the
     /// usual runtime directories.
     public init(socket: String? = nil) {
-        location = SocketLocation.current(named: socket)
+        origin = .socket(SocketLocation.current(named: socket))
+    }
+
+    /// Over a connection that this process was given, which belongs to the link from then on.
+    public init(descriptor: Int32) {
+        origin = .descriptor(descriptor)
     }
 
     // MARK: - Asking
@@ -88,8 +100,12 @@ public actor SupervisorLink {
     private func connection() async throws -> Live {
         if let live, live.channel.isActive { return live }
         if let connecting { return try await connecting.value }
-        let location = location
-        let attempt = Task { try await SupervisorLink.connect(to: location) }
+        if case .descriptor = origin, hasConnected {
+            throw LinkFailure.unreachable("the connection to the supervisor has ended")
+        }
+        hasConnected = true
+        let origin = origin
+        let attempt = Task { try await SupervisorLink.connect(to: origin) }
         connecting = attempt
         defer { connecting = nil }
         let made = try await attempt.value
@@ -97,14 +113,22 @@ public actor SupervisorLink {
         return made
     }
 
-    private static func connect(to location: SocketLocation) async throws -> Live {
-        let descriptor = try await NIOThreadPool.singleton.runIfActive {
-            do throws(ClientError) {
-                return try location.connect(timeout: .seconds(2)).release()
-            } catch {
-                throw LinkFailure.unreachable(error.message)
+    private static func descriptor(of origin: Origin) async throws -> Int32 {
+        switch origin {
+        case .descriptor(let descriptor): return descriptor
+        case .socket(let location):
+            return try await NIOThreadPool.singleton.runIfActive {
+                do throws(ClientError) {
+                    return try location.connect(timeout: .seconds(2)).release()
+                } catch {
+                    throw LinkFailure.unreachable(error.message)
+                }
             }
         }
+    }
+
+    private static func connect(to origin: Origin) async throws -> Live {
+        let descriptor = try await descriptor(of: origin)
         return try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .withConnectedSocket(descriptor) { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -115,6 +139,17 @@ public actor SupervisorLink {
                         lines: NIOLoopBound(lines, eventLoop: channel.eventLoop))
                 }
             }
+    }
+
+    /// Connects, and gives an element when that connection has ended.
+    func end() async throws -> AsyncStream<Void> {
+        let channel = try await connection().channel
+        let (stream, continuation) = AsyncStream.makeStream(of: Void.self)
+        channel.closeFuture.whenComplete { _ in
+            continuation.yield()
+            continuation.finish()
+        }
+        return stream
     }
 
     /// Ends the connection; what waits fails.

@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import ReeveLinux
+
 /// What the program `reeve-gateway` is told.
 public struct GatewayOptions: Sendable, Equatable {
     /// Where to listen.
     public var listen: ListenAddress
     /// The supervisor's control socket; nil looks for it.
     public var socket: String?
+    /// A connection to it that this process was given, in place of `socket`.
+    public var controlDescriptor: Int32?
+    /// The tokens themselves, where the supervisor has read their files.
+    public var token: String?
+    public var readToken: String?
     /// A file whose first line is the control token.
     public var tokenFile: String?
     /// The same of the read token.
@@ -23,13 +30,19 @@ public struct GatewayOptions: Sendable, Equatable {
         self.listen = listen
     }
 
+    /// Takes the tokens that the supervisor passes in the environment.
+    public mutating func takeTokensOfEnvironment() {
+        let environment = EnvironmentBlock.current()
+        token = environment.value(of: "REEVE_GATEWAY_TOKEN")
+        readToken = environment.value(of: "REEVE_GATEWAY_READ_TOKEN")
+    }
+
     /// Throws `GatewayError` for what must not be.
     func check() throws(GatewayError) {
         guard (tlsCertificate == nil) == (tlsKey == nil) else {
             throw GatewayError(
                 "TLS needs both, a certificate and its key; only one of them is named")
         }
-        let hasToken = tokenFile != nil || readTokenFile != nil
         guard listen.isLoopback || hasToken || allowsUnauthenticatedNetwork else {
             throw GatewayError(
                 "\(listen) can be reached from the network, and without a token everybody there could "
@@ -38,10 +51,14 @@ public struct GatewayOptions: Sendable, Equatable {
         }
     }
 
+    private var hasToken: Bool {
+        tokenFile != nil || readTokenFile != nil || token != nil || readToken != nil
+    }
+
     /// What the operator has to know about a gateway that is set up so.
     var warnings: [String] {
         var found: [String] = []
-        if tokenFile == nil, readTokenFile == nil {
+        if !hasToken {
             found.append(
                 listen.isLoopback
                     ? "there is no token: every user and program of this machine may start and stop "
@@ -59,8 +76,8 @@ public struct GatewayOptions: Sendable, Equatable {
 
     /// Reads the tokens. Throws `GatewayError`.
     func tokens() throws(GatewayError) -> GatewayTokens {
-        var control: String?
-        var read: String?
+        var control = token
+        var read = readToken
         if let tokenFile { control = try SecretFile(tokenFile).token() }
         if let readTokenFile { read = try SecretFile(readTokenFile).token() }
         return try GatewayTokens(control: control, read: read)

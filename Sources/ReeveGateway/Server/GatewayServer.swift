@@ -32,7 +32,9 @@ public struct GatewayServer: Sendable {
     /// address cannot be listened on.
     public func run() async throws {
         for warning in options.warnings { logger.warning("\(warning)") }
-        let link = SupervisorLink(socket: options.socket)
+        let link =
+            options.controlDescriptor.map { SupervisorLink(descriptor: $0) }
+            ?? SupervisorLink(socket: options.socket)
         let gateway = Gateway(link, admission: admission, logger: logger)
         var quiet = logger
         quiet.logLevel = max(logger.logLevel, .warning)
@@ -50,8 +52,10 @@ public struct GatewayServer: Sendable {
         let watch = FileWatch(
             options: options, admission: admission, tls: tls, logger: logger, tokens: tokens,
             files: files)
+        var services: [any Service] = [application, watch]
+        if options.controlDescriptor != nil { services.append(LinkWatch(link: link)) }
         var configuration = ServiceGroupConfiguration(
-            services: [application, watch], gracefulShutdownSignals: [.sigterm, .sigint],
+            services: services, gracefulShutdownSignals: [.sigterm, .sigint],
             logger: quiet)
         configuration.maximumGracefulShutdownDuration = .seconds(5)
         try await ServiceGroup(configuration: configuration).run()

@@ -92,9 +92,14 @@ struct AnswerSource {
             return false
         case .schedulers(let start):
             let count = view.schedulerCount
+            let components = view.components
             let next = ControlEncoder.schedulers(
                 from: start, count: count, id: id,
-                status: { status(of: SchedulerID($0), fresh: false) }, to: &lines)
+                status: { index in
+                    let scheduler = SchedulerID(index)
+                    return components.contains(scheduler)
+                        ? nil : status(of: scheduler, fresh: false)
+                }, to: &lines)
             answer.rest = .schedulers(from: next)
             return next > start && next < count
         case .scheduler(let scheduler):
@@ -113,9 +118,14 @@ struct AnswerSource {
             return false
         case .metrics(let start):
             let count = view.schedulerCount
+            let components = view.components
             let next = ControlEncoder.metrics(
                 from: start, count: count, id: id,
-                metrics: { view.metrics(of: SchedulerID($0), at: now) }, to: &lines)
+                metrics: { index in
+                    let scheduler = SchedulerID(index)
+                    return components.contains(scheduler)
+                        ? nil : view.metrics(of: scheduler, at: now)
+                }, to: &lines)
             answer.rest = .metrics(from: next)
             return next > start && next < count
         case .metricsOfOne(let scheduler):
@@ -168,7 +178,8 @@ struct AnswerSource {
     private var overview: Overview {
         Overview(
             view.status(at: now), orphans: view.orphans(), alerts: view.alerts(at: now),
-            greeting: greeting, at: now.wall)
+            components: view.components.compactMap { status(of: $0, fresh: false) }
+                .map(ComponentReport.init), greeting: greeting, at: now.wall)
     }
 
     /// A scheduler's status with its memory: the last sample where the memory rule takes some, else

@@ -39,6 +39,8 @@ final class ControlClient {
     var askedAt: Instant
     /// It has asked for something.
     var hasAsked = false
+    /// It is a part of reeve itself, and stays however long it says nothing.
+    var isOwn = false
     /// Since when the beginning of a line waits for its end; counts only while we read on.
     private var inputSince: Instant?
     /// Since when the socket is to take something and epoll has not said that it would.

@@ -238,6 +238,21 @@ package final class ControlServer {
         clients[slot] = client
     }
 
+    /// Serves the other end of a pair of sockets that a part of reeve itself gets: it need not be let in, and
+    /// may be silent for as long as it likes. Throws EAGAIN where all places are taken, ENOMEM.
+    package func adopt(_ socket: consuming FileDescriptor, at now: Moment) throws(Errno) {
+        guard let slot = clients.firstIndex(where: { $0 == nil }) ?? freeSlot(at: now) else {
+            throw .tryAgain
+        }
+        let token = Token(
+            source: SourceKind.client.rawValue, slot: UInt32(slot), generation: generations[slot])
+        let client = ControlClient(socket: socket, token: token, at: now.monotonic)
+        client.isOwn = true
+        client.hasAsked = true
+        try epoll.add(client.socket, token: token, interest: client.interest)
+        clients[slot] = client
+    }
+
     /// All places are taken: the client that has been connected longest without ever asking for
     /// anything gives up its own. Idle connections, forgotten or meant so, lock nobody out.
     private func freeSlot(at now: Moment) -> Int? {
@@ -486,7 +501,7 @@ package final class ControlServer {
         if let since = client.partialSince {
             return (since + ControlServer.partialTimeout, .partial)
         }
-        guard client.waiting.isEmpty, client.answers.isEmpty else { return nil }
+        guard client.waiting.isEmpty, client.answers.isEmpty, !client.isOwn else { return nil }
         return (client.askedAt + ControlServer.idleTimeout, .idle)
     }
 

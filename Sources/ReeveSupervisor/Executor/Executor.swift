@@ -292,7 +292,8 @@ final class Executor {
         }
         output.adopt(specification, of: scheduler)
         do throws(SpawnFailure) {
-            let streams = try openStreams(run, scheduler)
+            var streams = try openStreams(run, scheduler)
+            if specification.isComponent { streams.stdin = try openConnection() }
             let socket = try openNotify(run, specification)
             let identity = try processes.spawn(
                 run, of: scheduler, specification,
@@ -399,6 +400,20 @@ final class Executor {
         } catch {
             throw SpawnFailure(
                 errno: error.code, words: "no notify socket for it could be made: \(error)")
+        }
+    }
+
+    /// A connection to the control socket for a part of reeve itself, which need not be permitted to make one.
+    private func openConnection() throws(SpawnFailure) -> StreamEnd {
+        do {
+            return try UnixSocket.pair().split { (own, child) throws(Errno) in
+                try own.setNonblocking()
+                try control.adopt(own, at: now)
+                return .descriptor(child)
+            }
+        } catch {
+            throw SpawnFailure(
+                errno: error.code, words: "no connection for it could be made: \(error)")
         }
     }
 

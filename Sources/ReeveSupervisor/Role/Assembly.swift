@@ -221,7 +221,8 @@ extension CoreView {
                 return failures.failure(of: name, run: run)
             },
             supervisorSettings: { core.supervisor.supervisorSettings },
-            standing: { core.supervisor.standing(of: $0) })
+            standing: { core.supervisor.standing(of: $0) },
+            components: { core.supervisor.components })
     }
 }
 
