@@ -47,6 +47,12 @@ package struct MetricsReport: Equatable, Sendable {
     /// One point of the memory curve: whole seconds since the start of the run, and kB.
     package typealias Point = MemoryPoint
 
+    /// How many runs took at most so many milliseconds.
+    package struct Bucket: Equatable, Sendable {
+        package var atMost: Int64
+        package var count: Int64
+    }
+
     /// Whose they are.
     package var name: String
     package var total: Executions
@@ -54,6 +60,15 @@ package struct MetricsReport: Equatable, Sendable {
     /// Whole seconds that `recent` looks back.
     package var window: Int64
     package var durations: Durations?
+    /// Whole milliseconds of all runs that succeeded or failed, how many they are, and by how long they
+    /// took, each bucket with those before it. They only grow.
+    package var durationSum: Int64
+    package var durationCount: Int64
+    package var durationBuckets: [Bucket]
+    /// Since reeve was started.
+    package var lastSuccess: WallTime?
+    /// When the occurrence after that has to have succeeded.
+    package var expectedBy: WallTime?
     package var memoryNow: Int64?
     /// nil where nothing was sampled.
     package var memoryPeakOfRun: Int64?
@@ -91,6 +106,13 @@ package struct MetricsReport: Equatable, Sendable {
                 mean: $0.mean.milliseconds, p50: $0.p50.milliseconds, p95: $0.p95.milliseconds,
                 p99: $0.p99.milliseconds)
         }
+        durationSum = metrics.durationTotals.sum.milliseconds
+        durationCount = Int64(clamping: metrics.durationTotals.count)
+        durationBuckets = metrics.durationTotals.cumulative.map {
+            Bucket(atMost: $0.atMost, count: Int64(clamping: $0.count))
+        }
+        lastSuccess = metrics.lastSuccess
+        expectedBy = metrics.expectedBy
         memoryNow = metrics.memory?.count
         memoryPeakOfRun = MetricsReport.seen(metrics.memoryPeakOfRun)
         memoryPeak = MetricsReport.seen(metrics.memoryPeak)
@@ -269,6 +291,20 @@ extension MetricsReport {
         } else {
             buffer.nullField("duration")
         }
+        buffer.beginObject("durationTotals")
+        buffer.field("sum", durationSum)
+        buffer.field("count", durationCount)
+        buffer.beginArray("buckets")
+        for bucket in durationBuckets {
+            buffer.beginArray()
+            buffer.element(bucket.atMost)
+            buffer.element(bucket.count)
+            buffer.endArray()
+        }
+        buffer.endArray()
+        buffer.endObject()
+        buffer.field("lastSuccess", lastSuccess, fractionDigits: 3)
+        buffer.field("expectedBy", expectedBy, fractionDigits: 3)
         buffer.beginObject("memory")
         buffer.field("now", memoryNow)
         buffer.field("peakOfRun", memoryPeakOfRun)
@@ -301,6 +337,17 @@ extension MetricsReport {
                 mean: try value.wholeNumber("mean"), p50: try value.wholeNumber("p50"),
                 p95: try value.wholeNumber("p95"), p99: try value.wholeNumber("p99"))
         }
+        let totals = try value.member("durationTotals")
+        durationSum = try totals.wholeNumber("sum")
+        durationCount = try totals.wholeNumber("count")
+        durationBuckets = try totals.list("buckets") { (bucket) throws(JSONFault) in
+            guard let atMost = bucket.element(0)?.wholeNumber,
+                let count = bucket.element(1)?.wholeNumber
+            else { throw bucket.fault(nil, expected: "two whole numbers") }
+            return Bucket(atMost: atMost, count: count)
+        }
+        lastSuccess = try value.optionalTime("lastSuccess")
+        expectedBy = try value.optionalTime("expectedBy")
         let memory = try value.member("memory")
         memoryNow = try memory.optionalWhole("now")
         memoryPeakOfRun = try memory.optionalWhole("peakOfRun")

@@ -21,6 +21,10 @@ import Testing
             recent: .init(succeeded: 0, failed: 0), window: .minutes(5),
             durations: .init(
                 mean: .seconds(2), p50: .seconds(1), p95: .seconds(3), p99: .seconds(4)),
+            durationTotals: .init(
+                sum: .seconds(6),
+                cumulative: [(atMost: 1_000, count: 1), (atMost: 5_000, count: 3)],
+                count: 4), lastSuccess: sampleTime, expectedBy: nil,
             memory: Bytes(5), memoryPeakOfRun: Bytes(6), memoryPeak: Bytes(7),
             growth: LeakTrend(perMinute: Bytes(8), level: Bytes(9)), isSteady: false,
             forecast: .seconds(10),

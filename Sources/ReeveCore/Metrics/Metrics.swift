@@ -35,6 +35,10 @@ struct Metrics: Sendable {
     static let lastRunsMax = 5
     /// Restart instants that are kept.
     static let restartsMax = 101
+    /// From the shortest job to one that takes a day; milliseconds.
+    static let durationBounds: [Int64] = [
+        10, 100, 1_000, 5_000, 30_000, 60_000, 300_000, 900_000, 3_600_000, 21_600_000, 86_400_000,
+    ]
 
     /// Executions that ended; a scheduled one's once, after its last attempt.
     private(set) var succeeded: UInt64 = 0
@@ -44,6 +48,13 @@ struct Metrics: Sendable {
     private(set) var durations = DurationHistogram()
     private(set) var durationSum = Duration.zero
     private(set) var durationCount: UInt64 = 0
+    /// The same runs, each in the first of `durationBounds` that it does not exceed, the longest in one more
+    /// place at the end. Only grows, unlike `durations`; empty until a run has succeeded or failed.
+    private(set) var durationCounts: [UInt32] = []
+    /// When an execution last succeeded.
+    private(set) var lastSuccess: WallTime?
+    /// By when the next one has to have succeeded, as it was known at the last success.
+    private(set) var expectedBy: WallTime?
     private(set) var ends: [(kind: EndKind, count: UInt32)] = []
     private(set) var otherEnds: UInt32 = 0
     /// The last few, oldest first, attempts included.
@@ -83,6 +94,19 @@ struct Metrics: Sendable {
         durations.add(span)
         durationSum = durationSum + span
         durationCount &+= 1
+        if durationCounts.isEmpty {
+            durationCounts = Array(repeating: 0, count: Metrics.durationBounds.count + 1)
+        }
+        let place =
+            Metrics.durationBounds.firstIndex { span <= .milliseconds($0) }
+            ?? Metrics.durationBounds.count
+        durationCounts[place] = durationCounts[place].addingSaturated(1)
+    }
+
+    /// An execution has succeeded. `expectedBy`: the latest end of the next one; nil where none is due.
+    mutating func succeeded(at now: WallTime, expectedBy next: WallTime?) {
+        lastSuccess = now
+        expectedBy = next
     }
 
     mutating func ended(_ run: PastRun) {

@@ -28,6 +28,21 @@ package struct SchedulerMetrics: Equatable, Sendable {
         package var p99: Duration
     }
 
+    /// Counts and their sum, which only grow.
+    package struct DurationTotals: Equatable, Sendable {
+        /// Of all spans.
+        package var sum: Duration
+        /// How many spans are at most so many milliseconds long, rising in both.
+        package var cumulative: [(atMost: Int64, count: UInt64)]
+        /// All spans.
+        package var count: UInt64
+
+        package static func == (left: DurationTotals, right: DurationTotals) -> Bool {
+            left.sum == right.sum && left.count == right.count
+                && left.cumulative.elementsEqual(right.cumulative, by: ==)
+        }
+    }
+
     /// How often runs ended so.
     package struct EndCount: Equatable, Sendable {
         package var kind: EndKind
@@ -55,6 +70,12 @@ package struct SchedulerMetrics: Equatable, Sendable {
     package var window: Duration
     /// nil until a run has succeeded or failed.
     package var durations: Durations?
+    /// Runs that succeeded or failed, by how long they took: none is ever taken away.
+    package var durationTotals: DurationTotals
+    /// When an execution last succeeded, since reeve was started.
+    package var lastSuccess: WallTime?
+    /// A scheduled one: when the occurrence after that has to have succeeded, its `timeout` included.
+    package var expectedBy: WallTime?
     /// The last sample of the current run; nil where there is none.
     package var memory: Bytes?
     /// Of the current or last run.
@@ -99,6 +120,8 @@ extension Supervisor {
                 succeeded: UInt64(clamping: recent.succeeded),
                 failed: UInt64(clamping: recent.failed)),
             window: scheduler.alertSettings.errorRateWindow, durations: metrics.shownDurations,
+            durationTotals: metrics.durationTotals, lastSuccess: metrics.lastSuccess,
+            expectedBy: metrics.expectedBy,
             memory: status.memory,
             memoryPeakOfRun: Bytes(
                 Int64(metrics.memory.points.map(\.kilobytes).max() ?? 0) * 1_000),
@@ -118,6 +141,18 @@ extension Supervisor {
 }
 
 extension Metrics {
+    var durationTotals: SchedulerMetrics.DurationTotals {
+        var count: UInt64 = 0
+        var cumulative: [(atMost: Int64, count: UInt64)] = []
+        for (index, bound) in Metrics.durationBounds.enumerated() {
+            if index < durationCounts.count { count &+= UInt64(durationCounts[index]) }
+            cumulative.append((bound, count))
+        }
+        return .init(
+            sum: durationSum, cumulative: cumulative,
+            count: count &+ UInt64(durationCounts.last ?? 0))
+    }
+
     fileprivate var shownDurations: SchedulerMetrics.Durations? {
         guard durationCount > 0, let p50 = durations.quantile(500),
             let p95 = durations.quantile(950), let p99 = durations.quantile(990)

@@ -51,6 +51,11 @@ extension Scheduler {
                 succeeded: outcome == .succeeded, timedOut: outcome == .timedOut,
                 at: turn.now.monotonic)
         }
+        if outcome == .succeeded {
+            let next = schedule?.nextDue(at: turn.now)
+            metrics.succeeded(
+                at: turn.now.wall, expectedBy: next.map { $0 + (specification.timeout ?? .zero) })
+        }
         switch outcome {
         case .failed, .timedOut: countFailure(&turn)
         case .succeeded: resetFailures(reason: "it succeeded", &turn)

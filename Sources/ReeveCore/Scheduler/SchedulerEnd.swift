@@ -112,6 +112,7 @@ extension Scheduler {
         if verdict.kind != .ended {
             metrics.executed(
                 succeeded: !verdict.isFailure, timedOut: false, at: turn.now.monotonic)
+            if !verdict.isFailure { metrics.succeeded(at: turn.now.wall, expectedBy: nil) }
         }
         if verdict.isFailure {
             countFailure(&turn)

@@ -130,6 +130,7 @@ enum Schemas {
             "executionTime": Schema.object([
                 "mean": .count, "p50": .count, "p95": .count, "p99": .count,
             ]).orNull.about("Whole milliseconds"),
+            "lastSuccess": .time.orNull, "expectedBy": .time.orNull,
             "memoryUsageTrend": trend,
             "memory": .object([
                 "now": .count.orNull, "peakOfRun": .count.orNull, "peak": .count.orNull,

@@ -70,6 +70,10 @@ struct MetricsDocument: Codable, Equatable, Sendable {
         /// The mean of runs that succeeded or failed.
         @Nullable package var averageExecutionTime: Int64?
         @Nullable package var executionTime: Durations?
+        /// Since reeve was started.
+        @Nullable var lastSuccess: String?
+        /// When the occurrence after that has to have succeeded.
+        @Nullable var expectedBy: String?
         /// "steady", "growing" or "unknown".
         var memoryUsageTrend: String
         var memory: Memory
@@ -96,6 +100,8 @@ struct MetricsDocument: Codable, Equatable, Sendable {
             executionTime = metrics.durations.map {
                 Durations(mean: $0.mean, p50: $0.p50, p95: $0.p95, p99: $0.p99)
             }
+            lastSuccess = metrics.lastSuccess?.rfc3339(fractionDigits: 3)
+            expectedBy = metrics.expectedBy?.rfc3339(fractionDigits: 3)
             memoryUsageTrend = metrics.trend
             memory = Memory(
                 now: metrics.memoryNow, peakOfRun: metrics.memoryPeakOfRun,

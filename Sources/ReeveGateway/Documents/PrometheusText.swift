@@ -179,6 +179,7 @@ extension PrometheusText {
                     [("scheduler", one.name), ("result", result)], Double(count))
             }
         }
+        writeDurations(metrics)
         family("reeve_scheduler_restarts_total", .counter, "Automatic restarts.")
         for one in metrics {
             sample(
@@ -219,6 +220,37 @@ extension PrometheusText {
                         ("result", action.result ?? ""),
                     ], Double(action.count))
             }
+        }
+    }
+
+    private mutating func writeDurations(_ metrics: [MetricsReport]) {
+        let name = "reeve_scheduler_run_duration_seconds"
+        family(name, .histogram, "How long runs took that succeeded or failed.")
+        for one in metrics {
+            let scheduler = ("scheduler", one.name)
+            for bucket in one.durationBuckets {
+                let bound = Self.text(Double(bucket.atMost) / 1_000)
+                sample("\(name)_bucket", [scheduler, ("le", bound)], Double(bucket.count))
+            }
+            sample("\(name)_bucket", [scheduler, ("le", "+Inf")], Double(one.durationCount))
+            sample("\(name)_sum", [scheduler], Double(one.durationSum) / 1_000)
+            sample("\(name)_count", [scheduler], Double(one.durationCount))
+        }
+        family(
+            "reeve_scheduler_last_success_timestamp_seconds", .gauge,
+            "When an execution last succeeded, since reeve was started.")
+        for one in metrics {
+            sample(
+                "reeve_scheduler_last_success_timestamp_seconds", [("scheduler", one.name)],
+                one.lastSuccess?.unixSeconds)
+        }
+        family(
+            "reeve_scheduler_expected_by_timestamp_seconds", .gauge,
+            "When the occurrence after the last success has to have succeeded; late is an alert.")
+        for one in metrics {
+            sample(
+                "reeve_scheduler_expected_by_timestamp_seconds", [("scheduler", one.name)],
+                one.expectedBy?.unixSeconds)
         }
     }
 

@@ -125,8 +125,49 @@ import Testing
             + heap(MemoryPoint.self, MemoryHistory.pointsMax)
             + heap(Int64.self, LeakDetector.slices + 1)
             + heap(Instant.self, Metrics.restartsMax)
+            + heap(UInt32.self, Metrics.durationBounds.count + 1)
         #expect(full <= 4_096)
         #expect(MemoryLayout<Metrics>.size <= 320)
+    }
+
+    @Test func `totals of durations only grow, and each bucket holds those before it`() {
+        var metrics = Metrics(errorWindow: .minutes(5))
+        #expect(metrics.durationTotals.count == 0)
+        #expect(metrics.durationTotals.cumulative.allSatisfy { $0.count == 0 })
+        var spans: [Int64] = []
+        for milliseconds: Int64 in [0, 10, 11, 700, 20_000, 86_400_000, 90_000_000] {
+            metrics.took(.milliseconds(milliseconds))
+            spans.append(milliseconds)
+            let totals = metrics.durationTotals
+            #expect(totals.count == UInt64(spans.count))
+            #expect(totals.sum == .milliseconds(spans.reduce(0, +)))
+            #expect(totals.cumulative.count == 11)
+            for (bound, count) in totals.cumulative {
+                #expect(count == UInt64(spans.count { $0 <= bound }), "\(bound)")
+            }
+        }
+    }
+
+    @Test func `a success is expected again by the next occurrence and its timeout`() throws {
+        var world = World.booted([
+            scheduled("backup", .interval(.minutes(10)), { _ in }) { $0.timeout = .minutes(2) }
+        ])
+        func metrics() throws -> SchedulerMetrics {
+            try #require(world.supervisor.metrics(of: world.id("backup"), at: world.now))
+        }
+        #expect(try metrics().lastSuccess == nil && metrics().expectedBy == nil)
+        let start = world.now.wall
+        world.pass(.minutes(10))
+        world.pass(.seconds(5))
+        world.exit("backup", code: 0)
+        #expect(try metrics().lastSuccess == start + .minutes(10) + .seconds(5))
+        let expected = start + .minutes(22)
+        #expect(try metrics().expectedBy == expected)
+        // A failure moves neither: it is late from then on.
+        world.pass(.minutes(10))
+        world.exit("backup", code: 1)
+        #expect(try metrics().lastSuccess == start + .minutes(10) + .seconds(5))
+        #expect(try metrics().expectedBy == expected)
     }
 
     @Test func `whatever happens, no part grows beyond its bound`() {
