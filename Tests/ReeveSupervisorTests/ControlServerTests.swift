@@ -195,6 +195,34 @@ import Testing
         #expect(line.number(after: #""clients":"#) == 2)
     }
 
+    @Test func `a part of reeve itself is served over a pair, however long it is silent`() throws {
+        let bench = try ControlBench()
+        let part = try UnixSocket.pair().split { (own, child) throws(Errno) in
+            try own.setNonblocking()
+            try bench.server.adopt(own, at: bench.now)
+            return TestClient(over: child)
+        }
+        let other = try bench.connect()
+        try bench.turn { bench.server.clientCount == 2 }
+        bench.advance(by: .minutes(11))
+        try bench.turn { bench.server.clientCount == 1 }
+        #expect(other.lines.count == 1 && part.lines.isEmpty)
+        try part.ask(#"{"id":1,"op":"ping"}"#)
+        try bench.turn { part.lines.count == 1 }
+        // Others that want all the places do not get this one.
+        var clients: [TestClient] = []
+        for _ in 0..<(2 * ControlLimits.clientsMax) {
+            clients.append(try bench.connect())
+            bench.advance(by: .seconds(2))
+            try bench.turn()
+        }
+        try part.ask(#"{"id":2,"op":"ping"}"#)
+        try bench.turn { part.lines.count == 2 }
+        part.close()
+        clients.removeAll()
+        try bench.turn { bench.server.clientCount == 0 }
+    }
+
     @Test func `a stream that is cancelled ends, and the connection goes on`() throws {
         let bench = try ControlBench()
         let client = try bench.connect()

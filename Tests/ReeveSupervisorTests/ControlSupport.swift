@@ -139,6 +139,10 @@ final class TestClient {
         socket = try UnixSocket.connect(to: path)
     }
 
+    init(over socket: consuming FileDescriptor) {
+        self.socket = consume socket
+    }
+
     /// Sends a request; a line break is added.
     func ask(_ text: String) throws { try send(Array(text.utf8) + [10]) }
 
