@@ -150,7 +150,7 @@ import Testing
 }
 
 @Suite struct NotifyTests {
-    /// A sender in Python's standard library alone, as the `sdnotify` package and others have it.
+    /// A sender in Python's standard library alone, as many programs have their own.
     private static let python = """
         import os, socket, time
         address = os.environ['NOTIFY_SOCKET']
@@ -174,12 +174,27 @@ import Testing
         time.sleep(1000)
         """
 
-    @Test(.needs("systemd-notify and Python", if: Machine.has("systemd-notify", "python3")))
+    /// The package `sdnotify`, which sends one line after the other and waits for nothing.
+    private static let package = """
+        import sdnotify, time
+        notifier = sdnotify.SystemdNotifier(debug=True)
+        notifier.notify('READY=1')
+        notifier.notify('STATUS=by package')
+        time.sleep(1000)
+        """
+    private static let hasPackage = FileManager.default.fileExists(
+        atPath: "/usr/lib/python3/dist-packages/sdnotify/__init__.py")
+
+    @Test(
+        .needs(
+            "systemd-notify, Python and its package sdnotify",
+            if: Machine.has("systemd-notify", "python3") && hasPackage))
     func `every kind of client makes its scheduler ready and tells its status`() async throws {
         let place = try Place()
         defer { place.remove() }
         try place.write("python.py", NotifyTests.python)
         try place.write("library.py", NotifyTests.library)
+        try place.write("package.py", NotifyTests.package)
         let scripts = place.directory
         try await Reeve.supervising({ _ in
             """
@@ -191,6 +206,8 @@ import Testing
             [schedulers.python]
             command = ["python3", "\(scripts)/python.py"]
             notify = "abstract"
+            [schedulers.package]
+            command = ["/usr/bin/python3", "\(scripts)/package.py"]
             [schedulers.library]
             command = ["python3", "\(scripts)/library.py"]
             watchdog = "30s"
@@ -198,7 +215,7 @@ import Testing
         }) { reeve in
             for (name, words) in [
                 ("tool", "by tool, twice"), ("python", "by socket"),
-                ("library", "past the barrier"),
+                ("package", "by package"), ("library", "past the barrier"),
             ] {
                 try await eventually("\(name) says \(words)") {
                     let shown = try? await reeve.command("status", name)
@@ -206,10 +223,10 @@ import Testing
                 }
                 #expect(try await reeve.scheduler(name).lifecycle == "running")
             }
-            // Each of the two with a path has one, and they go with their runs.
+            // Each of the three with a path has one, and they go with their runs.
             let sockets = reeve.directory + "/run/notify"
-            #expect(try FileManager.default.contentsOfDirectory(atPath: sockets).count == 2)
-            #expect(try await reeve.command("stop", "tool", "library").code == 0)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: sockets).count == 3)
+            #expect(try await reeve.command("stop", "tool", "library", "package").code == 0)
             #expect(try FileManager.default.contentsOfDirectory(atPath: sockets) == [])
         }
     }
