@@ -144,7 +144,7 @@ package struct MetricsReport: Equatable, Sendable {
 
 extension MetricsReport {
     /// They are enough for a rate.
-    fileprivate static func fourDecimals(_ rate: Double) -> Double {
+    package static func fourDecimals(_ rate: Double) -> Double {
         (rate * 10_000).rounded(.toNearestOrAwayFromZero) / 10_000
     }
 }

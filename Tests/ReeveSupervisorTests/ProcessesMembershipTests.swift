@@ -187,6 +187,38 @@ import Testing
         }
     }
 
+    @Test func `processor time never goes back, whoever of the tree has ended`() async {
+        await #expect(processExitsWith: .success) {
+            let nursery = try Nursery()
+            let burn = "i=0; while [ $i -lt 2000000 ]; do i=$((i+1)); done"
+            // It has no parent that would wait for it.
+            let run = try nursery.spawn("(sh -c '\(burn)' &); sleep 100")
+            var told = Duration.zero
+            func look() -> Duration {
+                // What came to reeve is the run's as soon as somebody looks for it.
+                _ = nursery.processes.survey(run)
+                let now = nursery.processes.processorTime(of: run)
+                #expect(now >= told)
+                told = now
+                return now
+            }
+            nursery.wait("it is seen to work") { look() >= .milliseconds(50) }
+            nursery.wait("it has ended and was reaped") {
+                _ = look()
+                return run.usedByMembers > .zero
+            }
+            #expect(look() >= run.usedByMembers)
+            _ = nursery.processes.kill(run)
+            nursery.wait("the leader ends") { nursery.exit(of: run) != nil }
+            let used = nursery.events.compactMap { event -> Duration? in
+                if case .exited(run.id, _, leftovers: _, let used) = event { used } else { nil }
+            }
+            #expect(used.count == 1 && used[0] >= told)
+            #expect(nursery.processes.processorTime(of: run) == .zero)
+            nursery.end()
+        }
+    }
+
     @Test func `a stop command belongs to the run and tells its failure`() async {
         await #expect(processExitsWith: .success) {
             let nursery = try Nursery()

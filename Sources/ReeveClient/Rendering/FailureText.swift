@@ -10,40 +10,36 @@ package enum FailureText {
         _ bundle: FailureBundle, log: [OutputReport], _ appearance: Appearance
     ) -> String {
         let name = Tint.strong.paint(bundle.scheduler.printable, appearance)
-        var text = "\(name), failed run \(bundle.runID.printable)\n"
-        func add(_ label: String, _ value: String) {
-            let padded = String(repeating: " ", count: max(0, 12 - label.count)) + label
-            let end = label.isEmpty ? " " : ":"
-            text += Tint.faint.paint(padded + end, appearance) + " \(value)\n"
-        }
-        add("what", Tint.bad.paint("it \(bundle.meaning.printable)", appearance))
-        add("reading", bundle.reading.printable)
+        let title = "\(name), failed run \(bundle.runID.printable)\n"
+        var block = LabelBlock(appearance)
+        block.add("what", Tint.bad.paint("it \(bundle.meaning.printable)", appearance))
+        block.add("reading", bundle.reading.printable)
         let took = Duration.milliseconds(bundle.duration)
-        add("ran", "\(bundle.startedAt.rfc3339(fractionDigits: 3)), for \(took)")
+        block.add("ran", "\(bundle.startedAt.rfc3339(fractionDigits: 3)), for \(took)")
         let attempt = bundle.attempt > 1 ? ", attempt \(bundle.attempt)" : ""
         // The first attempt's reason has the instant already.
         let occurrence = bundle.reason.hasPrefix("due at") ? nil : bundle.occurrence
         let due = occurrence.map { ", due at \($0.rfc3339(fractionDigits: 0))" } ?? ""
-        add("started for", bundle.reason.printable + attempt + due)
-        if let stop = bundle.stop { add("ended for", stop.printable) }
-        add("in a row", "\(bundle.consecutiveFailures)")
-        add("limits", limits(bundle))
+        block.add("started for", bundle.reason.printable + attempt + due)
+        if let stop = bundle.stop { block.add("ended for", stop.printable) }
+        block.add("in a row", "\(bundle.consecutiveFailures)")
+        block.add("limits", limits(bundle))
         if bundle.memoryPeak > 0 {
             let curve = AlertsText.sparkline(bundle.curve, appearance)
-            add(
+            block.add(
                 "memory", "at most \(Bytes(bundle.memoryPeak))" + (curve.isEmpty ? "" : " \(curve)")
             )
         }
         for (index, check) in bundle.checks.reversed().enumerated() {
             let when = "at \(check.at.rfc3339(fractionDigits: 3))"
-            add(index == 0 ? "checks" : "", StatusText.checkWords(check, when, appearance))
+            block.add(index == 0 ? "checks" : "", StatusText.checkWords(check, when, appearance))
         }
-        if let note = bundle.logNote { add("log", note.printable) }
+        if let note = bundle.logNote { block.add("log", note.printable) }
         if log.isEmpty {
-            if bundle.logNote == nil { add("log", "it wrote nothing") }
-            return text
+            if bundle.logNote == nil { block.add("log", "it wrote nothing") }
+            return title + block.text
         }
-        text += "\n"
+        var text = title + block.text + "\n"
         var lines = OutputText(hasTimestamps: true)
         for line in log { text += lines.text(of: line) }
         return text.hasSuffix("\n") ? text : text + "\n"

@@ -12,7 +12,7 @@ extension StatusText {
     ) -> String {
         let title = Tint.strong.paint(scheduler.name.printable, appearance)
         let state = scheduler.status.tint.paint(state(scheduler, appearance), appearance)
-        var block = Block(appearance: appearance)
+        var block = LabelBlock(appearance)
         block.add("reason", scheduler.reason.printable)
         if let settings = scheduler.settings { add(settings, to: &block) }
         block.add("kind", kind(scheduler))
@@ -59,7 +59,7 @@ extension StatusText {
         return "\(title): \(state)\n" + block.text
     }
 
-    private static func add(_ settings: SettingsReport, to block: inout Block) {
+    private static func add(_ settings: SettingsReport, to block: inout LabelBlock) {
         if let description = settings.description {
             block.add("description", description.printable)
         }
@@ -105,7 +105,7 @@ extension StatusText {
     }
 
     private static func addChecks(
-        of scheduler: SchedulerReport, at now: WallTime, to block: inout Block
+        of scheduler: SchedulerReport, at now: WallTime, to block: inout LabelBlock
     ) {
         guard let checks = scheduler.healthChecks else { return }
         let failures = checks.failuresInRow
@@ -133,7 +133,7 @@ extension StatusText {
     }
 
     private static func addRuns(
-        of scheduler: SchedulerReport, at now: WallTime, to block: inout Block
+        of scheduler: SchedulerReport, at now: WallTime, to block: inout LabelBlock
     ) {
         for (index, run) in scheduler.runs.enumerated() {
             let process = run.pid.map { "pid \($0)" } ?? "no leader"
@@ -153,7 +153,7 @@ extension StatusText {
     }
 
     /// The curve, and where it leads.
-    private static func addTrend(_ metrics: MetricsReport, to block: inout Block) {
+    private static func addTrend(_ metrics: MetricsReport, to block: inout LabelBlock) {
         let curve = AlertsText.sparkline(metrics.curve, block.appearance)
         guard !curve.isEmpty, let peak = metrics.memoryPeakOfRun else { return }
         var text = "\(curve) at most \(Bytes(peak))"
@@ -166,7 +166,7 @@ extension StatusText {
         block.add("", text)
     }
 
-    private static func addExecutions(_ metrics: MetricsReport, to block: inout Block) {
+    private static func addExecutions(_ metrics: MetricsReport, to block: inout LabelBlock) {
         guard metrics.total.count > 0 else { return }
         var text = "\(metrics.total.count), \(metrics.total.failed) failed"
         if metrics.recent.count > 0 {
@@ -180,7 +180,7 @@ extension StatusText {
         block.add("executions", text)
     }
 
-    private static func addLastRuns(_ metrics: MetricsReport, to block: inout Block) {
+    private static func addLastRuns(_ metrics: MetricsReport, to block: inout LabelBlock) {
         for (index, run) in metrics.lastRuns.reversed().enumerated() {
             let tint: Tint? =
                 switch run.outcome {
@@ -204,7 +204,7 @@ extension StatusText {
     }
 
     private static func addRecoveries(
-        of scheduler: SchedulerReport, at now: WallTime, to block: inout Block
+        of scheduler: SchedulerReport, at now: WallTime, to block: inout LabelBlock
     ) {
         if let recovery = scheduler.recovery {
             block.add("recovering", "\(recovery.words.printable) (\(recovery.trigger.words))")
@@ -218,7 +218,7 @@ extension StatusText {
         }
     }
 
-    private static func addDependencies(of scheduler: SchedulerReport, to block: inout Block) {
+    private static func addDependencies(of scheduler: SchedulerReport, to block: inout LabelBlock) {
         for (index, dependency) in scheduler.dependencies.enumerated() {
             let met =
                 dependency.met
@@ -233,7 +233,7 @@ extension StatusText {
         block.addRest(scheduler.dependencyCount - scheduler.dependencies.count)
     }
 
-    private static func addSurvivors(of scheduler: SchedulerReport, to block: inout Block) {
+    private static func addSurvivors(of scheduler: SchedulerReport, to block: inout LabelBlock) {
         for (index, survivor) in scheduler.survivors.enumerated() {
             let why = survivor.why.map { ", \($0.printable)" } ?? ""
             block.add(
@@ -242,25 +242,5 @@ extension StatusText {
                     "\(survivor.name.printable) (pid \(survivor.pid)\(why))", block.appearance))
         }
         block.addRest(scheduler.survivorCount - scheduler.survivors.count)
-    }
-
-    /// Labels and values, the labels at the right of a fixed width.
-    private struct Block {
-        let appearance: Appearance
-        var text = ""
-
-        init(appearance: Appearance) {
-            self.appearance = appearance
-        }
-
-        mutating func add(_ label: String, _ value: String) {
-            let padded = String(repeating: " ", count: max(0, 12 - label.count)) + label
-            text += Tint.faint.paint(label.isEmpty ? padded + " " : padded + ":", appearance)
-            text += " \(value)\n"
-        }
-
-        mutating func addRest(_ count: Int) {
-            if count > 0 { add("", "and \(count) more") }
-        }
     }
 }

@@ -131,7 +131,8 @@ package struct Moment: Hashable, Sendable {
 }
 
 extension Int64 {
-    fileprivate func saturatingAdd(_ other: Int64) -> Int64 {
+    /// The sum, or the end of the range where it lies beyond.
+    package func saturatingAdd(_ other: Int64) -> Int64 {
         let (sum, overflow) = addingReportingOverflow(other)
         return overflow ? (other < 0 ? .min : .max) : sum
     }

@@ -46,7 +46,7 @@ struct MemoryHealthDocument: Codable, Equatable, Sendable {
     ) {
         let byName = Dictionary(metrics.map { ($0.name, $0) }) { first, _ in first }
         schedulers = answer.schedulers.map { Scheduler($0, byName[$0.name]) }
-        totalMemoryBytes = schedulers.reduce(0) { $0.addingSaturated($1.memoryBytes ?? 0) }
+        totalMemoryBytes = schedulers.reduce(0) { $0.saturatingAdd($1.memoryBytes ?? 0) }
         let seen = Set(schedulers.map(\.status))
         let worst = [Health.unhealthy, .degraded].first { seen.contains($0.rawValue) }
         status = (worst ?? .healthy).rawValue

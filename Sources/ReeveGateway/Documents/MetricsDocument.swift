@@ -19,20 +19,20 @@ struct MetricsDocument: Codable, Equatable, Sendable {
         var restartFrequency: Int64
         /// The sum of what is known.
         var memoryBytes: Int64
-        /// Whole milliseconds of the trees of runs that ended.
+        /// Whole milliseconds of the trees of all runs.
         var processorTime: Int64
 
         init(_ metrics: [MetricsReport]) {
             // The counts are those of one machine: their sums are far from the end of 64 bits.
-            executions = metrics.reduce(0) { $0.addingSaturated($1.total.count) }
-            failures = metrics.reduce(0) { $0.addingSaturated($1.total.failed) }
+            executions = metrics.reduce(0) { $0.saturatingAdd($1.total.count) }
+            failures = metrics.reduce(0) { $0.saturatingAdd($1.total.failed) }
             let rate = executions > 0 ? Double(failures) / Double(executions) : nil
-            errorRate = rate.map(fourDecimals)
-            executionSuccessRate = rate.map { fourDecimals(1 - $0) }
-            restartCount = metrics.reduce(0) { $0.addingSaturated($1.restartCount) }
-            restartFrequency = metrics.reduce(0) { $0.addingSaturated($1.restartsInWindow) }
-            memoryBytes = metrics.reduce(0) { $0.addingSaturated($1.memoryNow ?? 0) }
-            processorTime = metrics.reduce(0) { $0.addingSaturated($1.processorTime) }
+            errorRate = rate.map(MetricsReport.fourDecimals)
+            executionSuccessRate = rate.map { MetricsReport.fourDecimals(1 - $0) }
+            restartCount = metrics.reduce(0) { $0.saturatingAdd($1.restartCount) }
+            restartFrequency = metrics.reduce(0) { $0.saturatingAdd($1.restartsInWindow) }
+            memoryBytes = metrics.reduce(0) { $0.saturatingAdd($1.memoryNow ?? 0) }
+            processorTime = metrics.reduce(0) { $0.saturatingAdd($1.processorTime) }
         }
     }
 
@@ -124,7 +124,7 @@ struct MetricsDocument: Codable, Equatable, Sendable {
         private static func counts(_ counts: [MetricsReport.Count]) -> [String: Int64] {
             counts.reduce(into: [:]) { sums, one in
                 let key = one.result.map { "\(one.what) \($0)" } ?? one.what
-                sums[key, default: 0] = sums[key, default: 0].addingSaturated(one.count)
+                sums[key, default: 0] = sums[key, default: 0].saturatingAdd(one.count)
             }
         }
     }
@@ -178,18 +178,5 @@ struct UsageDocument: Codable, Equatable, Sendable {
             UsageReport(
                 memory: usage.resident, processorTime: usage.processorTime,
                 descriptors: usage.descriptors, clients: figures.connections))
-    }
-}
-
-private func fourDecimals(_ rate: Double) -> Double {
-    (rate * 10_000).rounded(.toNearestOrAwayFromZero) / 10_000
-}
-
-extension Int64 {
-    /// Stops at the ends of 64 bits.
-    func addingSaturated(_ other: Int64) -> Int64 {
-        let (sum, overflow) = addingReportingOverflow(other)
-        guard overflow else { return sum }
-        return other > 0 ? .max : .min
     }
 }

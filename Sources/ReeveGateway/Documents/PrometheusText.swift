@@ -188,7 +188,7 @@ extension PrometheusText {
         }
         family(
             "reeve_scheduler_cpu_seconds_total", .counter,
-            "Processor time of the trees of runs that ended.")
+            "Processor time of the trees of all runs.")
         for one in metrics {
             sample(
                 "reeve_scheduler_cpu_seconds_total", [("scheduler", one.name)],

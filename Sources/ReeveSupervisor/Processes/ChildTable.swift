@@ -34,6 +34,9 @@ final class Run {
     var members: [PID: UInt64] = [:]
     /// Processor time of members that were reaped before the leader.
     var usedByMembers = Duration.zero
+    /// The most processor time that was told of it: what is told next is no less. Zero again when its exit
+    /// has been told, and the time with it.
+    var usedAsTold = Duration.zero
     /// Why its launcher did not become the command that it was to be.
     var launchFailure: SpawnFailure?
     /// Members that refused a signal with EPERM.

@@ -104,7 +104,9 @@ final class Processes {
     private func take(_ reaped: Reaped, _ reaping: inout Reaping) {
         switch table.reaped(reaped.pid) {
         case .leader(let run):
-            let used = reaped.userTime + reaped.systemTime + run.usedByMembers
+            let used = max(
+                reaped.userTime + reaped.systemTime + run.usedByMembers, run.usedAsTold)
+            run.usedAsTold = used
             switch launches.ended(reaped.pid, reaped.status) {
             case .failed(let events): reaping.events += events
             case .program(let events):
@@ -142,6 +144,7 @@ final class Processes {
             switch run.kind {
             case .program:
                 reaping.ended.append(run.id)
+                run.usedAsTold = .zero
                 reaping.events.append(.exited(run.id, status, leftovers: alive(run), used: used))
             case .command(let id):
                 reaping.commands.append((id, status))

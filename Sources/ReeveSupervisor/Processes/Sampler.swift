@@ -26,11 +26,14 @@ extension Processes {
         return .resident(sum)
     }
 
-    /// The processor time that a run's live tree has used, with that of the children that its processes
-    /// have waited for.
+    /// The processor time that a run has used so far: that of its live tree, with the children that its
+    /// processes have waited for, and of members that reeve has reaped. Never less than what was told
+    /// before, so that a counter can be made of it. Zero once its exit was told, and the time with it.
     func processorTime(of run: Run) -> Duration {
+        guard run.hasLeader else { return run.usedAsTold }
         let tick = Duration(nanoseconds: 1_000_000_000 / Host.ticksPerSecond)
         let ticks = scan(run).reduce(UInt64(0)) { $0 &+ $1.processorTicks }
-        return tick * Int64(clamping: ticks)
+        run.usedAsTold = max(run.usedAsTold, tick * Int64(clamping: ticks) + run.usedByMembers)
+        return run.usedAsTold
     }
 }
