@@ -38,6 +38,8 @@ import Testing
         let text = try String(contentsOfFile: folder + "/reeve.toml", encoding: .utf8)
         let own = text.replacingOccurrences(of: "/tmp/reeve-" + example, with: place.file("run"))
         #expect(own != text)
+        // The machine's own would be another reeve's: it ends what that one left.
+        #expect(own.contains("\nstate-directory = \"" + place.file("run")), "\(example)")
         try place.write("example/reeve.toml", change(own))
         let process = try Guarded(
             ["/bin/sh", "-c", "cd example && exec \"$0\" run reeve.toml", Tree.product("reeve")],
