@@ -79,6 +79,12 @@ import Testing
             #expect(try stopped.json["results"]?.list?.count == 1)
             #expect(
                 try await get("/api/scheduler/web/start", port: port, method: "POST").status == 200)
+            for word in ["stop", "restart", "recover"] {
+                let refused = try await get(
+                    "/api/scheduler/gateway/\(word)", port: port, method: "POST")
+                #expect(refused.status == 409)
+                #expect(try refused.json["code"] == .text("own-end"))
+            }
             let web = try await reeve.scheduler("web").pid
             for round in 2...4 {
                 let found = try await get("/api/scheduler/health", port: port).json

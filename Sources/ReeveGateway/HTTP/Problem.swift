@@ -91,6 +91,14 @@ extension Problem {
         "a body has to be complete within \(GatewayLimits.bodySeconds) s"
     ).closingConnection
 
+    /// A gateway that is asked to end itself.
+    static func ownEnd(_ word: String) -> Problem {
+        Problem(
+            409, "own-end", "The gateway does not end itself",
+            "who is asked is the gateway, which could not answer any more; "
+                + "use the command `reeve \(word) gateway`")
+    }
+
     static let defect = Problem(
         500, "defect", "The gateway has a defect",
         "the request could not be answered; the gateway's log says why")

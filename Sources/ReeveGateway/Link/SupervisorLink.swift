@@ -42,6 +42,11 @@ public actor SupervisorLink {
         origin = .descriptor(descriptor)
     }
 
+    /// Whether the supervisor at the other end runs this very process.
+    nonisolated var isInherited: Bool {
+        if case .descriptor = origin { true } else { false }
+    }
+
     // MARK: - Asking
 
     /// Everything an answer holds. Throws `LinkFailure`.
