@@ -47,9 +47,12 @@ import Testing
                 at: root.appendingPathComponent(folder), withIntermediateDirectories: true)
         }
         // Copies: inside, only the directory of the test is what it is outside.
-        try files.copyItem(atPath: Tree.product("reeve"), toPath: root.path + "/usr/bin/reeve")
+        for program in ["reeve", "reeve-gateway"] {
+            try files.copyItem(
+                atPath: Tree.product(program), toPath: root.path + "/usr/bin/" + program)
+        }
         try files.copyItem(atPath: Tree.root + "/units", toPath: place.file("units"))
-        for unit in ["reeve.service", "reeve@.service", "reeve.socket"] {
+        for unit in ["reeve.service", "reeve@.service", "reeve.socket", "reeve-gateway.service"] {
             try files.copyItem(
                 atPath: "\(Tree.root)/units/\(unit)",
                 toPath: root.path + "/etc/systemd/system/" + unit)
@@ -459,6 +462,56 @@ import Testing
             systemctl stop reeve || fail "stop"
             shows Result success || fail "ended by $(show Result)"
             pgrep -f 'sleep 124[567]' && fail "a sleep is left"
+            true
+            """)
+    }
+
+    @Test func `the gateway is a service of its own, with nothing but the socket`() async throws {
+        try await boot(
+            """
+            [reeve]
+            control-group = "reeve"
+            control-mode = "0660"
+            [gateway]
+            managed = "external"
+            [schedulers.web]
+            command = ["sleep", "1248"]
+            ready = "spawn"
+            """,
+            """
+            systemd-sysusers $units/sysusers.d/reeve.conf || fail "sysusers"
+            systemd-analyze verify /etc/systemd/system/reeve-gateway.service 2>&1 |
+                grep reeve-gateway && fail "verify"
+            printf 'a-token-of-the-test-0123456789\\n' >/etc/reeve/token
+            chmod 600 /etc/reeve/token
+            systemctl start reeve reeve-gateway || fail "start"
+            ask() {
+                curl -sS -o /dev/null -w '%{http_code}' \\
+                    -H "Authorization: Bearer ${TOKEN-a-token-of-the-test-0123456789}" "$@"
+            }
+            answers() { [ "$(ask "${@:2}")" = "$1" ]; }
+            api=http://127.0.0.1:5000/api/scheduler
+            eventually 10 answers 200 $api/health
+            TOKEN=wrong-token-0123456789 answers 401 $api/health || fail "without its token"
+            answers 200 -X POST $api/web/restart || fail "restart"
+            pid=$(systemctl show reeve-gateway -P MainPID)
+            [ "$(stat -c %u /proc/$pid)" != 0 ] || fail "it is root"
+            grep -q 'CapEff:.0000000000000000' /proc/$pid/status || fail "capabilities"
+            grep -q 'Seccomp:.2' /proc/$pid/status || fail "no filter"
+            # Killed under the eyes of its clients it is back, and nothing of reeve is touched.
+            sleeps=$(pgrep -f 'sleep 1248')
+            for round in 1 2 3; do
+                kill -KILL $(systemctl show reeve-gateway -P MainPID)
+                eventually 10 answers 200 $api/health
+            done
+            [ "$(pgrep -f 'sleep 1248')" = "$sleeps" ] || fail "the scheduler was disturbed"
+            # A reeve that comes back is found again.
+            systemctl restart reeve || fail "restart of reeve"
+            eventually 10 answers 200 $api/web/health
+            systemd-analyze security --no-pager reeve-gateway | tail -n 1 | tee /dev/stderr |
+                grep -qE 'level for reeve-gateway.service: [01]\\.' || fail "too open"
+            systemctl stop reeve-gateway reeve || fail "stop"
+            systemctl is-failed reeve-gateway && fail "it failed"
             true
             """)
     }
