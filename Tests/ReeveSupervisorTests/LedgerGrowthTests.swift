@@ -28,6 +28,8 @@ private func settle(_ ledger: Ledger, at now: Moment) throws {
         let web = try #require(SchedulerName("web"))
         ledger.append(.wish(web, .stopped, at: Samples.moment(0).wall), at: Samples.moment(0))
         ledger.append(.entry(try Samples.ended("rare", 0)), at: Samples.moment(0))
+        let success = try Samples.ended("fails", 0)
+        ledger.append(.entry(success), at: Samples.moment(0))
         let unfinished = try Samples.started("long", 0)
         ledger.append(.entry(unfinished), at: Samples.moment(0))
         var sizeMax = 0
@@ -38,6 +40,10 @@ private func settle(_ ledger: Ledger, at now: Moment) throws {
                     .entry(try Samples.started("backup", second)), at: Samples.moment(second))
                 ledger.append(
                     .entry(try Samples.ended("backup", second)), at: Samples.moment(second))
+                if second % 10 == 0 {
+                    let failure = try Samples.ended("fails", second, .failed)
+                    ledger.append(.entry(failure), at: Samples.moment(second))
+                }
                 second += 1
             }
             // Some are written while the copying goes on.
@@ -60,6 +66,9 @@ private func settle(_ ledger: Ledger, at now: Moment) throws {
                 ledger.entries(of: try #require(SchedulerName("meanwhile")), last: 100).count == 12)
             #expect(ledger.index.wishes.map(\.name) == [web])
             #expect(ledger.history().contains(unfinished))
+            #expect(ledger.history().contains(success))
+            let fails = try #require(SchedulerName("fails"))
+            #expect(!ledger.entries(of: fails, last: 100).contains(success))
         }
         #expect(unsafe access(shelf.file("ledger.new"), F_OK) != 0)
     }

@@ -146,7 +146,9 @@ enum Samples {
         }
         #expect(shelf.said == [])
         let again = try shelf.open()
-        #expect(again.history() == [try Samples.started("backup", 120)])
+        #expect(
+            again.history()
+                == [try Samples.ended("backup", 60), try Samples.started("backup", 120)])
         let entries = again.entries(of: try #require(Samples.backup), last: 2)
         #expect(entries == [try Samples.ended("backup", 60), try Samples.started("backup", 120)])
         #expect(again.index.wishes.map(\.name) == [web])

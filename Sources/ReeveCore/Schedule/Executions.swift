@@ -64,6 +64,16 @@ extension Scheduler {
         }
     }
 
+    /// An earlier supervisor saw it succeed.
+    mutating func restoreSuccess(at success: WallTime) {
+        guard let schedule, metrics.lastSuccess.map({ $0 < success }) ?? true else { return }
+        metrics.succeeded(
+            at: success,
+            expectedBy: schedule.expected(after: success).map {
+                $0 + (specification.timeout ?? .zero)
+            })
+    }
+
     /// The entry that goes before each spawn.
     mutating func writeStart(of run: RunID, _ turn: inout Turn) {
         schedule?.current?.run = run

@@ -85,8 +85,8 @@ package struct LedgerEntry: Hashable, Sendable {
 /// What the ledger of earlier supervisors tells, given to the core with the specification.
 ///
 /// A compaction may drop old entries, but has to keep for each scheduler: the entry with the latest
-/// `through` whose trigger is `schedule`, each `started` without an `ended` of the same key, and the
-/// latest entry of a `boot`.
+/// `through` whose trigger is `schedule`, each `started` without an `ended` of the same key, the
+/// latest entry of a `boot`, and the latest that succeeded.
 package struct LedgerHistory: Equatable, Sendable {
     /// In the order of writing.
     package var entries: [LedgerEntry] = []

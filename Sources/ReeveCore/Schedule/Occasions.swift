@@ -305,7 +305,9 @@ extension Supervisor {
             case .started(let run, attempt: _):
                 open.removeAll { $0.key == key }
                 open.append((key, run))
-            case .ended: open.removeAll { $0.key == key }
+            case .ended(let outcome, reason: _, run: _):
+                open.removeAll { $0.key == key }
+                if outcome == .succeeded { schedulers[id.index].restoreSuccess(at: entry.at) }
             }
         }
     }

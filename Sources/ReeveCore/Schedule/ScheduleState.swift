@@ -389,6 +389,19 @@ struct ScheduleState: Sendable {
         next.flatMap { upcoming in upcoming.deadline.map { now.wall(at: $0) } ?? upcoming.due }
     }
 
+    /// When the occurrence after an instant of an earlier supervisor's time is due at the latest: where its
+    /// grid of an interval lay, and what its jitter drew, is not known.
+    func expected(after wall: WallTime) -> WallTime? {
+        let due: WallTime? =
+            switch timetable {
+            case .cron: timetable.next(after: wall)?.at
+            case .interval(let span, _): wall + span
+            case .boot, .start, .unusable: nil
+            }
+        guard let due, !isExpired(due) else { return nil }
+        return due + settings.spreadDelay + settings.jitter
+    }
+
     // MARK: Details
 
     private func lateness(

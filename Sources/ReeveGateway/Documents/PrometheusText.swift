@@ -238,7 +238,7 @@ extension PrometheusText {
         }
         family(
             "reeve_scheduler_last_success_timestamp_seconds", .gauge,
-            "When an execution last succeeded, since reeve was started.")
+            "When an execution last succeeded.")
         for one in metrics {
             sample(
                 "reeve_scheduler_last_success_timestamp_seconds", [("scheduler", one.name)],

@@ -3,7 +3,8 @@
 // Which records of the file are still needed, and where they are: 16 bytes each, however long they
 // are. A compaction copies exactly these; `reeve runs` reads through them. Needed are, for each
 // scheduler, its last records, and whatever tells a supervisor that starts what was due and ran: the
-// latest of its schedule, each start without an end, the latest of a boot, the operator's wish.
+// latest of its schedule, each start without an end, the latest of a boot, the last success, the operator's
+// wish.
 
 internal import DequeModule
 internal import ReeveControl
@@ -26,6 +27,7 @@ struct LedgerIndex {
         var recent = Deque<LedgerPlace>()
         var lastDue: (through: WallTime, place: LedgerPlace)?
         var lastBoot: LedgerPlace?
+        var lastSuccess: LedgerPlace?
         var unfinished: [(key: Key, place: LedgerPlace)] = []
         var wish: (wish: Wish, place: LedgerPlace)?
 
@@ -40,6 +42,10 @@ struct LedgerIndex {
                 move(&place)
                 lastBoot = place
             }
+            if var place = lastSuccess {
+                move(&place)
+                lastSuccess = place
+            }
             if var place = wish?.place {
                 move(&place)
                 wish?.place = place
@@ -47,7 +53,7 @@ struct LedgerIndex {
         }
 
         var needed: [LedgerPlace] {
-            [lastDue?.place, lastBoot].compactMap { $0 } + unfinished.map(\.place)
+            [lastDue?.place, lastBoot, lastSuccess].compactMap { $0 } + unfinished.map(\.place)
         }
     }
 
@@ -95,8 +101,9 @@ struct LedgerIndex {
             if shelves[id].unfinished.count > LedgerIndex.unfinishedMax {
                 shelves[id].unfinished.removeFirst()
             }
-        case .ended:
+        case .ended(let outcome, reason: _, run: _):
             shelves[id].unfinished.removeAll { $0.key == key }
+            if outcome == .succeeded { shelves[id].lastSuccess = place }
         }
         switch entry.trigger {
         case .schedule:

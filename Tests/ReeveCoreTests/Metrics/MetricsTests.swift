@@ -170,6 +170,34 @@ import Testing
         #expect(try metrics().expectedBy == expected)
     }
 
+    @Test func `the last success is known to the next supervisor, and late is late there too`()
+        throws
+    {
+        var world = World.booted([
+            scheduled("backup", .interval(.minutes(10)), { _ in }) { $0.timeout = .minutes(2) },
+            scheduled("nightly", .cron("0 3 * * *"), { _ in }) { $0.timeout = .minutes(30) },
+            scheduled("never", .interval(.minutes(10)), { _ in }) { _ in },
+        ])
+        func metrics(_ name: String) throws -> SchedulerMetrics {
+            try #require(world.supervisor.metrics(of: world.id(name), at: world.now))
+        }
+        world.pass(.minutes(10))
+        world.exit("backup", code: 0)
+        world.exit("never", code: 1)
+        world.request(1, .runNow(world.id("nightly"), force: false))
+        world.exit("nightly", code: 0)
+        let success = world.now.wall
+        let nightly = try #require(try metrics("nightly").expectedBy)
+        world.pass(.minutes(10))
+        world.exit("backup", code: 1)
+        world.replaceSupervisor(after: .minutes(1))
+        #expect(try metrics("backup").lastSuccess == success)
+        #expect(try metrics("backup").expectedBy == success + .minutes(12))
+        #expect(try metrics("nightly").lastSuccess == success)
+        #expect(try metrics("nightly").expectedBy == nightly)
+        #expect(try metrics("never").lastSuccess == nil && metrics("never").expectedBy == nil)
+    }
+
     @Test func `whatever happens, no part grows beyond its bound`() {
         var metrics = Metrics(errorWindow: .minutes(5))
         var random = SplitMix64(seed: 3)
