@@ -466,6 +466,35 @@ import Testing
             """)
     }
 
+    @Test func `on a kernel that lacks calls a stop still leaves nothing`() async throws {
+        try await boot(
+            """
+            [defaults]
+            ready = "spawn"
+            [schedulers.tree]
+            command = "setsid sleep 1251 & sleep 1251; true"
+            [schedulers.crashes]
+            command = "setsid sleep 1252 & sleep 0.2; exit 1"
+            [schedulers.other]
+            command = ["sleep", "1253"]
+            user = "daemon"
+            """,
+            """
+            dropin 'SystemCallFilter=~pidfd_open pidfd_send_signal clone3 close_range' \\
+                SystemCallErrorNumber=ENOSYS
+            systemctl start reeve || fail "start"
+            eventually 10 said "crashes: stopped after .*, nothing of it is left"
+            reeve status tree --json | grep -q '"memoryBytes":[0-9]' || fail "memory"
+            reeve stop tree other || fail "stop"
+            pgrep -f 'sleep 125[13]' && fail "a process is left"
+            reeve start tree || fail "start of one"
+            systemctl stop reeve || fail "stop of reeve"
+            shows Result success || fail "ended by $(show Result)"
+            pgrep -f 'sleep 125[123]' && fail "a process is left"
+            true
+            """)
+    }
+
     @Test func `the gateway is a service of its own, with nothing but the socket`() async throws {
         try await boot(
             """
