@@ -51,6 +51,48 @@ import Testing
         }
     }
 
+    @Test(.needs("bash", if: Machine.has("bash")))
+    func `a shell completes commands, and the names that the supervisor knows`() async throws {
+        try await Reeve.supervising({ place in
+            "[schedulers.web-one]\ncommand = \(place.child("forever"))\n"
+                + "[schedulers.web-two]\ncommand = \(place.child("forever"))\n"
+        }) { reeve in
+            let place = Place(at: reeve.directory)
+            try place.write(
+                "completes",
+                """
+                eval "$("$1" --generate-completion-script bash)"
+                reeve() { "$program" "$@"; }
+                program=$1
+                completed() {
+                    COMP_LINE=$1 COMP_POINT=${#1}
+                    read -ra COMP_WORDS <<<"$1"
+                    case $1 in *' ') COMP_WORDS+=('') ;; esac
+                    COMP_CWORD=$((${#COMP_WORDS[@]} - 1)) COMPREPLY=()
+                    _reeve reeve "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+                    echo "$1:" "${COMPREPLY[@]}"
+                }
+                completed "reeve re"
+                completed "reeve restart web"
+                completed "reeve logs web-t"
+
+                """)
+            let shell = try Guarded(
+                ["bash", place.file("completes"), Tree.product("reeve")],
+                environment: Guarded.environment.merging(["REEVE_SOCKET": reeve.socket]) { $1 },
+                directory: reeve.directory, name: "completes")
+            #expect(try await shell.ended() == .exit(0), "\(shell.errors)")
+            let lines = shell.output.split(separator: "\n").map {
+                $0.split(separator: " ").map(String.init)
+            }
+            #expect(
+                lines.first.map { Set($0).isSuperset(of: ["restart", "reload", "reset"]) } == true)
+            #expect(
+                lines.dropFirst().first?.suffix(2) == ["web-one", "web-two"], "\(shell.output)")
+            #expect(lines.last?.last == "web-two", "\(shell.output)\(shell.errors)")
+        }
+    }
+
     @Test func `status tells a person and a program the same`() async throws {
         try await Reeve.supervising({ place in
             """

@@ -10,7 +10,9 @@ internal import ReeveCore
 
 /// Which schedulers an action is for.
 struct NamesArgument: ParsableArguments {
-    @Argument(help: ArgumentHelp("The schedulers.", valueName: "name"), transform: NameText.read)
+    @Argument(
+        help: ArgumentHelp("The schedulers.", valueName: "name"), completion: NameText.completion,
+        transform: NameText.read)
     var names: [String]
 
     /// Each once, in the order given.
@@ -205,7 +207,7 @@ struct SignalCommand: ParsableCommand {
               $ reeve signal web RTMIN+3
             """)
 
-    @Argument(help: "The scheduler.", transform: NameText.read)
+    @Argument(help: "The scheduler.", completion: NameText.completion, transform: NameText.read)
     var name: String
     @Argument(help: "The signal: HUP, SIGHUP or 1.", transform: SignalCommand.signal)
     var signal: Signal

@@ -56,7 +56,7 @@ struct MetricsCommand: ParsableCommand {
 
     @Argument(
         help: ArgumentHelp("The schedulers; without one, all.", valueName: "name"),
-        transform: NameText.read)
+        completion: NameText.completion, transform: NameText.read)
     var names: [String] = []
     @OptionGroup var connection: ConnectionOptions
 

@@ -23,7 +23,7 @@ struct CheckCommand: ParsableCommand {
             same is taken as by `reeve run`.
             """)
 
-    @Argument(help: ArgumentHelp("The configuration.", valueName: "config"))
+    @Argument(help: ArgumentHelp("The configuration.", valueName: "config"), completion: .file())
     var config: String?
 
     @Flag(help: "Print every value that is in effect and where it came from.")

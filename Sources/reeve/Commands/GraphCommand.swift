@@ -21,7 +21,7 @@ struct GraphCommand: ParsableCommand {
     @Option(help: ArgumentHelp("dot, or mermaid for Markdown.", valueName: "format"))
     var format = GraphText.Format.dot
 
-    @Argument(help: ArgumentHelp("The configuration.", valueName: "config"))
+    @Argument(help: ArgumentHelp("The configuration.", valueName: "config"), completion: .file())
     var config: String?
 
     mutating func run() throws {

@@ -18,7 +18,9 @@ struct HealthcheckCommand: ParsableCommand {
               $ reeve healthcheck web --strict || page-someone
             """)
 
-    @Argument(help: "The scheduler; without one, the whole.", transform: NameText.read)
+    @Argument(
+        help: "The scheduler; without one, the whole.", completion: NameText.completion,
+        transform: NameText.read)
     var name: String?
 
     @Flag(help: "Degraded is a failure, too.")

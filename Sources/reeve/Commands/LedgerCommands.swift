@@ -26,7 +26,7 @@ struct RunsCommand: ParsableCommand {
     @Flag(
         help: "Print one JSON object a line, for each record of the ledger, by occurrence.")
     var json = false
-    @Argument(help: "The scheduler.", transform: NameText.read)
+    @Argument(help: "The scheduler.", completion: NameText.completion, transform: NameText.read)
     var name: String
     @OptionGroup var connection: ConnectionOptions
 
@@ -74,7 +74,7 @@ struct WhyCommand: ParsableCommand {
         name: .customLong("run"),
         help: ArgumentHelp("The failed run, by its id.", valueName: "id"))
     var runID: String?
-    @Argument(help: "The scheduler.", transform: NameText.read)
+    @Argument(help: "The scheduler.", completion: NameText.completion, transform: NameText.read)
     var name: String
     @Argument(
         help: ArgumentHelp("An instant in UTC, 2026-11-25T03:00:00Z.", valueName: "time"),

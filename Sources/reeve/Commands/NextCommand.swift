@@ -52,7 +52,8 @@ struct NextCommand: ParsableCommand {
     var json = false
 
     @Argument(
-        help: "The scheduler; without one, all that have a schedule.", transform: NameText.read)
+        help: "The scheduler; without one, all that have a schedule.",
+        completion: NameText.completion, transform: NameText.read)
     var name: String?
     @OptionGroup var connection: ConnectionOptions
 

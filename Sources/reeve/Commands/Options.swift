@@ -3,6 +3,7 @@
 internal import ArgumentParser
 internal import ReeveClient
 internal import ReeveConfiguration
+internal import ReeveControl
 internal import ReeveCore
 
 /// How a command reaches the supervisor.
@@ -53,5 +54,18 @@ enum NameText {
             throw ValidationError("a scheduler's name is not empty; `reeve status` lists them")
         }
         return text
+    }
+
+    /// The names that the supervisor knows which the command line leads to; none where none answers at once.
+    static let completion = CompletionKind.custom { words, _, _ in
+        let named = words.firstIndex(of: "--socket").map { words.index(after: $0) }
+        let socket = named.flatMap { words.indices.contains($0) ? words[$0] : nil }
+        do {
+            let client = try ControlClient(
+                to: SocketLocation.current(named: socket), timeout: .milliseconds(500))
+            return try client.status().schedulers.map(\.name)
+        } catch {
+            return []
+        }
     }
 }

@@ -27,7 +27,7 @@ struct PlanCommand: ParsableCommand {
             the running reeve.
             """)
 
-    @Argument(help: ArgumentHelp("The configuration.", valueName: "config"))
+    @Argument(help: ArgumentHelp("The configuration.", valueName: "config"), completion: .file())
     var config: String?
 
     @Flag(help: "Print JSON.")

@@ -23,7 +23,7 @@ struct RunCommand: ParsableCommand {
             A configuration with errors starts nothing and exits 78.
             """)
 
-    @Argument(help: ArgumentHelp("The configuration.", valueName: "config"))
+    @Argument(help: ArgumentHelp("The configuration.", valueName: "config"), completion: .file())
     var config: String?
 
     mutating func run() throws {

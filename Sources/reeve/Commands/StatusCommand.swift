@@ -27,7 +27,7 @@ struct StatusCommand: ParsableCommand {
 
     @Argument(
         help: ArgumentHelp("The schedulers; without one, all.", valueName: "name"),
-        transform: NameText.read)
+        completion: NameText.completion, transform: NameText.read)
     var names: [String] = []
 
     @Flag(help: "Print JSON.")

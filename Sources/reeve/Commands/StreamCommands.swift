@@ -31,7 +31,7 @@ struct LogsCommand: ParsableCommand {
     var timestamps = false
     @Flag(help: "Print one JSON object a line: at, stream, line, continues, cut.")
     var json = false
-    @Argument(help: "The scheduler.", transform: NameText.read)
+    @Argument(help: "The scheduler.", completion: NameText.completion, transform: NameText.read)
     var name: String
     @OptionGroup var connection: ConnectionOptions
 

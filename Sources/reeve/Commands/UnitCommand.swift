@@ -18,7 +18,7 @@ struct UnitCommand: ParsableCommand {
               $ reeve unit --user ~/web.toml > ~/.config/systemd/user/web.service
             """)
 
-    @Argument(help: ArgumentHelp("The configuration.", valueName: "config"))
+    @Argument(help: ArgumentHelp("The configuration.", valueName: "config"), completion: .file())
     var config: String?
 
     @Flag(help: "For a user's own manager (systemctl --user).")
