@@ -50,6 +50,15 @@ import Testing
         }
     }
 
+    @Test func `every test that the article about pressure names exists`() throws {
+        let article = try #require(
+            Tree.text("Sources/ReeveCore/Documentation.docc/UnderPressure.md"))
+        let sources = Tree.files(["swift"], under: ["Tests"]).compactMap(Tree.text).joined()
+        let names = article.matches(of: /\| `([^`|]+)` \|\n/).map { String($0.output.1) }
+        #expect(names.count > 25)
+        for name in names { #expect(sources.contains("func `\(name)`"), "\(name)") }
+    }
+
     @Test func `every command that the texts show exists`() async throws {
         let place = try Place()
         defer { place.remove() }
