@@ -144,6 +144,57 @@ import Testing
         }
     }
 
+    @Test func `whoever takes his time has so much of it, and then the connection ends`()
+        async throws
+    {
+        try await Reeve.supervising({ place in
+            Self.one(place) + """
+
+                [schedulers.flood]
+                command = "exec yes 'a line that nobody wants to read'"
+                ready = "spawn"
+                """
+        }) { reeve in
+            try await reeve.withGateway { gateway in
+                let before = try await memory(gateway)
+                let silent = try HTTPConnection(port: gateway.port)
+                let slow = try HTTPConnection(port: gateway.port)
+                try await slow.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: ")
+                let post = "POST /api/scheduler/web/start HTTP/1.1\r\nHost: localhost\r\n"
+                let waiting = try HTTPConnection(port: gateway.port)
+                try await waiting.send(post + "Content-Length: 5\r\n\r\n{")
+                let dripping = try HTTPConnection(port: gateway.port)
+                try await dripping.send(post + "Content-Length: 5000\r\n\r\n{")
+                let kept = try HTTPConnection(port: gateway.port)
+                try await kept.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                #expect(try await kept.answer().status == 200)
+                let unread = try await gateway.open("/api/scheduler/flood/logs?follow=true")
+                let followed = try await gateway.open("/api/events")
+                // A byte now and then keeps neither a head nor a body alive.
+                for (connection, status) in [(waiting, 408), (dripping, 408)] {
+                    try await eventually("the end of a body's time", within: 30) {
+                        try await dripping.send(" ")
+                        return connection.text.contains("HTTP/1.1 \(status)")
+                    }
+                }
+                for connection in [silent, slow, kept] {
+                    try await eventually("the end of an idle connection", within: 60) {
+                        try await slow.send("a")
+                        _ = connection.text
+                        return connection.isEnded
+                    }
+                }
+                // Nothing was taken from it meanwhile.
+                try await unread.end(within: 90)
+                #expect(!followed.isEnded, "a stream without news goes on")
+                _ = followed.text
+                #expect(!followed.isEnded, "a stream without news goes on")
+                #expect(try await memory(gateway) < before + 60_000_000)
+                #expect(try await reeve.command("status").code == 0)
+            }
+        }
+    }
+
     private func memory(_ gateway: RunningGateway) async throws -> Double {
         let found = try await gateway.get("/api/diagnostics").json
         return try #require(found["gateway"]?["usage"]?["memoryBytes"]?.number)
