@@ -264,3 +264,45 @@ import Testing
         }
     }
 }
+
+@Suite struct `Kept files` {
+    @Test func `each is written as a whole, read, listed and removed`() throws {
+        let scratch = try TemporaryDirectory()
+        let files = KeptFiles(directory: scratch.file("kept"))
+        #expect(try files.names(max: 9) == [])
+        #expect(try files.read("b.toml", bytesMax: 9) == nil)
+        #expect(try files.remove("b.toml") == false)
+        for (name, contents) in [("b.toml", [1, 2]), ("a.toml", []), ("b.toml", [3])]
+            as [(String, [UInt8])]
+        {
+            try files.write(name, contents)
+            #expect(try files.read(name, bytesMax: 2) == contents)
+        }
+        #expect(try files.names(max: 2) == ["a.toml", "b.toml"])
+        #expect(throws: SystemFailure.self) { try files.names(max: 1) }
+        #expect(throws: SystemFailure.self) { try files.read("b.toml", bytesMax: 0) }
+        #expect(try files.remove("b.toml") == true)
+        #expect(try files.names(max: 2) == ["a.toml"])
+    }
+
+    @Test func `more than one look at the directory finds all`() throws {
+        let scratch = try TemporaryDirectory()
+        let files = KeptFiles(directory: scratch.file("kept"))
+        let names = (0..<1_200).map { "a-rather-long-name-of-a-file-\(1_000 + $0).toml" }
+        try files.write(names[0], [])
+        for name in names { _ = try StateFile.open(files.path(of: name)) }
+        #expect(try files.names(max: 2_000) == names)
+    }
+
+    @Test func `a link is not followed, and nothing is made behind one`() throws {
+        let scratch = try TemporaryDirectory()
+        let files = KeptFiles(directory: scratch.file("kept"))
+        try files.write("a", [1])
+        #expect(unsafe symlink("a", files.path(of: "link")) == 0)
+        #expect(throws: SystemFailure.self) { try files.read("link", bytesMax: 9) }
+        #expect(unsafe symlink("kept", scratch.file("other")) == 0)
+        let other = KeptFiles(directory: scratch.file("other"))
+        #expect(throws: SystemFailure.self) { try other.write("b", []) }
+        #expect(try files.names(max: 9) == ["a", "link"])
+    }
+}
