@@ -22,6 +22,8 @@ package struct ActionAnswer: Equatable, Sendable {
     package var error: ControlError?
     /// A sentence about the whole.
     package var summary: String?
+    /// What a registration came to.
+    package var change: Reply.Change?
 
     package init(outcomes: [OutcomeReport] = [], error: ControlError? = nil) {
         self.outcomes = outcomes
@@ -232,6 +234,7 @@ package struct ControlClient {
             }
             answers[index].add(message.body)
             answers[index].summary = message.summary ?? answers[index].summary
+            answers[index].change = message.change ?? answers[index].change
             isComplete[index] = !message.hasMore
             while reported < sent, isComplete[reported] {
                 each(reported, answers[reported])

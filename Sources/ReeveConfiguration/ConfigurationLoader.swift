@@ -10,6 +10,22 @@ package struct LoadOutcome: Sendable {
     package var diagnostics: [Diagnostic]
     /// What was understood, also when there are errors.
     package var explanation: Explanation
+    /// As whom those run that are registered through the gateway; nil: as reeve itself.
+    package var registerUser: String?
+    /// Of a registration that is right: the text that is to be kept.
+    package var registered: [UInt8]?
+    /// The name that was to be registered is the file's, or others depend on the one that was to go.
+    package var isConflict = false
+    var failures = Failures()
+
+    /// What keeps a configuration from being used.
+    struct Failures: Sendable {
+        var isOfFile = true
+        /// Indices of those that were read with it.
+        var registered: [Int] = []
+        /// Of the file, and then of each of those.
+        var errors: [[Diagnostic]] = []
+    }
 
     /// No configuration came of it, for these reasons.
     package static func failed(_ diagnostics: [Diagnostic]) -> LoadOutcome {
@@ -25,9 +41,7 @@ package struct LoadOutcome: Sendable {
 
     /// Adds a warning that has no place in the file.
     package mutating func warn(_ file: String, of message: String, help: String?) {
-        diagnostics.append(
-            Diagnostic(
-                severity: .warning, file: file, location: nil, message: message, help: help))
+        diagnostics.append(.warning(of: file, message, help: help))
     }
 
     /// Those that keep reeve from running it.
@@ -67,11 +81,14 @@ package enum ConfigurationLoader {
     /// expression without a zone, and PATH where a command has no slash.
     /// Blocks for as long as the file does, so it is nothing for the supervisor role.
     package static func load(
-        path: String, environment: [String: String], machine: Machine = .current()
+        path: String, registered: [RegisteredText] = [], change: RegisteredChange? = nil,
+        environment: [String: String], machine: Machine = .current()
     ) -> LoadOutcome {
         switch readFile(path, bytesMax: bytesMax) {
         case .bytes(let bytes):
-            load(bytes: bytes, path: path, environment: environment, machine: machine)
+            load(
+                bytes: bytes, path: path, registered: registered, change: change,
+                environment: environment, machine: machine)
         case .tooLarge: tooLarge(path)
         case .failed(let message, let help): failure(path, message, help: help)
         }
@@ -88,23 +105,21 @@ package enum ConfigurationLoader {
 
     /// Validates what was read elsewhere; any bytes at all.
     package static func load(
-        bytes: [UInt8], path: String, environment: [String: String],
-        machine: Machine = .current()
+        bytes: [UInt8], path: String, registered: [RegisteredText] = [],
+        environment: [String: String], machine: Machine = .current()
     ) -> LoadOutcome {
         if bytes.count > bytesMax { return tooLarge(path) }
         // A byte order mark is no part of the text, and editors do not count it as a column.
         let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
         let text = bytes.starts(with: mark) ? Array(bytes.dropFirst(mark.count)) : bytes
-        if let offset = firstInvalidByte(text) {
-            let source = SourceText(name: path, bytes: text)
+        let source = SourceText(name: path, bytes: text)
+        if let (message, span) = source.encodingError {
             return failure(
-                path,
-                "the file is not UTF-8: the byte 0x\(String(text[offset], radix: 16)) is no "
-                    + "part of a character",
-                help: "save the file as UTF-8",
-                at: source.location(of: source.span(ofByteAt: offset)))
+                path, message, help: "save the file as UTF-8", at: source.location(of: span))
         }
-        var loader = Loader(name: path, bytes: text, environment: environment, machine: machine)
+        var loader = Loader(
+            name: path, bytes: text, registered: registered, environment: environment,
+            machine: machine)
         return loader.load()
     }
 
@@ -121,19 +136,5 @@ package enum ConfigurationLoader {
             severity: .error, file: path, location: location, message: message, help: help)
         return LoadOutcome(
             specification: nil, diagnostics: [diagnostic], explanation: Explanation())
-    }
-
-    /// Where the first sequence begins that is not UTF-8; nil for none.
-    private static func firstInvalidByte(_ bytes: [UInt8]) -> Int? {
-        if String(validating: bytes, as: UTF8.self) != nil { return nil }
-        var decoder = Unicode.UTF8.ForwardParser()
-        var iterator = bytes.makeIterator()
-        var offset = 0
-        while true {
-            switch decoder.parseScalar(from: &iterator) {
-            case .valid(let scalar): offset += scalar.count
-            case .error, .emptyInput: return min(offset, bytes.count - 1)
-            }
-        }
     }
 }

@@ -53,6 +53,11 @@ package struct Diagnostic: Hashable, Sendable {
     /// What to do about it, as a sentence without a full stop.
     package var help: String?
 
+    /// A warning that has no place in the file.
+    package static func warning(of file: String, _ message: String, help: String?) -> Diagnostic {
+        Diagnostic(severity: .warning, file: file, location: nil, message: message, help: help)
+    }
+
     /// Several lines, the last without a line break:
     ///
     ///     reeve.toml:3:1: error: [schedulers.web] has no key `comand`

@@ -8,7 +8,7 @@ internal import ReeveCore
 /// Reads `[gateway]`.
 struct GatewayReader: Sendable {
     /// The name by which the gateway is supervised.
-    static let name = "gateway"
+    static let name = SchedulerName.gateway
     /// nobody, on every Linux.
     private static let unprivileged: UInt32 = 65_534
     private static let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -65,6 +65,7 @@ struct GatewayReader: Sendable {
             for case .text(let host) in hosts { arguments += ["--host", host] }
         }
         if allowsNetwork { arguments.append("--allow-unauthenticated-network") }
+        if allowsRegistration { arguments.append("--allow-register") }
         return arguments
     }
 
@@ -103,6 +104,16 @@ struct GatewayReader: Sendable {
         effective.assign("allow-unauthenticated-network", to: &allows)
         return allows
     }
+
+    /// Whether schedulers may be registered through it.
+    var allowsRegistration: Bool {
+        var allows = false
+        effective.assign("allow-register", to: &allows)
+        return allows
+    }
+
+    /// As whom those run that are registered through it.
+    var registerUser: String? { text("register-user") }
 
     private var isLoopback: Bool {
         ["127.", "localhost:", "[::1]:"].contains { listen.hasPrefix($0) }
@@ -143,11 +154,36 @@ struct GatewayReader: Sendable {
                     + "there could stop every scheduler", at: effective.span("listen"),
                 help: "add `token-file`, or listen on 127.0.0.1")
         }
+        checkRegistration(&findings)
         if (text("tls-certificate") == nil) != (text("tls-key") == nil) {
             findings.error(
                 "TLS needs both, `tls-certificate` and `tls-key`",
                 at: effective.span("tls-certificate") ?? effective.span("tls-key"),
                 help: "name the other file too")
+        }
+    }
+
+    private func checkRegistration(_ findings: inout Findings) {
+        if let name = registerUser, machine.accounts.user(name, group: nil) == nil {
+            findings.error(
+                "there is no user \(quoted(name)) in /etc/passwd",
+                at: effective.span("register-user"),
+                help: Suggestion.nearest(to: name, in: machine.accounts.userNames).map {
+                    "did you mean \"\(printable($0))\"?"
+                } ?? "name one that those who register may be")
+        }
+        guard allowsRegistration else { return }
+        if text("token-file") == nil {
+            findings.error(
+                "`allow-register` lets whoever reaches the gateway execute programs, and there is no "
+                    + "control token", at: effective.span("allow-register"),
+                help: "add `token-file`")
+        }
+        if machine.user == 0, registerUser == nil {
+            findings.error(
+                "`allow-register` lets whoever has the control token execute programs, and reeve runs "
+                    + "as root", at: effective.span("allow-register"),
+                help: "add `register-user`, the user that they are executed as")
         }
     }
 

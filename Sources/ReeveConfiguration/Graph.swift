@@ -50,6 +50,13 @@ struct Graph {
                     .map { "did you mean \"\($0)\"?" })
             return
         }
+        if schedulers[index].isRegistered, !scheduler.isRegistered {
+            findings.error(
+                "\(quoted(scheduler.name)) depends on \(quoted(dependency.name)), which is not in "
+                    + "this file but registered",
+                at: dependency.span, help: "what is in the file has to do without what is not")
+            return
+        }
         guard let other = schedulers[index].specification else { return }
         if !other.enabled, scheduler.specification?.enabled != false {
             findings.warning(

@@ -224,8 +224,12 @@ extension KnownKeys {
         key(
             "allow-unauthenticated-network", .gateway, .boolean, "false",
             "Listen beyond this machine without a token"),
-        later(
-            "allow-register", .gateway, .boolean, "false", "Let schedulers be added over HTTP"),
+        key(
+            "allow-register", .gateway, .boolean, "false",
+            "Let whoever has the control token register schedulers, which is to execute programs"),
+        key(
+            "register-user", .gateway, .account, "reeve's own, which must not be root",
+            "The user that those run as which are registered over HTTP", example: "\"jobs\""),
         later(
             "history-retention", .gateway, .duration(Span.positive), "\"30d\"",
             "How long history is kept"),

@@ -19,13 +19,19 @@ struct Loader {
     /// nil: there is no such table.
     private var gateway: TableSettings?
     private var defaults = TableSettings()
+    /// Those of the file, then those that are registered.
     private var schedulers: [DeclaredScheduler] = []
+    private let registered: [RegisteredText]
     /// Tables that were probably meant to be schedulers.
     private var isSchedulersMeant = false
 
-    /// `bytes` are UTF-8.
-    init(name: String, bytes: [UInt8], environment: [String: String], machine: Machine) {
+    /// `bytes` are UTF-8; `registered` may be anything, and the file is read as if they were not there.
+    init(
+        name: String, bytes: [UInt8], registered: [RegisteredText] = [],
+        environment: [String: String], machine: Machine
+    ) {
         self.machine = machine
+        self.registered = registered
         findings = Findings(source: SourceText(name: name, bytes: bytes))
         self.environment = environment
     }
@@ -58,15 +64,20 @@ struct Loader {
         }
         let profile = chooseProfile()
         readSchedulers(tables["schedulers"] ?? [], profile: profile.profile)
-        return assemble(profile)
+        let names = schedulers.map(\.name)
+        readRegistered(profile: profile.profile)
+        return assemble(profile, namesOfFile: names)
     }
 
-    private mutating func assemble(_ profile: ChosenProfile) -> LoadOutcome {
+    private mutating func assemble(
+        _ profile: ChosenProfile, namesOfFile names: [String]
+    ) -> LoadOutcome {
         var graph = Graph(schedulers, areTablesMissing: areTablesMissing)
         var supervisor = SupervisorReader(
-            own: reeve, profile: profile, environment: environment, source: findings.source.name)
+            own: reeve, profile: profile, environment: environment,
+            source: findings.source.name ?? "")
         var settings = supervisor.read(
-            names: graph.names, areTablesMissing: areTablesMissing, into: &findings)
+            names: names, areTablesMissing: areTablesMissing, into: &findings)
         let alerts = AlertsReader(own: alerts, profile: profile.profile)
         settings.alerts = alerts.read()
         graph.check(staggered: settings.staggeredStartup, into: &findings)
@@ -76,19 +87,35 @@ struct Loader {
             [{ @Sendable in reader.explanation }] + schedulers.map(\.explanation)
             + [{ @Sendable in alerts.explanation }]
         var component: SchedulerSpecification?
+        var registerUser: String?
         if let own = gateway {
             let reader = GatewayReader(own: own, profile: profile.profile, machine: machine)
-            component = reader.specification(names: graph.names, into: &findings)
+            component = reader.specification(names: names, into: &findings)
+            settings.gatewayRegisters = reader.allowsRegistration
+            registerUser = reader.registerUser
             tables.append { @Sendable in reader.explanation }
         }
         var (specifications, zones) = withZones(schedulers)
         let isWhole = !findings.hasErrors && specifications.count == schedulers.count
         if let component { specifications.append(component) }
-        return LoadOutcome(
+        var outcome = LoadOutcome(
             specification: isWhole
                 ? Specification(supervisor: settings, schedulers: specifications, zones: zones)
                 : nil,
             diagnostics: findings.sorted, explanation: Explanation(tables: tables))
+        outcome.registerUser = registerUser
+        outcome.failures = failures
+        return outcome
+    }
+
+    /// What is wrong with the file, and with each of those that are registered.
+    private var failures: LoadOutcome.Failures {
+        LoadOutcome.Failures(
+            isOfFile: findings.failedSources.contains(0),
+            registered: registered.indices.filter { findings.failedSources.contains($0 + 1) },
+            errors: findings.sources.map { source in
+                findings.sorted(of: source.index).filter { $0.severity == .error }
+            })
     }
 
     // MARK: - Zones
@@ -117,6 +144,7 @@ struct Loader {
                 }
             }
             guard var specification = scheduler.specification else { continue }
+            if scheduler.isRegistered { specification.origin = .registered }
             if case .cron? = specification.schedule?.rule {
                 let known = zone ?? host ?? hostZone()
                 if zone == nil { host = known }
@@ -253,6 +281,36 @@ struct Loader {
             schedulers.append(reader.read(inner, areKeysMissing: areKeysMissing, into: &findings))
         }
         warnOfUnusedDefaults()
+    }
+
+    /// Each after the others, with the defaults of the file.
+    private mutating func readRegistered(profile: Profile) {
+        let preset = TableSettings(preset: profile, table: .schedulers)
+        var names: Set<String> = []
+        for scheduler in schedulers { names.insert(scheduler.name) }
+        for text in registered {
+            let source = findings.add(name: text.file, bytes: text.bytes)
+            let table = RegisteredTable(name: text.name, source: source)
+            guard let entry = table.read(into: &findings),
+                case .table(let inner) = entry.node.value
+            else { continue }
+            if !names.insert(text.name).inserted {
+                findings.error(
+                    "\(quoted(text.name)) is in \(findings.source.name ?? "the file"), which goes before",
+                    at: entry.keySpan)
+            }
+            if schedulers.count >= Loader.schedulersMax {
+                findings.error(
+                    "reeve takes \(Loader.schedulersMax) schedulers, and there are as many already",
+                    at: entry.keySpan)
+                continue
+            }
+            let reader = SchedulerReader(
+                name: text.name, nameSpan: entry.keySpan, defaults: defaults, preset: preset,
+                profile: profile, machine: machine, path: environment["PATH"])
+            schedulers.append(
+                reader.read(inner, areKeysMissing: table.areKeysMissing, into: &findings))
+        }
     }
 
     /// The name of a table of schedulers; reports what is none. A wrong name still goes on, so

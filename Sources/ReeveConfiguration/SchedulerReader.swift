@@ -15,6 +15,9 @@ struct DeclaredScheduler: Sendable {
     /// nil where something of it is wrong. Its dependencies are not checked yet.
     let specification: SchedulerSpecification?
     let explanation: @Sendable () -> [Explanation.Entry]
+
+    /// It is none of the file.
+    var isRegistered: Bool { nameSpan.source != 0 }
 }
 
 /// From one `[schedulers.NAME]` table to a scheduler.

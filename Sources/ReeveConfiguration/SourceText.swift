@@ -11,18 +11,23 @@ struct SourceSpan: Hashable, Sendable {
     var column: Int
     /// At least 1.
     var length: Int
+    /// Which of the texts that are read together; 0 is the file itself.
+    var source = 0
 }
 
 /// A configuration as it was read.
 struct SourceText: Sendable {
-    /// How messages name the file.
-    let name: String
+    /// How messages name the file; nil: they name no place in it.
+    let name: String?
+    /// Its number among those that are read together.
+    let index: Int
     let bytes: [UInt8]
     /// Offset of the first byte of each line; there is always a first line.
     private let lineStarts: [Int]
 
-    init(name: String, bytes: [UInt8]) {
+    init(name: String?, bytes: [UInt8], index: Int = 0) {
         self.name = name
+        self.index = index
         self.bytes = bytes
         var starts = [0]
         for (offset, byte) in bytes.enumerated() where byte == UInt8(ascii: "\n") {
@@ -44,9 +49,34 @@ struct SourceText: Sendable {
 
     /// The place of a byte.
     func span(ofByteAt offset: Int) -> SourceSpan {
-        let index = (lineStarts.lastIndex { $0 <= offset }) ?? 0
-        let before = String(decoding: bytes[lineStarts[index]..<offset], as: UTF8.self)
-        return SourceSpan(line: index + 1, column: before.unicodeScalars.count + 1, length: 1)
+        let line = (lineStarts.lastIndex { $0 <= offset }) ?? 0
+        let before = String(decoding: bytes[lineStarts[line]..<offset], as: UTF8.self)
+        return SourceSpan(
+            line: line + 1, column: before.unicodeScalars.count + 1, length: 1, source: index)
+    }
+
+    /// What is said, and of which place, where the text is not UTF-8; nil where it is.
+    var encodingError: (message: String, span: SourceSpan)? {
+        guard let offset = firstInvalidByte else { return nil }
+        let byte = String(bytes[offset], radix: 16)
+        return (
+            "the file is not UTF-8: the byte 0x\(byte) is no part of a character",
+            span(ofByteAt: offset)
+        )
+    }
+
+    /// Where the first sequence begins that is not UTF-8; nil for none.
+    private var firstInvalidByte: Int? {
+        if String(validating: bytes, as: UTF8.self) != nil { return nil }
+        var decoder = Unicode.UTF8.ForwardParser()
+        var iterator = bytes.makeIterator()
+        var offset = 0
+        while true {
+            switch decoder.parseScalar(from: &iterator) {
+            case .valid(let scalar): offset += scalar.count
+            case .error, .emptyInput: return min(offset, bytes.count - 1)
+            }
+        }
     }
 
     /// The place as a diagnostic carries it.

@@ -55,7 +55,7 @@ func readToml(_ source: SourceText, into findings: inout Findings) -> TomlDocume
     findings.error(
         "this line has more than \(TomlLines.dotsMax) dots outside of quotes; "
             + "no key of reeve is that deep",
-        at: SourceSpan(line: deep, column: 1, length: 1),
+        at: SourceSpan(line: deep, column: 1, length: 1, source: source.index),
         help: "put a name that holds dots in quotes")
     return .none
 }
@@ -69,7 +69,7 @@ private func readStatements(
     var areKeysMissing = false
     var areTablesMissing = false
     for _ in 0..<errorsMax {
-        switch parse(bytes) {
+        switch parse(bytes, index: source.index) {
         case .entries(let entries):
             return TomlDocument(
                 entries: entries, areKeysMissing: areKeysMissing,
@@ -100,7 +100,7 @@ private enum ParseResult {
     case outOfMemory
 }
 
-private func parse(_ bytes: [UInt8]) -> ParseResult {
+private func parse(_ bytes: [UInt8], index: Int) -> ParseResult {
     let document = unsafe bytes.withUnsafeBytes { buffer in
         unsafe ctoml_parse(buffer.baseAddress?.assumingMemoryBound(to: CChar.self), buffer.count)
     }
@@ -109,15 +109,16 @@ private func parse(_ bytes: [UInt8]) -> ParseResult {
     var place = ctoml_span()
     if let words = unsafe ctoml_error(document, &place) {
         let span = SourceSpan(
-            line: max(1, Int(place.line)), column: max(1, Int(place.column)), length: 1)
+            line: max(1, Int(place.line)), column: max(1, Int(place.column)), length: 1,
+            source: index)
         return unsafe .failed(TomlSyntaxError(words: String(cString: words), span: span))
     }
-    return .entries(unsafe entries(of: document, bytes: bytes))
+    return .entries(unsafe entries(of: document, bytes: bytes, index: index))
 }
 
 /// Builds the tree from the last node to the first: a node's own children are then complete.
-private func entries(of document: OpaquePointer, bytes: [UInt8]) -> [TomlEntry] {
-    let text = SourceText(name: "", bytes: bytes)
+private func entries(of document: OpaquePointer, bytes: [UInt8], index: Int) -> [TomlEntry] {
+    let text = SourceText(name: "", bytes: bytes, index: index)
     let count = unsafe ctoml_node_count(document)
     var fields: [Int: [TomlEntry]] = [:]
     var elements: [Int: [TomlNode]] = [:]
@@ -168,5 +169,6 @@ private func span(_ place: ctoml_span, in text: SourceText) -> SourceSpan {
         place.end_line == place.line
         ? Int(place.end_column)
         : String(decoding: text.line(line), as: UTF8.self).unicodeScalars.count + 1
-    return SourceSpan(line: line, column: column, length: max(1, end - column))
+    return SourceSpan(
+        line: line, column: column, length: max(1, end - column), source: text.index)
 }

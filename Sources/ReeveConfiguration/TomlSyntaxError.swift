@@ -71,7 +71,8 @@ struct TomlSyntaxError {
         let start = line[..<at].lastIndex { ends.contains($0) }.map { $0 + 1 } ?? 0
         let end = line[at...].firstIndex { ends.contains($0) } ?? line.count
         guard start < end else { return nil }
-        return SourceSpan(line: span.line, column: start + 1, length: end - start)
+        return SourceSpan(
+            line: span.line, column: start + 1, length: end - start, source: span.source)
     }
 
     private func help(value: String) -> String? {
@@ -108,7 +109,8 @@ struct TomlSyntaxError {
         let end = line.firstIndex { $0 == (isHeader ? "#" : "=") } ?? line.count
         let last = line[start..<max(start, end)].lastIndex { $0 != " " && $0 != "\t" } ?? start
         let statement = text(line[start..<min(line.count, last + 1)])
-        let place = SourceSpan(line: span.line, column: start + 1, length: last - start + 1)
+        let place = SourceSpan(
+            line: span.line, column: start + 1, length: last - start + 1, source: span.source)
         if isHeader {
             findings.error(
                 "the table \(code(statement)) is in the file already", at: place,

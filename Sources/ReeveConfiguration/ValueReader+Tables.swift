@@ -119,7 +119,8 @@ extension ValueReader {
     /// The line of a value from its begin, where the key is.
     private func beforeValue(_ span: SourceSpan) -> SourceSpan {
         let length = min(key.unicodeScalars.count, span.column - 1)
-        return SourceSpan(line: span.line, column: 1, length: max(1, length))
+        return SourceSpan(
+            line: span.line, column: 1, length: max(1, length), source: span.source)
     }
 
     static func secretHelp(_ name: String) -> String {
@@ -194,9 +195,9 @@ extension ValueReader {
     func either(
         _ node: TomlNode, _ first: ValueShape, _ second: ValueShape, _ findings: inout Findings
     ) -> SettingValue? {
-        var attempt = Findings(source: findings.source)
+        var attempt = findings.attempt
         if let value = read(node, as: first, into: &attempt) { return value }
-        attempt = Findings(source: findings.source)
+        attempt = findings.attempt
         if let value = read(node, as: second, into: &attempt) { return value }
         mismatch(node, .either(first, second), &findings)
         return nil

@@ -135,6 +135,16 @@ private struct RequestForm: Sendable {
         RequestForm(word: "start-all", fields: []) { _ in .startAll },
         RequestForm(word: "stop-all", fields: []) { _ in .stopAll },
         RequestForm(word: "reload", fields: []) { _ in .reload },
+        RequestForm(word: "register", fields: ["name", "text", "file", "restricted"]) {
+            root throws(JSONFault) in
+            .register(
+                Registration(
+                    name: try newName(root), text: try root.text("text"), file: try file(root),
+                    isRestricted: try flag(root, "restricted", default: false)))
+        },
+        RequestForm(word: "unregister", fields: ["name"]) { root throws(JSONFault) in
+            .unregister(name: try name(root))
+        },
         RequestForm(word: "status", fields: ["name"]) { root throws(JSONFault) in
             .status(name: root["name"] == nil ? nil : try name(root))
         },
@@ -173,6 +183,23 @@ private struct RequestForm: Sendable {
         let name = try root.text("name")
         guard !name.isEmpty else { throw JSONFault(kind: .invalid, words: "\"name\" is empty") }
         return name
+    }
+
+    /// One that a scheduler may be given.
+    private static func newName(_ root: JSONValue) throws(JSONFault) -> SchedulerName {
+        let text = try name(root)
+        if let words = SchedulerName.objection(to: text) {
+            throw JSONFault(kind: .invalid, words: words)
+        }
+        guard let name = SchedulerName(text) else {
+            throw JSONFault(kind: .invalid, words: "\"name\" is no name for a scheduler")
+        }
+        return name
+    }
+
+    private static func file(_ root: JSONValue) throws(JSONFault) -> String? {
+        guard root["file"] != nil else { return nil }
+        return try root.text("file").shortened(toBytes: ControlLimits.fileBytesMax)
     }
 
     private static func flag(

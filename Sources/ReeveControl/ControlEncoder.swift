@@ -21,8 +21,13 @@ package enum ControlEncoder {
             .runNow(let name, let force):
             buffer.field("name", name)
             if force { buffer.field("force", true) }
+        case .register(let registration):
+            buffer.field("name", registration.name.text)
+            buffer.field("text", registration.text)
+            if let file = registration.file { buffer.field("file", file) }
+            if registration.isRestricted { buffer.field("restricted", true) }
         case .stop(let name), .reset(let name), .recover(let name), .pause(let name),
-            .resume(let name):
+            .resume(let name), .unregister(let name):
             buffer.field("name", name)
         case .signal(let name, let signal):
             buffer.field("name", name)
@@ -73,7 +78,7 @@ package enum ControlEncoder {
     /// first outcome of the next page. The answer is complete when that is `reply.outcomes.count`, and
     /// even an empty reply has one page.
     /// `{"id":1,"ok":true,"results":[{"name":"web","result":"done","message":"…"}],"more":false}`; the
-    /// first page has a `message` about the whole where there is one.
+    /// first page has a `message` about the whole where there is one, and that of a registration `change`.
     package static func outcomes(
         of reply: Reply, from start: Int, id: RequestID, name: (SchedulerID) -> SchedulerName?,
         to buffer: inout [UInt8]
@@ -85,6 +90,7 @@ package enum ControlEncoder {
         if start == 0, reply.refusal == nil, let words = reply.words {
             buffer.field("message", words.shortened(toBytes: ControlLimits.messageBytesMax))
         }
+        if start == 0, let change = reply.change { buffer.field("change", change.rawValue) }
         return buffer.page("results", from: start, count: reply.outcomes.count) { index, line in
             let outcome = reply.outcomes[index]
             let report = OutcomeReport(
@@ -288,6 +294,9 @@ extension Reply.Refusal {
         case .notRunning: "it is not running"
         case .notScheduled: "it has no schedule"
         case .configuration: "the configuration has errors, nothing has changed"
+        case .conflict: "the name belongs to another scheduler"
+        case .unknownScheduler: "nothing of this name is registered"
+        case .notKept: "what is registered cannot be kept"
         case .tooManyRequests: "too many requests wait for an answer already; try again later"
         }
     }

@@ -36,6 +36,11 @@ package struct ControlError: Error, Hashable, Sendable, CustomStringConvertible 
         package static let notScheduled = Code(rawValue: "not-scheduled")
         package static let configuration = Code(rawValue: "configuration")
         package static let tooManyRequests = Code(rawValue: "too-many-requests")
+        package static let conflict = Code(rawValue: "conflict")
+        package static let notKept = Code(rawValue: "not-kept")
+
+        /// The gateway may not register (`allow-register`).
+        package static let mayNotRegister = Code(rawValue: "may-not-register")
 
         // The connection.
 

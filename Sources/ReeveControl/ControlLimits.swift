@@ -15,6 +15,8 @@ package enum ControlLimits {
     package static let bufferBytesMax = 128 * 1_024
     /// The largest id of a request: whole numbers that every JSON reader keeps exact.
     package static let idMax: Int64 = 9_007_199_254_740_991
+    /// Longest name of a file that a registration comes from; longer ones are cut.
+    package static let fileBytesMax = 256
     /// Most lines that `logs` can ask for.
     package static let logLinesMax = 100_000
     /// Longest piece of a configuration in a line; escaped it still fits.

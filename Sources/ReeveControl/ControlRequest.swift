@@ -36,6 +36,13 @@ package enum ControlOperation: Equatable, Sendable {
     case stopAll
     /// Read the configuration file again; answered when what changed has been brought about.
     case reload
+    /// `{"op":"register","name":"web","text":"[schedulers.web]\n…","file":"web.toml","restricted":false}`: the
+    /// text is TOML with this one table, `file` is how errors name its place, and `restricted` leaves
+    /// out what is more than to execute programs; both may be absent. Answered when what is registered has
+    /// been brought about.
+    case register(Registration)
+    /// `{"op":"unregister","name":"web"}`
+    case unregister(name: String)
     /// `{"op":"status"}` or `{"op":"status","name":"web"}`; nil is all.
     case status(name: String?)
     /// The head of the status, without its schedulers.
@@ -80,6 +87,8 @@ package enum ControlOperation: Equatable, Sendable {
         case .startAll: "start-all"
         case .stopAll: "stop-all"
         case .reload: "reload"
+        case .register: "register"
+        case .unregister: "unregister"
         case .status: "status"
         case .overview: "overview"
         case .subscribe: "subscribe"

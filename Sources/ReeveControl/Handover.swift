@@ -10,7 +10,7 @@ package import ReeveCore
 /// Carries a whole specification from `reeve run` to the supervisor role.
 package enum Handover {
     /// Goes up with every change of what is written.
-    package static let version = 4
+    package static let version = 5
 
     /// The specification as JSON.
     package static func encode(_ specification: Specification) -> [UInt8] {
@@ -145,6 +145,8 @@ extension SupervisorSettings {
         alerts.write(to: &buffer)
         buffer.field("sourceForm", sourceForm.rawValue)
         buffer.field("sourceStamp", sourceStamp)
+        buffer.field("registeredDirectory", registeredDirectory)
+        buffer.field("gatewayRegisters", gatewayRegisters)
         buffer.endObject()
     }
 
@@ -172,6 +174,8 @@ extension SupervisorSettings {
         alerts = try value.object("alerts", AlertSettings.init(reading:))
         sourceForm = try value.word("sourceForm", as: SourceForm.self)
         sourceStamp = try value.optionalText("sourceStamp")
+        registeredDirectory = try value.optionalText("registeredDirectory")
+        gatewayRegisters = try value.truth("gatewayRegisters")
     }
 }
 
@@ -184,6 +188,7 @@ extension SchedulerSpecification {
         buffer.field("kind", kind.rawValue)
         buffer.field("enabled", enabled)
         buffer.field("component", isComponent)
+        buffer.field("origin", origin.rawValue)
         buffer.field("description", description)
         program.write(to: &buffer)
         restart.write(to: &buffer)
@@ -220,6 +225,7 @@ extension SchedulerSpecification {
             program: try value.object("program", Program.init(reading:)))
         enabled = try value.truth("enabled")
         isComponent = try value.truth("component")
+        origin = try value.word("origin", as: Origin.self)
         description = try value.text("description")
         restart = try value.object("restart", RestartPolicy.init(reading:))
         order = try value.object("order", OrderSettings.init(reading:))

@@ -121,6 +121,7 @@ struct JSONValue {
     }
 
     var isObject: Bool { unsafe pointer.pointee.type == JSON_OBJECT }
+    var isArray: Bool { unsafe pointer.pointee.type == JSON_ARRAY }
     var isNull: Bool { unsafe pointer.pointee.type == JSON_NULL }
 
     var text: String? {
@@ -165,13 +166,37 @@ struct JSONValue {
 
     /// The first key of an object that is none of those allowed; nil where all are.
     func firstKey(notAmong allowed: [String]) -> String? {
+        firstMember { !allowed.contains($0) }?.key
+    }
+
+    /// The member of an object; nil where it has none, or is no object.
+    func member(named name: String) -> JSONValue? { firstMember { $0 == name }?.value }
+
+    /// The members of an object, in their order.
+    var members: [(key: String, value: JSONValue)] {
+        var found: [(key: String, value: JSONValue)] = []
+        _ = firstMember { _ in
+            false
+        } each: {
+            found.append(($0, $1))
+        }
+        return found
+    }
+
+    private func firstMember(
+        where matches: (String) -> Bool, each: (String, JSONValue) -> Void = { _, _ in }
+    ) -> (key: String, value: JSONValue)? {
         var iterator = unsafe json_object_iter(pointer)
         while unsafe iterator != nil {
-            if let start = unsafe json_object_iter_key(iterator) {
+            if let start = unsafe json_object_iter_key(iterator),
+                let member = unsafe json_object_iter_value(iterator)
+            {
                 let length = unsafe json_object_iter_key_len(iterator)
                 let bytes = unsafe UnsafeRawBufferPointer(start: start, count: length)
                 let key = unsafe String(decoding: bytes, as: UTF8.self)
-                if !allowed.contains(key) { return key }
+                let value = unsafe JSONValue(document: document, pointer: member)
+                if matches(key) { return (key, value) }
+                each(key, value)
             }
             unsafe iterator = json_object_iter_next(pointer, iterator)
         }
@@ -279,17 +304,27 @@ extension JSONValue {
         _ key: StaticString, _ read: (JSONValue) throws(JSONFault) -> Element
     ) throws(JSONFault) -> [Element] {
         let member = try member(key)
-        guard unsafe member.pointer.pointee.type == JSON_ARRAY else {
-            throw member.fault(key, expected: "an array")
+        guard member.isArray else { throw member.fault(key, expected: "an array") }
+        do {
+            return try member.elements(read)
+        } catch {
+            throw error.within("\(key)")
         }
+    }
+
+    /// What `read` makes of each element of this value, which must be an array.
+    func elements<Element>(
+        _ read: (JSONValue) throws(JSONFault) -> Element
+    ) throws(JSONFault) -> [Element] {
+        guard isArray else { throw fault(nil, expected: "an array") }
         var elements: [Element] = []
-        elements.reserveCapacity(member.elementCount)
-        for index in 0..<member.elementCount {
-            guard let element = member.element(index) else { break }
+        elements.reserveCapacity(elementCount)
+        for index in 0..<elementCount {
+            guard let element = element(index) else { break }
             do {
                 elements.append(try read(element))
             } catch {
-                throw error.within("\(key)[\(index)]")
+                throw error.within("[\(index)]")
             }
         }
         return elements

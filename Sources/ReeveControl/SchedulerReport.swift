@@ -60,6 +60,7 @@ package struct SchedulerReport: Equatable, Sendable {
 
     /// As in the core's `SchedulerStatus`.
     package var kind: SchedulerSpecification.Kind
+    package var origin: SchedulerSpecification.Origin
     package var lifecycle: LifecycleName
     package var reason: String
     package var priority: Int
@@ -119,6 +120,7 @@ package struct SchedulerReport: Equatable, Sendable {
                 timestamp: $0.startedAt, duration: $0.duration.milliseconds, success: $0.succeeded)
         }
         kind = status.kind
+        origin = status.origin
         lifecycle = status.lifecycle
         reason = status.reason
         priority = status.priority
@@ -194,6 +196,7 @@ extension SchedulerReport {
         buffer.beginObject(key)
         writeSeedMembers(to: &buffer)
         buffer.field("kind", kind.rawValue)
+        buffer.field("origin", origin.rawValue)
         buffer.field("lifecycle", lifecycle.rawValue)
         buffer.field("reason", reason.shortened(toBytes: ControlLimits.messageBytesMax))
         buffer.field("priority", priority)
@@ -319,6 +322,10 @@ extension SchedulerReport {
         restartCount = try value.wholeNumber("restartCount", as: Int.self)
         lastExecution = try value.optional("lastExecution", Execution.init(reading:))
         kind = try value.word("kind", as: SchedulerSpecification.Kind.self)
+        // An older supervisor does not tell.
+        origin =
+            value["origin"] == nil
+            ? .file : try value.word("origin", as: SchedulerSpecification.Origin.self)
         lifecycle = try value.word("lifecycle", as: LifecycleName.self)
         reason = try value.text("reason")
         priority = try value.wholeNumber("priority", as: Int.self)

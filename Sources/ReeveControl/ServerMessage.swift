@@ -44,12 +44,18 @@ package struct ServerMessage: Equatable, Sendable {
     package var body: Body
     /// A sentence about the whole of an action, beside its outcomes.
     package var summary: String?
+    /// What a registration came to.
+    package var change: Reply.Change?
 
-    package init(id: RequestID?, hasMore: Bool, body: Body, summary: String? = nil) {
+    package init(
+        id: RequestID?, hasMore: Bool, body: Body, summary: String? = nil,
+        change: Reply.Change? = nil
+    ) {
         self.id = id
         self.hasMore = hasMore
         self.body = body
         self.summary = summary
+        self.change = change
     }
 }
 
@@ -69,8 +75,10 @@ extension ControlDecoder {
                 RequestID(UInt64(clamping: try id.requireWholeNumber()))
             }
             let summary = root["message"] == nil ? nil : try root.text("message")
+            let change = root["change"] == nil ? nil : try root.text("change")
             return ServerMessage(
-                id: id, hasMore: try root.truth("more"), body: try body(root), summary: summary)
+                id: id, hasMore: try root.truth("more"), body: try body(root), summary: summary,
+                change: change.flatMap { Reply.Change(rawValue: $0) })
         } catch {
             throw ServerMessageError(
                 description: "the supervisor's answer cannot be understood: \(error.sentence)")

@@ -44,9 +44,9 @@ package enum Effect: Equatable, Sendable {
     case reply(RequestID, Reply)
     /// Keep in the state directory what an operator wants of this scheduler; nil: nothing any more.
     case keep(SchedulerID, Wish?)
-    /// Read the configuration file, in another process. Answered by `configurationLoaded` or
-    /// `configurationRejected`.
-    case loadConfiguration
+    /// Read the configuration file and what is registered, in another process, which makes the change, if
+    /// there is one, and keeps it before it answers: with `configurationLoaded` or `configurationRejected`.
+    indirect case loadConfiguration(RegistrationChange?)
     /// The shell's own settings (log format and level) are these from now on.
     indirect case adoptSettings(SupervisorSettings)
     /// One line of the event stream, of reeve's own log, and of `reeve why`.

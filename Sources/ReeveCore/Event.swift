@@ -40,8 +40,8 @@ package enum Event: Equatable, Sendable {
     case reloadRequested(reason: String)
     /// The answer to `loadConfiguration`: what the file says now.
     indirect case configurationLoaded(Specification)
-    /// The answer to `loadConfiguration`: the file cannot be used, and why.
-    case configurationRejected(words: String)
+    /// The answer to `loadConfiguration`: the file cannot be used, or the change not be made, and why.
+    case configurationRejected(words: String, as: Reply.Refusal = .configuration)
     /// SIGTERM or SIGINT to reeve itself, or its terminal went away.
     case shutdownRequested(ShutdownCause)
     /// The answer to `sweep`: what of reeve's descendants is still alive.
@@ -119,6 +119,8 @@ package enum Request: Equatable, Sendable {
     case resume(SchedulerID)
     /// Read the configuration again and bring it about.
     case reload
+    /// Register a scheduler, or take one away that was registered.
+    indirect case change(RegistrationChange)
 }
 
 /// The answer to a request: how it went, for each scheduler that it touched.
@@ -162,6 +164,17 @@ package struct Reply: Equatable, Sendable {
         case tooManyRequests = "too-many-requests"
         /// A reload found the configuration unusable; `words` say where. Nothing has changed.
         case configuration
+        /// The name is the file's, or of a part of reeve.
+        case conflict
+        /// Nothing of this name is registered.
+        case unknownScheduler = "unknown-scheduler"
+        /// What is registered cannot be kept: there is no state directory, or it cannot be written to.
+        case notKept = "not-kept"
+    }
+
+    /// What a registration came to.
+    package enum Change: String, Equatable, Sendable {
+        case added, changed, unchanged, removed
     }
 
     /// nil where the request was taken up.
@@ -170,11 +183,16 @@ package struct Reply: Equatable, Sendable {
     package var outcomes: [Outcome]
     /// A sentence about the whole, where there is one to say.
     package var words: String?
+    /// Only of a registration that was taken up.
+    package var change: Change?
 
-    package init(refusal: Refusal? = nil, outcomes: [Outcome], words: String? = nil) {
+    package init(
+        refusal: Refusal? = nil, outcomes: [Outcome], words: String? = nil, change: Change? = nil
+    ) {
         self.refusal = refusal
         self.outcomes = outcomes
         self.words = words
+        self.change = change
     }
 
     /// False where it was refused or any outcome failed.

@@ -42,6 +42,8 @@ package enum Limits {
     package static let stretchesMax = 8
     /// How long a dependency's failure has to be over before its alert ends.
     package static let alertCalm = Duration.seconds(30)
+    /// Registrations that wait for their turn; each may be as long as a request.
+    package static let waitingChangesMax = 16
     /// What begins or ends within this time is delivered together.
     package static let alertGathering = Duration.seconds(1)
     /// From the end of one delivery to the next.

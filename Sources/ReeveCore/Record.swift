@@ -33,6 +33,8 @@ package enum Fact: Equatable, Sendable {
     indirect case reloaded(SpecificationChanges)
     /// The configuration cannot be used; nothing has changed.
     case reloadFailed(String)
+    /// What is registered cannot be changed like this; nothing has changed.
+    case registrationFailed(SchedulerName, isRemoval: Bool, words: String)
     case defect(String)
     /// Children that came to reeve without evidence for a run, told by the shell.
     case orphansAdopted([ProcessDescription])

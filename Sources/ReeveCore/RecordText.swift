@@ -42,7 +42,7 @@ extension Record {
         case .shutdownForced, .spawnFailed, .overRestartLimit,
             .dependencyTimedOut, .dependencyLost, .killed, .signalFailed, .stopCommandFailed,
             .memoryAbove, .memoryUnreadable, .recoveryFailed, .hookFailed, .checkFailed,
-            .startTimedOut, .watchdogMissed:
+            .startTimedOut, .watchdogMissed, .registrationFailed:
             return .warning
         case .shutdownEnded(_, _, let alive):
             return alive.isEmpty ? .info : .error
@@ -75,6 +75,7 @@ extension Record {
         case .reloadBegan: "reload-began"
         case .reloaded: "reloaded"
         case .reloadFailed: "reload-failed"
+        case .registrationFailed: "registration-failed"
         case .configurationChanged: "configuration-changed"
         case .removed: "removed"
         case .defect: "defect"
@@ -155,6 +156,10 @@ extension Record {
         case .reloaded(let changes): "the configuration is in force: \(changes.words)"
         case .reloadFailed(let words):
             "the configuration cannot be used and nothing has changed: \(words)"
+        case .registrationFailed(let name, isRemoval: false, let words):
+            "\(name) is not registered, nothing has changed: \(words)"
+        case .registrationFailed(let name, isRemoval: true, let words):
+            "\(name) is not unregistered, nothing has changed: \(words)"
         case .configurationChanged(let keys, let restarts):
             "other settings (\(listed(keys)))"
                 + (restarts ? ": takes them with its next start" : ", in force at once")

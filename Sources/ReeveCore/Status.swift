@@ -74,6 +74,8 @@ package struct SchedulerStatus: Equatable, Sendable {
     package var name: SchedulerName
     /// Daemon or task.
     package var kind: SchedulerSpecification.Kind
+    /// Whether it is in the file, or was registered.
+    package var origin = SchedulerSpecification.Origin.file
     /// The public state.
     package var health: Health
     /// The state behind it.

@@ -15,6 +15,7 @@ extension Supervisor {
         let leader = scheduler.lifecycle.isLeaderGone ? nil : run?.leader
         return SchedulerStatus(
             id: id, name: scheduler.specification.name, kind: scheduler.specification.kind,
+            origin: scheduler.configured.origin,
             health: health, lifecycle: scheduler.lifecycle.name,
             reason: describe(reason, of: id), priority: scheduler.specification.order.priority,
             phase: plan.phases[id.index], run: run?.id, pid: leader?.pid,

@@ -35,6 +35,8 @@ package struct Supervisor: Sendable {
     var shutdown: Shutdown?
     /// A new configuration is being read.
     var reload: Reload?
+    /// Changes of what is registered that are made one after the other, after that.
+    var waitingChanges: [WaitingChange] = []
     /// Alerts that are on, and how many there ever were.
     var alertCount = 0
     var alertNumber: UInt64 = 0
@@ -118,7 +120,8 @@ package struct Supervisor: Sendable {
         case .requestWithdrawn(let id): withdraw(id)
         case .reloadRequested(let reason): requestReload(nil, because: reason, &turn)
         case .configurationLoaded(let new): configurationLoaded(new, &turn)
-        case .configurationRejected(let words): configurationRejected(words, &turn)
+        case .configurationRejected(let words, let refusal):
+            configurationRejected(words, refusal, &turn)
         case .shutdownRequested(let cause): requestShutdown(cause, &turn)
         case .swept(let alive): swept(alive, &turn)
         case .timePassed: timePassed(&turn)

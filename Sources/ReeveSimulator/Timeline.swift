@@ -124,7 +124,7 @@ package struct Timeline {
         case .requestWithdrawn(let id): "requestWithdrawn \(id.number)"
         case .reloadRequested(let reason): "reloadRequested \(reason)"
         case .configurationLoaded: "configurationLoaded"
-        case .configurationRejected(let words): "configurationRejected: \(words)"
+        case .configurationRejected(let words, _): "configurationRejected: \(words)"
         case .shutdownRequested(let cause): "shutdownRequested \(cause)"
         case .swept(let alive): "swept, alive: \(text(alive))"
         case .timePassed: "timePassed"
@@ -148,6 +148,8 @@ package struct Timeline {
         case .startAll: "startAll"
         case .stopAll: "stopAll"
         case .reload: "reload"
+        case .change(.register(let registration)): "register \(registration.name)"
+        case .change(.unregister(let name)): "unregister \(name)"
         }
     }
 
@@ -180,7 +182,8 @@ package struct Timeline {
                 + alerts.map { "\($0.number) \($0.phase.rawValue)" }.joined(separator: ", ")
         case .keepFailure(let report): "keepFailure \(label(report.run)): \(report.meaning)"
         case .tellManager(let message): "tellManager \(message)"
-        case .loadConfiguration: "loadConfiguration"
+        case .loadConfiguration(let change):
+            "loadConfiguration" + (change.map { " with a change of \($0.name)" } ?? "")
         case .adoptSettings: "adoptSettings"
         case .exit(let code): "exit \(code)"
         }

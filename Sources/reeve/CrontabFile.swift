@@ -23,12 +23,15 @@ struct CrontabFile {
     }
 
     /// A crontab takes the way of every configuration, defaults and checks included.
-    func specification(of crontab: Crontab) -> LoadOutcome {
+    private func specification(
+        of crontab: Crontab, _ registered: [RegisteredText], _ change: RegisteredChange?
+    ) -> LoadOutcome {
         guard !crontab.jobs.isEmpty else {
             return .failed(source.path, because: "there is no job to run")
         }
         var outcome = ConfigurationLoader.load(
-            text: settings + toml(of: crontab), path: "\(source.path) (converted)",
+            bytes: Array((settings + toml(of: crontab)).utf8),
+            path: "\(source.path) (converted)", registered: registered, change: change,
             environment: ConfigurationFile.environment)
         outcome.specification?.supervisor.source = source.path
         outcome.specification?.supervisor.sourceForm = source.form
@@ -36,12 +39,14 @@ struct CrontabFile {
     }
 
     /// From the file to the specification; what is to be said of either is in the outcome.
-    func load() -> LoadOutcome {
+    func load(
+        registered: [RegisteredText] = [], change: RegisteredChange? = nil
+    ) -> LoadOutcome {
         // Before it is read: what changes meanwhile is another state.
         let stamp = FileStamp(of: source.path)?.description
         let read = read()
         guard let crontab = read.crontab else { return .failed(read.diagnostics) }
-        var outcome = specification(of: crontab)
+        var outcome = specification(of: crontab, registered, change)
         outcome.diagnostics = read.diagnostics + outcome.diagnostics
         outcome.specification?.supervisor.sourceStamp = stamp
         if !crontab.recipients.isEmpty {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The role in which this binary reads a configuration for a supervisor that runs: the supervisor parses
-// no TOML, and a file on a stalled disk holds up only this process. Standard output and standard error
-// are memory of the supervisor's.
+// no TOML, and a file on a stalled disk holds up only this process. It also makes the changes of what is
+// registered, since only here it is known whether they are right. Standard input, with what is to be
+// registered, standard output and standard error are memory of the supervisor's.
 
 internal import ReeveClient
 internal import ReeveConfiguration
@@ -17,34 +18,106 @@ enum ParserRole {
     private static let diagnosticsMax = 20
 
     /// Writes the hand-over to standard output and warnings, or errors, to standard error, one a line.
-    /// Returns 0 where there is no error.
+    /// Returns 0 where there is no error, and else a `ParserFailure`.
     static func run() -> Int32 {
         let arguments = Array(ProcessArguments.texts().dropFirst())
-        guard let source = ConfigurationSource(arguments: arguments) else { return 64 }
+        guard let source = ConfigurationSource(arguments: arguments, text: registrationText) else {
+            return ParserFailure.usage.rawValue
+        }
+        if case .unregister(let name)? = source.change, !isKept(name, source) {
+            StandardError.write("nothing is registered under the name \"\(name)\"\n")
+            return ParserFailure.unknown.rawValue
+        }
         let outcome = outcome(of: source)
-        let shown = outcome.specification == nil ? outcome.errors : outcome.warnings
-        var text = shown.prefix(diagnosticsMax).map { line($0) + "\n" }.joined()
-        if shown.count > diagnosticsMax { text += "and \(shown.count - diagnosticsMax) more\n" }
+        guard let specification = outcome.specification else {
+            write(outcome.errors)
+            return (outcome.isConflict ? ParserFailure.conflict : .invalid).rawValue
+        }
+        // What is kept is in force: nothing can fail after it.
+        if let failure = handOver(specification) ?? keep(outcome, source) {
+            return failure.rawValue
+        }
+        write(outcome.warnings)
+        return 0
+    }
+
+    private static func write(_ diagnostics: [Diagnostic]) {
+        var text = diagnostics.prefix(diagnosticsMax).map { line($0) + "\n" }.joined()
+        let rest = diagnostics.count - diagnosticsMax
+        if rest > 0 { text += "and \(rest) more\n" }
         StandardError.write(text)
-        guard let specification = outcome.specification else { return 78 }
+    }
+
+    /// Reads a file of either kind, and what is registered beside it.
+    static func outcome(of source: ConfigurationSource) -> LoadOutcome {
+        let (texts, warnings) =
+            source.registeredDirectory.map { RegisteredFiles(directory: $0).read() } ?? ([], [])
+        let change = source.change.map(RegisteredChange.init)
+        var outcome =
+            switch source.form {
+            case .configuration:
+                ConfigurationFile(path: source.path).outcome(registered: texts, change: change)
+            case .crontab, .systemCrontab:
+                CrontabFile(source: source).load(registered: texts, change: change)
+            }
+        if change == nil { outcome.diagnostics += warnings }
+        return outcome
+    }
+
+    private static func handOver(_ specification: Specification) -> ParserFailure? {
         let stream = FileDescriptor(owning: 1)
-        var code: Int32 = 0
+        var failure: ParserFailure?
         do {
             try stream.writeAll(Handover.encode(specification).span)
         } catch {
             StandardError.write("the configuration could not be handed over: \(error)\n")
-            code = 71
+            failure = .system
         }
         // Descriptor 1 stays open: it is not ours.
         _ = stream.release()
-        return code
+        return failure
     }
 
-    /// Reads a file of either kind.
-    static func outcome(of source: ConfigurationSource) -> LoadOutcome {
-        switch source.form {
-        case .configuration: ConfigurationFile(path: source.path).outcome()
-        case .crontab, .systemCrontab: CrontabFile(source: source).load()
+    // MARK: What is registered
+
+    private static func registrationText() -> String? {
+        let stream = FileDescriptor(owning: 0)
+        // Without it there is nothing to register.
+        let bytes = try? Memfd.readAll(stream, max: ConfigurationLoader.registeredBytesMax)
+        // Descriptor 0 stays open: it is not ours.
+        _ = stream.release()
+        return bytes.map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    private static func isKept(_ name: SchedulerName, _ source: ConfigurationSource) -> Bool {
+        source.registeredDirectory.map { RegisteredFiles(directory: $0).holds(name.text) } ?? false
+    }
+
+    /// Makes the change, which is right, last for longer than this reeve, where there is one.
+    private static func keep(
+        _ outcome: LoadOutcome, _ source: ConfigurationSource
+    ) -> ParserFailure? {
+        guard let change = source.change else { return nil }
+        guard let directory = source.registeredDirectory else {
+            StandardError.write("reeve has no state directory to keep it in\n")
+            return .notKept
+        }
+        let files = RegisteredFiles(directory: directory)
+        do {
+            switch change {
+            case .register(let registration):
+                try files.keep(
+                    registration.name.text, outcome.registered ?? Array(registration.text.utf8))
+            case .unregister(let name): try files.remove(name.text)
+            }
+            return nil
+        } catch {
+            let consequence =
+                if case .register = change { "nothing is registered" } else {
+                    "it stays registered"
+                }
+            StandardError.write("\(error.words); \(consequence)".printable + "\n")
+            return .notKept
         }
     }
 
@@ -52,6 +125,22 @@ enum ParserRole {
     private static func line(_ diagnostic: Diagnostic) -> String {
         let place = diagnostic.location.map { ":\($0.line):\($0.column)" } ?? ""
         let help = diagnostic.help.map { " (\($0))" } ?? ""
-        return "\(diagnostic.file)\(place): \(diagnostic.message)\(help)".printable
+        let file = diagnostic.file.isEmpty ? "" : "\(diagnostic.file)\(place): "
+        return "\(file)\(diagnostic.message)\(help)".printable
+    }
+}
+
+extension RegisteredChange {
+    /// What it is to whoever reads configurations.
+    fileprivate init(_ change: RegistrationChange) {
+        switch change {
+        case .register(let registration):
+            let text = RegisteredText(
+                name: registration.name.text, file: registration.file,
+                bytes: Array(registration.text.utf8))
+            self = .register(
+                text, keys: registration.isRestricted ? SchedulerConfiguration.tomlKeys : nil)
+        case .unregister(let name): self = .unregister(name.text)
+        }
     }
 }

@@ -136,6 +136,8 @@ import Testing
         settings.source = "/etc/reeve.toml"
         settings.sourceForm = .crontab
         settings.sourceStamp = "1"
+        settings.registeredDirectory = "/var/registered"
+        settings.gatewayRegisters = true
         return settings
     }
 
@@ -164,7 +166,7 @@ import Testing
         let (old, new, settings) = (try plain(), try other(), try otherSettings())
         // A value that is new in the specification belongs into the functions above.
         // A part of reeve itself is none by a key of its table.
-        #expect(sameValues(old, new) == ["name", "isComponent"])
+        #expect(sameValues(old, new) == ["name", "isComponent", "origin"])
         #expect(sameValues(SupervisorSettings(), settings) == [])
         let plan = differences(settings, old, new)
         let found = try #require(plan.entries.first?.differences)
@@ -172,12 +174,13 @@ import Testing
             #expect(KnownKeys.find(difference.key, in: .schedulers) != nil, "\(difference)")
         }
         for difference in plan.settings + plan.fixedSettings {
-            let key = difference.key
-            let isAlert = key.hasPrefix("alerts.")
+            let parts = difference.key.split(separator: ".", maxSplits: 1).map(String.init)
             let known =
-                isAlert
-                ? KnownKeys.find(String(key.dropFirst(7)), in: .alerts)
-                : KnownKeys.find(key, in: .reeve)
+                switch parts.first {
+                case "alerts": KnownKeys.find(parts.last ?? "", in: .alerts)
+                case "gateway": KnownKeys.find(parts.last ?? "", in: .gateway)
+                default: KnownKeys.find(difference.key, in: .reeve)
+                }
             #expect(known != nil, "\(difference)")
         }
         let all = found + plan.settings + plan.fixedSettings

@@ -47,7 +47,7 @@ import Testing
             .gateway,
             """
             listen command hosts user managed token-file read-token-file
-            allow-unauthenticated-network allow-register history-retention webhooks
+            allow-unauthenticated-network allow-register register-user history-retention webhooks
             tls-certificate tls-key
             """
         ),

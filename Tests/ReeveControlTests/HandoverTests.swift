@@ -116,7 +116,7 @@ import Testing
         }
         #expect(
             error?.description
-                == "the hand-over cannot be read: it is of version 9, this reeve reads version 4")
+                == "the hand-over cannot be read: it is of version 9, this reeve reads version 5")
     }
 
     /// Takes the members of an encoded hand-over away, one after the other: none may be optional.
@@ -205,6 +205,8 @@ func everyFieldChanged() throws -> Specification {
     settings.alerts.repeatAfter = .seconds(67)
     settings.sourceForm = .systemCrontab
     settings.sourceStamp = "1:2:3:4:5"
+    settings.registeredDirectory = "/var/lib/reeve/registered"
+    settings.gatewayRegisters = true
     return Specification(
         supervisor: settings, schedulers: [try changedScheduler()],
         zones: [ZoneFile(name: "Europe/Berlin", bytes: [0, 1, 0x7F, 0xFF])])
@@ -263,6 +265,7 @@ private func changedScheduler() throws -> SchedulerSpecification {
     var scheduler = SchedulerSpecification(name: try name("web"), kind: .task, program: program)
     scheduler.enabled = false
     scheduler.isComponent = true
+    scheduler.origin = .registered
     scheduler.description = "the \"front\" end"
     scheduler.restart.mode = .never
     scheduler.restart.delay = .milliseconds(250)

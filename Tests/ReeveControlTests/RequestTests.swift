@@ -41,6 +41,7 @@ import Testing
             #"{"id":1,"op":"failure","name":"web","run":"01J9ZK00000000000000000000"}"#,
             .failure(name: "web", run: "01J9ZK00000000000000000000")
         ),
+        (#"{"id":1,"op":"unregister","name":"web"}"#, .unregister(name: "web")),
         (#"{"id":1,"op":"configuration"}"#, .configuration),
         (#"{"id":1,"op":"cancel","request":7}"#, .cancel(request: RequestID(7))),
         (#"{"id":1,"op":"usage"}"#, .usage),
@@ -54,6 +55,39 @@ import Testing
             var buffer: [UInt8] = []
             ControlEncoder.request(request, to: &buffer)
             #expect(String(decoding: buffer, as: UTF8.self) == line + "\n")
+        }
+    }
+
+    @Test func `a registration is written and read, under a name that there can be`() throws {
+        let web = try name("web")
+        for (line, registration) in [
+            (
+                #"{"id":1,"op":"register","name":"web","text":"[schedulers.web]\n"}"#,
+                Registration(name: web, text: "[schedulers.web]\n")
+            ),
+            (
+                #"{"id":1,"op":"register","name":"web","text":"","file":"a.toml","restricted":true}"#,
+                Registration(name: web, text: "", file: "a.toml", isRestricted: true)
+            ),
+        ] {
+            let request = ControlRequest(id: RequestID(1), operation: .register(registration))
+            #expect(try ControlDecoder.request(Array(line.utf8)) == request)
+            var buffer: [UInt8] = []
+            ControlEncoder.request(request, to: &buffer)
+            #expect(String(decoding: buffer, as: UTF8.self) == line + "\n")
+        }
+        for (text, words) in [
+            ("gateway", "\"gateway\" is the name of reeve's own gateway"),
+            ("health", "\"health\" is reserved: the HTTP interface needs it for itself"),
+            ("../x", "a name is 1 to 63 of a-z, 0-9"), ("", "\"name\" is empty"),
+        ] {
+            let line = #"{"id":1,"op":"register","name":"\#(text)","text":""}"#
+            do throws(ControlError) {
+                _ = try ControlDecoder.request(Array(line.utf8))
+                Issue.record("\(text) is taken")
+            } catch {
+                #expect(error.code == .invalidValue && error.message.hasPrefix(words), "\(error)")
+            }
         }
     }
 

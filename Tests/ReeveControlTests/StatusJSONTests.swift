@@ -11,7 +11,7 @@ import Testing
             {"name":"post-scheduler","status":"degraded","memoryUsage":45,"uptime":3600,\
             "consecutiveFailures":1,"restartCount":2,\
             "lastExecution":{"timestamp":"2024-01-15T10:30:00Z","duration":1250,"success":true},\
-            "kind":"daemon","lifecycle":"backing-off",\
+            "kind":"daemon","origin":"file","lifecycle":"backing-off",\
             "reason":"failed with exit code 3, next start in 4s","priority":10,"phase":2,\
             "pid":4711,"runId":"01J9ZK00000000000000000000",\
             "runs":[{"runId":"01J9ZK00000000000000000000","pid":4711,\
@@ -39,7 +39,8 @@ import Testing
         let expected = """
             {"name":"worker","status":"stopped","memoryUsage":null,"uptime":0,\
             "consecutiveFailures":0,"restartCount":0,"lastExecution":null,\
-            "kind":"task","lifecycle":"stopped","reason":"not started yet","priority":0,"phase":4,\
+            "kind":"task","origin":"file","lifecycle":"stopped","reason":"not started yet",\
+            "priority":0,"phase":4,\
             "pid":null,"runId":null,"runs":[],"runCount":0,"memoryBytes":null,"memoryThreshold":null,"lastExit":null,\
             "nextRun":null,"paused":false,"lastOutcome":null,"healthChecks":null,"statusText":null,"mainPid":null,\
             "nextRestart":null,"restartsInWindow":0,"dependencies":[],\

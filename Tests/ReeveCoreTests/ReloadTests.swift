@@ -33,7 +33,7 @@ private func other(_ name: String) -> SchedulerSpecification {
         #expect(
             asked == [
                 world.record(.reloadBegan(reason: "SIGHUP")), .tellManager(.reloading),
-                .loadConfiguration,
+                .loadConfiguration(nil),
             ])
         let specification = Specification(schedulers: [daemon("web")])
         let loaded = world.send(.configurationLoaded(specification))
@@ -56,7 +56,7 @@ private func other(_ name: String) -> SchedulerSpecification {
         world.pass(.seconds(2))
         let before = (world.status("web").run, world.status("db").run)
         let effects = world.reload([daemon("db"), daemon("web")])
-        #expect(effects.actions == [.loadConfiguration])
+        #expect(effects.actions == [.loadConfiguration(nil)])
         #expect(world.status("web").run == before.0 && world.status("db").run == before.1)
     }
 
@@ -67,7 +67,7 @@ private func other(_ name: String) -> SchedulerSpecification {
         let run = world.run(of: "web")
         let effects = world.reload([other("web"), daemon("db")])
         #expect(
-            effects.actions == [.loadConfiguration, .signal(run, .interrupt, to: .leader)])
+            effects.actions == [.loadConfiguration(nil), .signal(run, .interrupt, to: .leader)])
         #expect(
             effects.facts(of: "web").contains(
                 .configurationChanged(keys: ["command", "stop-signal"], restarts: true)))
@@ -91,7 +91,7 @@ private func other(_ name: String) -> SchedulerSpecification {
         var changed = task("migrate")
         changed.program.arguments = ["/bin/other"]
         let effects = world.reload([changed, daemon("web") { $0.needs("migrate", .completed) }])
-        #expect(effects.actions == [.loadConfiguration])
+        #expect(effects.actions == [.loadConfiguration(nil)])
         #expect(
             effects.facts(of: "migrate")
                 == [.configurationChanged(keys: ["command"], restarts: true)])
@@ -118,7 +118,7 @@ private func other(_ name: String) -> SchedulerSpecification {
             $0.order.priority = 7
         }
         let effects = world.reload([new])
-        #expect(effects.actions == [.loadConfiguration])
+        #expect(effects.actions == [.loadConfiguration(nil)])
         let keys = [
             "description", "restart-delay-max", "priority", "memory-threshold", "stop-timeout",
         ]
@@ -156,7 +156,7 @@ private func other(_ name: String) -> SchedulerSpecification {
         let effects = world.reload([])
         #expect(
             effects.actions == [
-                .loadConfiguration, .signal(run, .terminate, to: .leader),
+                .loadConfiguration(nil), .signal(run, .terminate, to: .leader),
             ])
     }
 
@@ -243,7 +243,7 @@ private func other(_ name: String) -> SchedulerSpecification {
     @Test func `a file that cannot be used changes nothing and is answered with its words`() {
         var world = World.booted([daemon("web")])
         world.pass(.seconds(2))
-        #expect(world.request(7, .reload).actions == [.loadConfiguration])
+        #expect(world.request(7, .reload).actions == [.loadConfiguration(nil)])
         let effects = world.send(.configurationRejected(words: "reeve.toml:3:1: no such key"))
         #expect(
             effects == [
@@ -282,7 +282,7 @@ private func other(_ name: String) -> SchedulerSpecification {
         #expect(world.request(3, .reload) == [])
         let first = world.send(.configurationLoaded(Specification(schedulers: [daemon("web")])))
         #expect(first.replies(to: 1).count == 1)
-        #expect(first.actions.last == .loadConfiguration)
+        #expect(first.actions.last == .loadConfiguration(nil))
         world.send(.requestWithdrawn(RequestID(3)))
         let second = world.send(.configurationLoaded(Specification(schedulers: [daemon("web")])))
         #expect(second.replies().count == 1 && second.replies(to: 2).count == 1)

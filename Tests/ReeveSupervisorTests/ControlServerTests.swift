@@ -223,6 +223,56 @@ import Testing
         try bench.turn { bench.server.clientCount == 0 }
     }
 
+    @Test func `the gateway registers only where the configuration says so, and with few keys`()
+        throws
+    {
+        let bench = try ControlBench()
+        bench.settings.registeredDirectory = "/nowhere"
+        let part = try UnixSocket.pair().split { (own, child) throws(Errno) in
+            try own.setNonblocking()
+            try bench.server.adopt(own, at: bench.now)
+            return TestClient(over: child)
+        }
+        let register = #"{"id":1,"op":"register","name":"web","text":"[schedulers.web]"}"#
+        let unregister = #"{"id":2,"op":"unregister","name":"web"}"#
+        try part.ask(register)
+        try part.ask(unregister)
+        try bench.turn { part.lines.count == 2 }
+        for line in part.lines {
+            #expect(line.contains(#""code":"may-not-register""#), "\(line)")
+        }
+        #expect(bench.events.isEmpty)
+        // Whoever has come through the socket may.
+        let client = try bench.connect()
+        try client.ask(register)
+        try bench.turn { bench.events.count == 1 }
+        var registration = Registration(name: name("web"), text: "[schedulers.web]")
+        #expect(
+            bench.events
+                == [.requested(RequestID(1), .change(.register(registration)))])
+        bench.settings.gatewayRegisters = true
+        try part.ask(register)
+        try part.ask(unregister)
+        try bench.turn { bench.events.count == 3 }
+        registration.isRestricted = true
+        #expect(
+            bench.events.dropFirst() == [
+                .requested(RequestID(2), .change(.register(registration))),
+                .requested(RequestID(3), .change(.unregister(name("web")))),
+            ])
+    }
+
+    @Test func `without a directory to keep it in nothing is registered`() throws {
+        let bench = try ControlBench()
+        let client = try bench.connect()
+        try client.ask(#"{"id":1,"op":"register","name":"web","text":""}"#)
+        try client.ask(#"{"id":2,"op":"unregister","name":"web"}"#)
+        try bench.turn { client.lines.count == 2 }
+        #expect(client.lines.first?.contains(#""code":"not-kept""#) == true)
+        #expect(client.lines.last?.contains(#""code":"unknown-scheduler""#) == true)
+        #expect(bench.events.isEmpty)
+    }
+
     @Test func `a stream that is cancelled ends, and the connection goes on`() throws {
         let bench = try ControlBench()
         let client = try bench.connect()

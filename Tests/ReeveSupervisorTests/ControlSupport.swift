@@ -18,6 +18,8 @@ final class ControlBench {
     let server: ControlServer
     var events: [Event] = []
     var memoryReads = 0
+    /// `[reeve]`, as far as the server looks at it.
+    var settings = SupervisorSettings()
     /// What the server is told as the time; nil: what it is.
     var clock: Moment?
     private let errorReader: Reader
@@ -82,7 +84,7 @@ final class ControlBench {
             sampleMemory: { [unowned self] _ in
                 memoryReads += 1
                 return .resident(Bytes(42_000_000))
-            })
+            }, supervisorSettings: { [unowned self] in settings })
     }
 
     var now: Moment { clock ?? Clock.now() }

@@ -49,6 +49,7 @@ package struct SchedulerReport: Decodable, Sendable {
     package let name: String
     package let status: String
     package let kind: String
+    package let origin: String
     package let lifecycle: String
     package let reason: String
     package let priority: Int

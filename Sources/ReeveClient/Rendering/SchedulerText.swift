@@ -16,6 +16,9 @@ extension StatusText {
         block.add("reason", scheduler.reason.printable)
         if let settings = scheduler.settings { add(settings, to: &block) }
         block.add("kind", kind(scheduler))
+        if scheduler.origin == .registered {
+            block.add("origin", "registered while reeve ran, not in the configuration's file")
+        }
         if scheduler.runCount > 1 {
             addRuns(of: scheduler, at: now, to: &block)
         } else {

@@ -35,8 +35,16 @@ package enum StatusText {
                 .init(text: scheduler.reason.printable),
             ])
         }
-        text += "\n" + table.rendered(appearance) + alerts + foot(answer.overview)
-        return text
+        text += "\n" + table.rendered(appearance) + registered(answer.schedulers)
+        return text + alerts + foot(answer.overview)
+    }
+
+    /// `registered, beside the file: web, tick and 3 more`; empty where there is none.
+    private static func registered(_ schedulers: [SchedulerReport]) -> String {
+        let names = schedulers.filter { $0.origin == .registered }.map(\.name.printable)
+        guard !names.isEmpty else { return "" }
+        let rest = names.count > 16 ? " and \(names.count - 16) more" : ""
+        return "\nregistered, beside the file: \(names.prefix(16).joined(separator: ", "))\(rest)\n"
     }
 
     /// `orphans, which belong to no run: sleep (pid 4711), cat (pid 4712) and 3 more`; empty where

@@ -10,6 +10,8 @@
 struct Reload: Equatable, Sendable {
     /// Who waits for it.
     var requests: [RequestID]
+    /// The one thing that is brought about; nil: all that the file says.
+    var change: RegistrationChange?
     /// Asked for again since the reading began; by whom. nil: it was not.
     var next: [RequestID]?
     /// The service manager was told, and waits for READY=1. Before start-up is over it waits for that, and
@@ -28,50 +30,67 @@ extension Supervisor {
             reload?.next = earlier + asking
             return
         }
-        let isTold = startup.hasAnnouncedReady
-        reload = Reload(requests: asking, isTold: isTold)
+        let new = Reload(requests: asking, isTold: startup.hasAnnouncedReady)
+        beginReload(new, because: reason, &turn)
+    }
+
+    mutating func beginReload(_ new: Reload, because reason: String, _ turn: inout Turn) {
+        reload = new
         turn.record(.reloadBegan(reason: reason))
-        if isTold { turn.effects.append(.tellManager(.reloading)) }
-        turn.effects.append(.loadConfiguration)
+        if new.isTold { turn.effects.append(.tellManager(.reloading)) }
+        turn.effects.append(.loadConfiguration(new.change))
     }
 
     mutating func withdrawReload(_ id: RequestID) {
         reload?.requests.removeAll { $0 == id }
         reload?.next?.removeAll { $0 == id }
+        // It is done all the same, as everything that was asked for.
+        for index in waitingChanges.indices where waitingChanges[index].request == id {
+            waitingChanges[index].request = nil
+        }
     }
 
     /// A shutdown answers everyone who waits for a reload, too.
     mutating func refuseReload(_ turn: inout Turn) {
         guard let reload else { return }
-        for id in reload.requests + (reload.next ?? []) {
+        let changes = waitingChanges.compactMap(\.request)
+        for id in reload.requests + (reload.next ?? []) + changes {
             turn.effects.append(.reply(id, Reply(refusal: .shuttingDown, outcomes: [])))
         }
         self.reload?.requests = []
         self.reload?.next = nil
+        waitingChanges = []
     }
 
     /// The file could not be used: nothing changes.
-    mutating func configurationRejected(_ words: String, _ turn: inout Turn) {
+    mutating func configurationRejected(
+        _ words: String, _ refusal: Reply.Refusal, _ turn: inout Turn
+    ) {
         guard let current = reload else { return defect("a configuration nobody asked for", &turn) }
-        turn.record(.reloadFailed(words))
+        turn.record(current.change.map { $0.failure(words) } ?? .reloadFailed(words))
         for id in current.requests {
-            let reply = Reply(refusal: .configuration, outcomes: [], words: words)
+            let reply = Reply(refusal: refusal, outcomes: [], words: words)
             turn.effects.append(.reply(id, reply))
         }
         endReload(current, &turn)
     }
 
-    mutating func configurationLoaded(_ new: Specification, _ turn: inout Turn) {
+    mutating func configurationLoaded(_ loaded: Specification, _ turn: inout Turn) {
         guard let current = reload else { return defect("a configuration nobody asked for", &turn) }
         guard shutdown == nil else {
             reload = nil
             return
         }
+        let new = current.change.map { inForce(with: $0, from: loaded) } ?? loaded
         let changes = SpecificationChanges(from: specificationInForce, to: new)
         turn.record(.reloaded(changes))
         let concerned = adopt(new, changes, &turn)
         for id in current.requests {
-            wait(id, .reloaded, concerned, words: "reloaded: \(changes.words)", &turn)
+            if let change = current.change {
+                answer(id, change, changes, concerned, &turn)
+            } else {
+                wait(id, .reloaded, concerned, words: "reloaded: \(changes.words)", &turn)
+            }
         }
         endReload(current, &turn)
     }
@@ -80,7 +99,7 @@ extension Supervisor {
         reload = nil
         guard shutdown == nil else { return }
         if ended.isTold { turn.effects.append(.tellManager(.ready)) }
-        guard let next = ended.next else { return }
+        guard let next = ended.next else { return beginNextChange(&turn) }
         requestReload(nil, because: "asked for again meanwhile", &turn)
         reload?.requests = next
     }
@@ -190,7 +209,9 @@ extension Supervisor {
             schedulers[id.index].record(.staysPaused, in: &turn)
         }
         if schedulers[id.index].configured.enabled { keep(stopped: false, of: id, &turn) }
-        schedulers[id.index].startReason = "added to the configuration"
+        schedulers[id.index].startReason =
+            schedulers[id.index].configured.origin == .registered
+            ? "registered" : "added to the configuration"
         touch(id)
         if schedulers[id.index].configured.enabled { queueForPhase(id) }
     }

@@ -86,6 +86,7 @@ private func key(_ label: String, of value: Any?, in group: String) -> String? {
     case ("notify", "socket"): return "notify"
     case ("notify", _): return kebab(label)
     case ("log", "destination"): return "log"
+    case ("", "gatewayRegisters"): return "gateway.allow-register"
     case ("launch", "environmentFiles"): return "env-file"
     case ("alerts", "watchesAllMemory"): return "alerts.leak-window"
     case ("alerts", _): return "alerts.\(kebab(label))"

@@ -87,6 +87,7 @@ extension SupervisorSettings {
         adopted.stateDirectory = stateDirectory
         adopted.controlMode = controlMode
         adopted.controlGroup = controlGroup
+        adopted.registeredDirectory = registeredDirectory
         return adopted
     }
 
@@ -103,7 +104,7 @@ extension SupervisorSettings {
 
     /// Why a profile was chosen, and which file it was, is no setting.
     private static let circumstances: Set<String> = [
-        "profile-reason", "source", "source-form", "source-stamp",
+        "profile-reason", "source", "source-form", "source-stamp", "registered-directory",
     ]
 }
 
@@ -112,6 +113,7 @@ extension SchedulerSpecification {
     /// at afresh whenever it matters, so that the program may go on.
     func needsRestart(for new: SchedulerSpecification) -> Bool {
         var adjusted = self
+        adjusted.origin = new.origin
         adjusted.description = new.description
         adjusted.enabled = new.enabled
         adjusted.restart = new.restart

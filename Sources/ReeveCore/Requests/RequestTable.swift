@@ -25,6 +25,7 @@ struct WaitingRequest: Equatable, Sendable {
     var outcomes: [Reply.Outcome]
     /// What the reply says about the whole.
     let words: String?
+    let change: Reply.Change?
 }
 
 struct RequestTable: Sendable {
@@ -46,10 +47,11 @@ struct RequestTable: Sendable {
 
     mutating func add(
         _ id: RequestID, _ goal: RequestGoal, at now: Instant, for schedulers: [SchedulerID],
-        words: String?
+        words: String?, change: Reply.Change? = nil
     ) {
         waiting[id] = WaitingRequest(
-            goal: goal, askedAt: now, missing: schedulers.count, outcomes: [], words: words)
+            goal: goal, askedAt: now, missing: schedulers.count, outcomes: [], words: words,
+            change: change)
         order.append(id)
         for scheduler in schedulers {
             while waitersByScheduler.count <= scheduler.index { waitersByScheduler.append([]) }

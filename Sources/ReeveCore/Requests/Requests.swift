@@ -53,6 +53,7 @@ extension Supervisor {
         case .startAll: startAll(id, &turn)
         case .stopAll: stopAll(id, &turn)
         case .reload: requestReload(id, because: "asked by the operator", &turn)
+        case .change(let change): requestChange(id, change, &turn)
         }
     }
 
@@ -296,13 +297,15 @@ extension Supervisor {
     /// Answers at once where nothing needs waiting for, else when it has happened.
     mutating func wait(
         _ request: RequestID, _ goal: RequestGoal, _ targets: [SchedulerID],
-        words: String? = nil, _ turn: inout Turn
+        words: String? = nil, change: Reply.Change? = nil, _ turn: inout Turn
     ) {
         guard !targets.isEmpty else {
-            turn.effects.append(.reply(request, Reply(outcomes: [], words: words)))
+            let reply = Reply(outcomes: [], words: words, change: change)
+            turn.effects.append(.reply(request, reply))
             return
         }
-        requests.add(request, goal, at: turn.now.monotonic, for: targets, words: words)
+        requests.add(
+            request, goal, at: turn.now.monotonic, for: targets, words: words, change: change)
         for target in targets { touch(target) }
     }
 
@@ -313,7 +316,8 @@ extension Supervisor {
             }
             if let answered = requests.reached(request, id, outcome) {
                 let outcomes = answered.outcomes.sorted { $0.scheduler < $1.scheduler }
-                let reply = Reply(outcomes: outcomes, words: waiting.words)
+                let reply = Reply(
+                    outcomes: outcomes, words: waiting.words, change: waiting.change)
                 turn.effects.append(.reply(request, reply))
             }
         }

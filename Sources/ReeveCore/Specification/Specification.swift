@@ -83,6 +83,10 @@ package struct SupervisorSettings: Equatable, Sendable {
     package var sourceForm = SourceForm.configuration
     /// In which state the file was read (`FileStamp`); nil where that is not known.
     package var sourceStamp: String?
+    /// Where registered schedulers are kept; nil: nowhere, and none can be registered.
+    package var registeredDirectory: String?
+    /// Whether what comes through the gateway's own connection may register schedulers.
+    package var gatewayRegisters = false
 
     package init() {}
 }
@@ -100,6 +104,8 @@ package struct SchedulerSpecification: Equatable, Sendable {
         /// Whether it follows a schedule.
         var isScheduled: Bool { self == .scheduled }
     }
+    /// Where it was configured: in the file, or by whoever registered it while reeve ran.
+    package enum Origin: String, Equatable, Sendable { case file, registered }
 
     /// Unique in a specification.
     package var name: SchedulerName
@@ -110,6 +116,7 @@ package struct SchedulerSpecification: Equatable, Sendable {
     /// A part of reeve itself, such as the gateway: supervised like the others, but it is in no total, and
     /// what is asked of all is not asked of it.
     package var isComponent = false
+    package var origin = Origin.file
     package var description = ""
     /// What is executed.
     package var program: Program

@@ -7,6 +7,19 @@ package struct SchedulerName: Comparable, Hashable, Sendable, CustomStringConver
     /// The names that the HTTP interface's paths need for themselves.
     package static let reserved = ["health", "start-all", "stop-all"]
 
+    /// The name by which reeve's gateway is supervised.
+    package static let gateway = "gateway"
+
+    /// Why what is registered cannot have this name, as a sentence; nil where it can.
+    package static func objection(to text: String) -> String? {
+        if text == gateway { return "\"gateway\" is the name of reeve's own gateway" }
+        if reserved.contains(text) {
+            return "\"\(text)\" is reserved: the HTTP interface needs it for itself"
+        }
+        guard SchedulerName(text) == nil else { return nil }
+        return "a name is 1 to 63 of a-z, 0-9, '.', '_' and '-', and begins with a letter or digit"
+    }
+
     /// Returns nil where the text breaks the rule above or is reserved.
     package init?(_ text: String) {
         let bytes = text.utf8

@@ -93,6 +93,7 @@ enum Schemas {
             "consecutiveFailures": .count, "restartCount": .count,
             "lastExecution": .reference("Execution").orNull,
             "kind": .oneOf(["daemon", "task", "scheduled"]),
+            "origin": .oneOf(["file", "registered"]),
             "lifecycle": .oneOf(LifecycleName.allCases.map(\.rawValue)), "reason": words,
             "priority": .integer, "phase": .integer, "pid": .integer.orNull,
             "runId": .string.orNull, "runs": .list(.reference("Run")), "runCount": .count,

@@ -148,7 +148,7 @@ extension Event {
             .runNow(let scheduler, force: _), .pause(let scheduler), .resume(let scheduler):
             return [scheduler]
         case .startAll, .stopAll: return (0..<count).map { SchedulerID($0) }
-        case .reload: return []
+        case .reload, .change: return []
         }
     }
 
@@ -159,7 +159,7 @@ extension Event {
         case .start(let scheduler, force: _), .restart(let scheduler, force: _): return [scheduler]
         case .startAll: return (0..<count).map { SchedulerID($0) }
         case .stop, .reset, .recover, .signal, .stopAll, .runNow, .pause, .resume,
-            .reload:
+            .reload, .change:
             return []
         }
     }
@@ -171,7 +171,7 @@ extension Event {
         case .stop(let scheduler): return [scheduler]
         case .stopAll: return (0..<count).map { SchedulerID($0) }
         case .start, .restart, .reset, .recover, .signal, .startAll, .runNow, .pause, .resume,
-            .reload:
+            .reload, .change:
             return []
         }
     }

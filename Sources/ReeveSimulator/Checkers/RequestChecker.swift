@@ -123,7 +123,7 @@ struct RequestChecker: Checker {
             }
             return nil
         case .startAll, .reset, .recover, .signal, .runNow, .pause, .resume,
-            .reload:
+            .reload, .change:
             return nil
         }
     }

@@ -23,7 +23,7 @@ struct RunChecker: Checker {
         case .start(let scheduler, let force), .restart(let scheduler, let force):
             if force { forced[scheduler] = true }
         case .stop, .reset, .recover, .signal, .startAll, .stopAll, .runNow, .pause, .resume,
-            .reload:
+            .reload, .change:
             break
         }
         return nil

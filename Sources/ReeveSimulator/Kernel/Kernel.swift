@@ -124,6 +124,23 @@ package final class Kernel {
         }
     }
 
+    /// What is in force with one change, as the process that reads configurations finds it. The text of a
+    /// registration is the value of its program's only variable.
+    func inForce(with change: RegistrationChange) -> Specification {
+        var new = specification
+        new.schedulers = zip(specification.schedulers, isRemoved).compactMap { known, isRemoved in
+            guard case .register(let registration) = change, registration.name == known.name else {
+                return isRemoved || known.name == change.name ? nil : known
+            }
+            var registered = known
+            registered.program.environment = [
+                EnvironmentVariable(name: "VARIANT", value: registration.text)
+            ]
+            return registered
+        }
+        return new
+    }
+
     /// The schedulers that are configured again by this, after they were not.
     func comingBack(by event: Event) -> [SchedulerID] {
         if case .configurationLoaded = event { cameBack } else { [] }

@@ -92,9 +92,10 @@ final class Shell {
             if case .stopping = record.fact, kernel.runs[index].reapedAt == nil {
                 kernel.runs[index].wasStopped = true
             }
-        case .loadConfiguration:
+        case .loadConfiguration(let change):
+            let found = change.map { kernel.inForce(with: $0) } ?? configuration
             let event =
-                configuration.map { Event.configurationLoaded($0) }
+                found.map { Event.configurationLoaded($0) }
                 ?? .configurationRejected(words: "it has errors")
             post(.event(event, run: nil), ready: kernel.now + delay())
         case .tellManager(.stopping): kernel.isEnding = true

@@ -9,6 +9,7 @@ extension Scenario {
 
     /// Fills in what comes from outside, in order of time.
     mutating func addOperations(_ random: inout Randomness) {
+        addRegistrations()
         var number: UInt64 = 0
         let busy = random.pick(0, 3, 12, 40)
         for _ in 0..<busy {
@@ -45,6 +46,32 @@ extension Scenario {
         addShutdown(at: end, number: &number, &random)
         operations.sort { $0.at < $1.at }
     }
+
+    /// Some were registered, and are taken away, come back and are changed by request. Of a stream of its own,
+    /// so that a seed's other operations do not depend on it.
+    private mutating func addRegistrations() {
+        var random = Randomness(seed: seed, stream: 14, part: 0)
+        guard random.chance(30) else { return }
+        let needed = Set(specification.schedulers.flatMap { $0.order.dependencies.map(\.name) })
+        let exitWith = specification.supervisor.exitWith
+        for index in specification.schedulers.indices {
+            let name = specification.schedulers[index].name
+            guard !needed.contains(name), name != exitWith, random.chance(50) else { continue }
+            specification.schedulers[index].origin = .registered
+            for part in 0..<random.below(5) {
+                let at = Scenario.start + random.span(.zero, faultsEnd - Scenario.start)
+                let change: RegistrationChange =
+                    random.chance(40)
+                    ? .unregister(name)
+                    : .register(Registration(name: name, text: "\(random.below(2))"))
+                let id = RequestID(Scenario.firstRegistration + UInt64(8 * index + part))
+                operations.append(Timed(at: at, operation: .request(id, .change(change))))
+            }
+        }
+    }
+
+    /// Ids of requests that change what is registered; all others are smaller.
+    private static let firstRegistration: UInt64 = 1_000_000
 
     /// What only matters where time does: suspended hosts, and supervisors that are killed. Returns by how
     /// much they put everything off.

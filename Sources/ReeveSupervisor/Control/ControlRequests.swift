@@ -60,6 +60,9 @@ extension ControlServer {
         case .startAll: return Performed(event: ask(.startAll, for: client, own: id))
         case .stopAll: return Performed(event: ask(.stopAll, for: client, own: id))
         case .reload: return Performed(event: ask(.reload, for: client, own: id))
+        case .register(let registration):
+            return register(registration, for: client, id: id, view: view)
+        case .unregister(let name): return unregister(name, for: client, id: id, view: view)
         case .configuration:
             client.answers.append(ControlAnswer(id: id, rest: .configuration(.init())))
             return Performed()
@@ -134,6 +137,51 @@ extension ControlServer {
             return refuse(name, for: client, id: id, view: view)
         }
         return Performed(event: ask(request(scheduler), for: client, own: id))
+    }
+
+    private func register(
+        _ registration: Registration, for client: ControlClient, id: RequestID, view: CoreView
+    ) -> Performed {
+        guard mayRegister(client, id: id, view: view) else { return Performed() }
+        guard view.supervisorSettings.registeredDirectory != nil else {
+            fail(
+                client,
+                ControlError(
+                    .notKept,
+                    "reeve has no state directory, so what is registered would be gone with its end: "
+                        + "set state-directory in [reeve], and start it anew", id: id))
+            return Performed()
+        }
+        var registration = registration
+        if client.isOwn { registration.isRestricted = true }
+        // It may be as long as a request can be.
+        return Performed(
+            event: ask(.change(.register(registration)), for: client, own: id), isDear: true)
+    }
+
+    private func unregister(
+        _ name: String, for client: ControlClient, id: RequestID, view: CoreView
+    ) -> Performed {
+        guard mayRegister(client, id: id, view: view) else { return Performed() }
+        // What is registered and not in force is known to its directory only.
+        guard let known = SchedulerName(name),
+            view.supervisorSettings.registeredDirectory != nil
+                || view.scheduler(named: name) != nil
+        else { return refuse(name, for: client, id: id, view: view) }
+        return Performed(event: ask(.change(.unregister(known)), for: client, own: id))
+    }
+
+    /// Whoever has come through the socket may do everything; what the gateway's own connection may is said
+    /// in the configuration, so that a gateway that was taken over cannot execute what it likes.
+    private func mayRegister(_ client: ControlClient, id: RequestID, view: CoreView) -> Bool {
+        guard client.isOwn, !view.supervisorSettings.gatewayRegisters else { return true }
+        fail(
+            client,
+            ControlError(
+                .mayNotRegister,
+                "the gateway may not register schedulers: `allow-register` in [gateway] is not set",
+                id: id))
+        return false
     }
 
     private func with(

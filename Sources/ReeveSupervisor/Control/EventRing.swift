@@ -57,7 +57,8 @@ struct EventRing {
             .signalFailed(_, let words), .memoryAbove(_, _, _, let words),
             .occurrenceEnded(_, _, _, let words), .retryScheduled(_, _, _, let words),
             .healthChanged(_, _, let words), .exited(_, _, _, let words), .reloadBegan(let words),
-            .reloadFailed(let words), .cleanupBegan(let words), .recoveryFailed(_, let words),
+            .reloadFailed(let words), .registrationFailed(_, _, let words),
+            .cleanupBegan(let words), .recoveryFailed(_, let words),
             .hookFailed(_, let words), .checkPassed(let words), .startTimedOut(_, let words),
             .watchdogMissed(let words), .notified(let words):
             return words.utf8.count

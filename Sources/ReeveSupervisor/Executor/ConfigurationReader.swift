@@ -8,6 +8,31 @@ internal import ReeveControl
 internal import ReeveCore
 internal import ReeveLinux
 
+/// How the child ends, beside 0 for what was read, and what was registered is kept.
+package enum ParserFailure: Int32, Sendable {
+    /// Its arguments are none that reeve gives.
+    case usage = 64
+    /// Nothing of the name is registered.
+    case unknown = 66
+    /// The name is another's.
+    case conflict = 69
+    /// The system refused.
+    case system = 71
+    /// What was to be registered, or not any more, could not be kept.
+    case notKept = 73
+    /// What was read has errors.
+    case invalid = 78
+
+    fileprivate var refusal: Reply.Refusal {
+        switch self {
+        case .usage, .system, .invalid: .configuration
+        case .unknown: .unknownScheduler
+        case .conflict: .conflict
+        case .notKept: .notKept
+        }
+    }
+}
+
 /// At most one reading of the configuration file.
 package final class ConfigurationReader {
     /// The value of REEVE_ROLE for the child.
@@ -48,19 +73,26 @@ package final class ConfigurationReader {
 
     /// Starts the child. Returns why that failed, as a sentence; nil where `ended` will tell.
     func begin(
-        _ specification: Specification, _ processes: Processes, at now: Instant
+        _ specification: Specification, _ change: RegistrationChange?, _ processes: Processes,
+        at now: Instant
     ) -> String? {
-        guard let source = ConfigurationSource(of: specification) else {
+        guard var source = ConfigurationSource(of: specification) else {
             return "this reeve was not started from a file"
         }
+        source.change = change
         let path = source.path
         guard reading == nil else { return "the configuration is being read already" }
         do {
             let handover = try Memfd.empty(name: "reeve-specification")
             let words = try Memfd.empty(name: "reeve-diagnostics")
-            let streams = ChildStreams(
+            var streams = ChildStreams(
                 stdout: .descriptor(try handover.duplicate()),
                 stderr: .descriptor(try words.duplicate()))
+            if case .register(let registration)? = change {
+                streams.stdin = .descriptor(
+                    try Memfd.readable(
+                        name: "reeve-registration", contents: Array(registration.text.utf8).span))
+            }
             let process = try processes.spawnHelper(
                 role: ConfigurationReader.role, arguments: source.arguments, streams: streams)
             reading = Reading(
@@ -103,11 +135,16 @@ package final class ConfigurationReader {
         }
         let lines = lines(of: reading)
         guard status == .exited(code: 0) else {
-            guard lines.isEmpty else {
-                return .configurationRejected(words: lines.joined(separator: "; "))
+            guard case .exited(let code) = status, let failure = ParserFailure(rawValue: code),
+                !lines.isEmpty
+            else {
+                return .configurationRejected(
+                    words: lines.isEmpty
+                        ? "the process that reads \(reading.path) ended by \(status)"
+                        : lines.joined(separator: "; "))
             }
             return .configurationRejected(
-                words: "the process that reads \(reading.path) ended by \(status)")
+                words: lines.joined(separator: "; "), as: failure.refusal)
         }
         do {
             try Memfd.seal(reading.handover)

@@ -15,6 +15,10 @@ package struct ConfigurationSource: Equatable, Sendable {
     package var runtimeDirectory: String?
     package var stateDirectory: String?
     package var watch: Bool
+    /// Where registered schedulers are kept; nil: nowhere.
+    package var registeredDirectory: String?
+    /// What is to be changed there. The text of a registration goes another way.
+    package var change: RegistrationChange?
     /// Names by the fingerprint of what is executed, in the order of the file; only of a crontab.
     package var names: [String: [String]] = [:]
 
@@ -33,18 +37,31 @@ package struct ConfigurationSource: Equatable, Sendable {
         self.init(
             path: path, form: specification.supervisor.sourceForm,
             watch: specification.supervisor.watch)
+        registeredDirectory = specification.supervisor.registeredDirectory
         guard form != .configuration else { return }
         runtimeDirectory = specification.supervisor.runtimeDirectory
         stateDirectory = specification.supervisor.stateDirectory
-        for scheduler in specification.schedulers.prefix(ConfigurationSource.namesMax) {
+        let jobs = specification.schedulers.filter { $0.origin == .file }
+        for scheduler in jobs.prefix(ConfigurationSource.namesMax) {
             names[scheduler.program.fingerprint, default: []].append(scheduler.name.text)
         }
     }
 
-    /// "PATH FORM WATCH RUNTIME STATE FINGERPRINT=NAME..."; a directory that was not given is empty.
+    /// "PATH FORM WATCH RUNTIME STATE REGISTERED CHANGE NAME FILE FINGERPRINT=NAME..."; what was not given
+    /// is empty.
     package var arguments: [String] {
+        var verb = ""
+        var file: String?
+        switch change {
+        case .register(let registration)?:
+            verb = registration.isRestricted ? Verb.registerRestricted : Verb.register
+            file = registration.file
+        case .unregister?: verb = Verb.unregister
+        case nil: break
+        }
         let fixed = [
             path, form.rawValue, watch ? "watch" : "", runtimeDirectory ?? "", stateDirectory ?? "",
+            registeredDirectory ?? "", verb, change?.name.text ?? "", file ?? "",
         ]
         let pairs = names.sorted { $0.key < $1.key }.flatMap { fingerprint, names in
             names.map { "\(fingerprint)=\($0)" }
@@ -52,18 +69,48 @@ package struct ConfigurationSource: Equatable, Sendable {
         return fixed + pairs
     }
 
-    /// Reads what `arguments` writes; nil for anything else.
-    package init?(arguments: [String]) {
-        guard arguments.count >= 5,
+    private enum Verb {
+        static let register = "register"
+        static let registerRestricted = "register-restricted"
+        static let unregister = "unregister"
+    }
+
+    /// Reads what `arguments` writes; nil for anything else. `text` is asked for where there is a
+    /// registration.
+    package init?(arguments: [String], text: () -> String? = { nil }) {
+        guard arguments.count >= 9,
             let form = SupervisorSettings.SourceForm(rawValue: arguments[1])
         else { return nil }
         self.init(path: arguments[0], form: form, watch: arguments[2] == "watch")
         runtimeDirectory = arguments[3].isEmpty ? nil : arguments[3]
         stateDirectory = arguments[4].isEmpty ? nil : arguments[4]
-        for argument in arguments.dropFirst(5) {
+        registeredDirectory = arguments[5].isEmpty ? nil : arguments[5]
+        if !arguments[6].isEmpty {
+            guard let change = ConfigurationSource.change(arguments[6...8], text) else {
+                return nil
+            }
+            self.change = change
+        }
+        for argument in arguments.dropFirst(9) {
             let parts = argument.split(separator: "=", maxSplits: 1)
             guard parts.count == 2 else { return nil }
             names[String(parts[0]), default: []].append(String(parts[1]))
         }
+    }
+
+    private static func change(
+        _ words: ArraySlice<String>, _ text: () -> String?
+    ) -> RegistrationChange? {
+        guard words.count == 3, let verb = words.first, let file = words.last,
+            let name = SchedulerName(words[words.startIndex + 1])
+        else { return nil }
+        if verb == Verb.unregister { return .unregister(name) }
+        guard verb == Verb.register || verb == Verb.registerRestricted, let text = text() else {
+            return nil
+        }
+        return .register(
+            Registration(
+                name: name, text: text, file: file.isEmpty ? nil : file,
+                isRestricted: verb == Verb.registerRestricted))
     }
 }

@@ -253,7 +253,7 @@ final class Executor {
         case .ledger(let entry): ledger?.append(.entry(entry), at: now)
         case .reply(let id, let reply): control.reply(id, reply, at: now, view: view)
         case .keep(let scheduler, let wish): keep(wish, of: scheduler)
-        case .loadConfiguration: loadConfiguration()
+        case .loadConfiguration(let change): loadConfiguration(change)
         case .adoptSettings(let settings):
             output.adopt(settings)
             watchConfiguration()
@@ -496,9 +496,9 @@ final class Executor {
         outcomes.append(.sampled(id, reading))
     }
 
-    private func loadConfiguration() {
+    private func loadConfiguration(_ change: RegistrationChange?) {
         let specification = core.supervisor.specificationInForce
-        if let words = reader.begin(specification, processes, at: now.monotonic) {
+        if let words = reader.begin(specification, change, processes, at: now.monotonic) {
             outcomes.append(.configurationRejected(words: words))
         }
     }

@@ -27,6 +27,7 @@ final class Assembly {
         let group = try Machine.group(settings.controlGroup)
         runtime = try RuntimeDirectory.take(settings, group: group, notices: &notices)
         state = try StateDirectory.take(settings, random: Host.random, notices: &notices)
+        let specification = specification.keepingRegistered(in: state.path, &notices)
         let tails = runtime.tails(notices: &notices)
         let notify = runtime.notifySockets(notices: &notices)
         let activated = ActivationSocket.take(&notices)
@@ -179,6 +180,39 @@ private struct Parts {
         return try EventLoop(
             epoll: epoll, signals: signals, core: core, executor: executor, view: view,
             isHangupIgnored: isHangupIgnored)
+    }
+}
+
+extension Specification {
+    /// The same, where it was made with what is registered in this state directory. Where reeve goes on
+    /// without one, they belong to whoever has it, and nothing can be registered.
+    fileprivate func keepingRegistered(
+        in directory: String?, _ notices: inout [StartNotice]
+    ) -> Specification {
+        let registered = schedulers.filter { $0.origin == .registered }
+        var kept = self
+        if let directory {
+            kept.supervisor.registeredDirectory = StateLocation.registered(in: directory)
+            if !registered.isEmpty {
+                notices.append(
+                    .info("registered, beside those of the file: \(names(of: registered))"))
+            }
+            return kept
+        }
+        kept.supervisor.registeredDirectory = nil
+        kept.schedulers.removeAll { $0.origin == .registered }
+        if !registered.isEmpty {
+            notices.append(
+                .warning(
+                    "without its state directory reeve does not run what is registered: "
+                        + names(of: registered)))
+        }
+        return kept
+    }
+
+    private func names(of schedulers: [SchedulerSpecification]) -> String {
+        let shown = schedulers.prefix(16).map(\.name.text).joined(separator: ", ")
+        return schedulers.count > 16 ? "\(shown) and \(schedulers.count - 16) more" : shown
     }
 }
 

@@ -5,7 +5,7 @@
 // it goes on, with a random id that lasts as long as this process.
 
 internal import ReeveControl
-internal import ReeveCore
+package import ReeveCore
 internal import ReeveLinux
 
 /// Why the supervisor cannot start.
@@ -152,6 +152,31 @@ private func serviceDirectory(_ variable: String) -> String? {
     return String(path)
 }
 
+/// Where the state directory of a configuration is, for this user and environment.
+package enum StateLocation {
+    /// The rule in DESIGN section 3; nil: there is no place for one.
+    package static func path(_ settings: SupervisorSettings) -> String? {
+        if let path = settings.stateDirectory { return path }
+        if let path = serviceDirectory("STATE_DIRECTORY") { return path }
+        if Host.user == 0 { return "/var/lib/reeve" }
+        if let path = absolute(Environment.value(of: "XDG_STATE_HOME")) {
+            return joined(path, "reeve")
+        }
+        // The XDG Base Directory Specification's default.
+        return absolute(Environment.value(of: "HOME")).map { joined($0, ".local/state/reeve") }
+    }
+
+    /// Where registered schedulers are kept in a state directory.
+    package static func registered(in directory: String) -> String {
+        joined(directory, "registered")
+    }
+
+    private static func absolute(_ path: String?) -> String? {
+        guard let path, path.utf8.first == UInt8(ascii: "/") else { return nil }
+        return path
+    }
+}
+
 /// The state directory, or what stands in for it.
 struct StateDirectory: ~Copyable {
     /// The directory's own id: half of every run id.
@@ -166,7 +191,7 @@ struct StateDirectory: ~Copyable {
         notices: inout [StartNotice]
     ) throws(StartFailure) -> StateDirectory {
         var refusals: [String] = []
-        let candidates = settings.stateDirectory.map { [$0] } ?? defaults()
+        let candidates = StateLocation.path(settings).map { [$0] } ?? []
         for path in candidates {
             do {
                 try PrivateDirectory.ensure(path, makingParents: true)
@@ -186,22 +211,6 @@ struct StateDirectory: ~Copyable {
             .warning(
                 "no state directory, going on without: " + refusals.joined(separator: "; ")))
         return StateDirectory(origin: try drawn(random), path: nil, lock: nil)
-    }
-
-    private static func defaults() -> [String] {
-        if let path = serviceDirectory("STATE_DIRECTORY") { return [path] }
-        if Host.user == 0 { return ["/var/lib/reeve"] }
-        if let path = absolute(Environment.value(of: "XDG_STATE_HOME")) {
-            return [joined(path, "reeve")]
-        }
-        // The XDG Base Directory Specification's default.
-        return absolute(Environment.value(of: "HOME")).map { [joined($0, ".local/state/reeve")] }
-            ?? []
-    }
-
-    private static func absolute(_ path: String?) -> String? {
-        guard let path, path.utf8.first == UInt8(ascii: "/") else { return nil }
-        return path
     }
 
     private static func take(

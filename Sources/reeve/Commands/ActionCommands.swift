@@ -226,12 +226,15 @@ struct SignalCommand: ParsableCommand {
 }
 
 /// Asks for all of it and prints a line for each result, successes to standard output and failures to
-/// standard error. Throws `Exit.failed` where any failed.
-func perform(_ operations: [ControlOperation], _ connection: ConnectionOptions) throws {
+/// standard error. Throws where any failed: code 1, or that of `exitCodes` for the error.
+func perform(
+    _ operations: [ControlOperation], _ connection: ConnectionOptions,
+    exitCodes: [ControlError.Code: Int32] = [:]
+) throws {
     let client = try connection.connect(timeout: ConnectionOptions.acting)
     let output = Output()
     var lines = ""
-    var hasFailed = false
+    var failure: Exit?
     var broken: ClientError?
     do throws(ClientError) {
         try client.perform(operations) { _, answer in
@@ -246,7 +249,7 @@ func perform(_ operations: [ControlOperation], _ connection: ConnectionOptions) 
                 for action in outcome.actions { lines += "  " + action.words.printable + "\n" }
             }
             guard let error = answer.error else { return }
-            hasFailed = true
+            failure = exitCodes[error.code].map { Exit(code: $0, message: nil) } ?? .failed
             if !answer.outcomes.contains(where: { $0.result == .failed }) {
                 StandardError.say(error.message)
             }
@@ -263,5 +266,5 @@ func perform(_ operations: [ControlOperation], _ connection: ConnectionOptions) 
         }
         throw broken
     }
-    if hasFailed { throw Exit.failed }
+    if let failure { throw failure }
 }

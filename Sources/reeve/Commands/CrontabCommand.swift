@@ -57,11 +57,12 @@ struct CrontabCommand: ParsableCommand {
         source.stateDirectory = stateDirectory
         let crontab = CrontabFile(source: source)
         if convert { return try show(crontab) }
-        let outcome = crontab.load()
+        let outcome = RegisteredFiles.added(to: crontab.load()) { crontab.load(registered: $0) }
         StandardError.write(outcome.diagnostics.rendered)
         guard let specification = outcome.specification else { throw Exit.configuration(nil) }
+        let jobs = specification.schedulers.count { $0.origin == .file }
         StandardError.say(
-            "\(file): \(specification.schedulers.count) jobs; what behaves differently from Debian's "
+            "\(file): \(jobs) jobs; what behaves differently from Debian's "
                 + "cron is listed by `reeve crontab \(file) --convert`")
         throw RunCommand.execute(Handover.encode(specification))
     }

@@ -44,6 +44,11 @@ struct PlanCommand: ParsableCommand {
         let (settings, standings) = try inForce.get()
         var new = specification
         new.schedulers = new.schedulers.map(\.withoutSecrets)
+        if !Self.isReadable(settings) {
+            let registered = standings.map(\.specification).filter { $0.origin == .registered }
+            let names = Set(new.schedulers.map(\.name))
+            new.schedulers += registered.filter { !names.contains($0.name) }
+        }
         let plan = ReloadPlan(from: settings, standings, to: new)
         let output = Output()
         if json {
@@ -55,6 +60,11 @@ struct PlanCommand: ParsableCommand {
                 PlanText.rendered(plan, path: path.printable, output.appearance))
         }
         try output.flush()
+    }
+
+    /// Whether what is registered can be read: it belongs to the user that reeve runs as.
+    private static func isReadable(_ settings: SupervisorSettings) -> Bool {
+        settings.registeredDirectory.map { RegisteredFiles(directory: $0).isReadable } ?? true
     }
 
     private typealias InForce = (settings: SupervisorSettings, standings: [SchedulerStanding])
@@ -73,8 +83,10 @@ struct PlanCommand: ParsableCommand {
         as inForce: Result<InForce, ClientError>
     ) throws -> (path: String, outcome: LoadOutcome) {
         var running: String?
+        var registered: [RegisteredText] = []
         if case .success(let (settings, standings)) = inForce {
             running = config == nil ? settings.source : nil
+            registered = Self.registered(settings)
             if settings.sourceForm != .configuration,
                 var source = ConfigurationSource(
                     of: Specification(
@@ -82,15 +94,29 @@ struct PlanCommand: ParsableCommand {
             {
                 if let running { warnOfRelative(running, taking: running) }
                 source.path = config ?? source.path
+                if !Self.isReadable(settings) { source.registeredDirectory = nil }
                 return (source.path, ParserRole.outcome(of: source))
             }
         }
         if let running, running.hasPrefix("/") {
-            return (running, ConfigurationFile(path: running).outcome())
+            return (running, ConfigurationFile(path: running).outcome(registered: registered))
         }
         let file = try ConfigurationFile.find(config)
         if let running { warnOfRelative(running, taking: file.path) }
-        return (file.path, file.outcome())
+        return (file.path, file.outcome(registered: registered))
+    }
+
+    /// What is registered with the running reeve, as a reload would read it.
+    private static func registered(_ settings: SupervisorSettings) -> [RegisteredText] {
+        guard let directory = settings.registeredDirectory else { return [] }
+        guard isReadable(settings) else {
+            StandardError.say(
+                "what is registered may not be read by this user, and is taken as it is in force")
+            return []
+        }
+        let (texts, warnings) = RegisteredFiles(directory: directory).read()
+        StandardError.write(warnings.rendered)
+        return texts
     }
 
     /// The supervisor's working directory need not be this one.

@@ -52,7 +52,7 @@ struct ReeveCommand: ParsableCommand {
                     ResetCommand.self,
                     RunNowCommand.self, PauseCommand.self, ResumeCommand.self,
                     StartAllCommand.self, StopAllCommand.self, SignalCommand.self,
-                    ReloadCommand.self,
+                    ReloadCommand.self, RegisterCommand.self, UnregisterCommand.self,
                 ]),
         ])
 }

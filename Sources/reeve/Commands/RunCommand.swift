@@ -27,7 +27,7 @@ struct RunCommand: ParsableCommand {
     var config: String?
 
     mutating func run() throws {
-        let (specification, source) = try ConfigurationFile.find(config).load()
+        let (specification, source) = try ConfigurationFile.find(config).loadToRun()
         if config == nil { StandardError.say("configuration is \(source)") }
         throw RunCommand.execute(Handover.encode(specification))
     }
@@ -95,19 +95,28 @@ struct ConfigurationFile {
     }
 
     /// Reads it. Prints warnings and goes on; prints errors and throws exit code 78.
-    func load() throws(Exit) -> (Specification, source: String) {
-        let outcome = outcome()
+    func load() throws(Exit) -> (Specification, source: String) { try taken(outcome()) }
+
+    /// The same with what is registered in its state directory.
+    func loadToRun() throws(Exit) -> (Specification, source: String) {
+        try taken(RegisteredFiles.added(to: outcome()) { self.outcome(registered: $0) })
+    }
+
+    private func taken(_ outcome: LoadOutcome) throws(Exit) -> (Specification, source: String) {
         StandardError.write(outcome.diagnostics.rendered)
         guard let specification = outcome.specification else { throw .configuration(nil) }
         return (specification, path)
     }
 
-    /// Reads it.
-    func outcome() -> LoadOutcome {
+    /// Reads it, with what is registered.
+    func outcome(
+        registered: [RegisteredText] = [], change: RegisteredChange? = nil
+    ) -> LoadOutcome {
         // Before it is read: what changes meanwhile is another state.
         let stamp = FileStamp(of: path)?.description
         var outcome = ConfigurationLoader.load(
-            path: path, environment: ConfigurationFile.environment)
+            path: path, registered: registered, change: change,
+            environment: ConfigurationFile.environment)
         outcome.specification?.supervisor.sourceStamp = stamp
         return outcome
     }
