@@ -17,19 +17,23 @@ internal import ReeveControl
 public struct Gateway: Sendable {
     let link: SupervisorLink
     let admission: GatewayAdmission
+    let allowsRegistration: Bool
     let logger: Logger
     let figures: GatewayFigures
 
     /// - Parameters:
     ///   - link: the supervisor whose interface this is.
     ///   - admission: who may use it. Without tokens everybody may do everything who gets through to the port.
+    ///   - allowsRegistration: whether whoever has the control token may register schedulers, which is to
+    ///     execute programs; without a control token nobody may.
     ///   - logger: takes what an operator has to know.
     public init(
-        _ link: SupervisorLink, admission: GatewayAdmission,
+        _ link: SupervisorLink, admission: GatewayAdmission, allowsRegistration: Bool = false,
         logger: Logger = Logger(label: "reeve-gateway")
     ) {
         self.link = link
         self.admission = admission
+        self.allowsRegistration = allowsRegistration
         self.logger = logger
         figures = GatewayFigures()
     }
@@ -51,9 +55,10 @@ public struct Gateway: Sendable {
             // The router passes over empty parts; whoever writes them means to lead something astray.
             guard !request.uri.path.contains("//") else { throw Problem.noSuchPath }
             try admission.admit(request, for: access(to: endpoint, request))
-            try await RequestBodyCheck.requireEmpty(request)
+            if case .register = endpoint.access { try admitRegistration() }
+            let body = try await RequestBodyCheck.body(of: request, at: endpoint)
             let query = try Query(request, for: endpoint)
-            response = try await answer(endpoint, request, query, name: name)
+            response = try await answer(endpoint, request, query, body: body, name: name)
         } catch let problem as Problem {
             response = problem.response
         } catch let failure as LinkFailure {
@@ -72,8 +77,15 @@ public struct Gateway: Sendable {
         return isVerbose ? .read : endpoint.access
     }
 
+    private func admitRegistration() throws(Problem) {
+        guard allowsRegistration, admission.hasControlToken else {
+            // Whatever body came with it is not read.
+            throw Problem.mayNotRegister.closingConnection
+        }
+    }
+
     private func answer(
-        _ endpoint: Endpoint, _ request: Request, _ query: Query, name: String
+        _ endpoint: Endpoint, _ request: Request, _ query: Query, body: [UInt8], name: String
     ) async throws -> Response {
         switch endpoint.operation {
         case .schedulersHealth: try await schedulersHealth()
@@ -91,6 +103,8 @@ public struct Gateway: Sendable {
         case .resetScheduler: try await act(.reset(name: name), name, query)
         case .startAllSchedulers: try await actOnAll(.startAll, query)
         case .stopAllSchedulers: try await actOnAll(.stopAll, query)
+        case .registerScheduler: try await register(body, query)
+        case .unregisterScheduler: try await unregister(name, query)
         case .schedulerLogs: try await logs(name, query)
         case .schedulerRuns: try await runs(name, query)
         case .schedulerNext: try await next(name, query)

@@ -65,6 +65,11 @@ struct GatewayCommand: AsyncParsableCommand {
     @Flag(help: "Listen on a network address although there is no token.")
     var allowUnauthenticatedNetwork = false
 
+    @Flag(
+        help:
+            "Let whoever has the control token register schedulers, which is to execute programs.")
+    var allowRegister = false
+
     @Option(help: "The least that is logged.")
     var logLevel = Verbosity.info
 
@@ -96,6 +101,7 @@ struct GatewayCommand: AsyncParsableCommand {
         options.tlsKey = tlsKey
         options.hosts = hosts
         options.allowsUnauthenticatedNetwork = allowUnauthenticatedNetwork
+        options.allowsRegistration = allowRegister
         return options
     }
 }

@@ -160,6 +160,9 @@ struct SchemaCheck {
             return ["\(method) \(path): \(answer.status) is not described"]
         }
         let type = answer.fields["content-type"] ?? ""
+        if response["content"] == nil {
+            return answer.body.isEmpty ? [] : ["\(method) \(path): \(answer.status) has a body"]
+        }
         guard let content = response["content"]?[type] else {
             return ["\(method) \(path): \(answer.status) as \(type) is not described"]
         }

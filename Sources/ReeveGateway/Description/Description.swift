@@ -70,9 +70,15 @@ enum Description {
         ]
         switch endpoint.access {
         case .open: operation["security"] = .array([])
+        case .register: operation["security"] = .array([.object(["token": .array([])])])
         case .read, .control:
             // Without tokens none is needed.
             operation["security"] = .array([.object(["token": .array([])]), .object([:])])
+        }
+        if let body = endpoint.requestBody {
+            operation["requestBody"] = .object([
+                "required": .truth(true), "content": .object(content(.json(schema: body))),
+            ])
         }
         return .object(operation)
     }
@@ -108,9 +114,9 @@ enum Description {
             if answer.status == 503, endpoint.access != .open {
                 content.merge(Self.content(.problem)) { own, _ in own }
             }
-            responses[key] = .object([
-                "description": .text(answer.summary), "content": .object(content),
-            ])
+            var response: [String: JSONNode] = ["description": .text(answer.summary)]
+            if !content.isEmpty { response["content"] = .object(content) }
+            responses[key] = .object(response)
         }
         return responses
     }
@@ -132,6 +138,7 @@ enum Description {
                     type == "text/event-stream"
                         ? [:] : ["schema": .object(["type": .text("string")])])
             ]
+        case .none: [:]
         }
     }
 }
@@ -140,10 +147,15 @@ extension Endpoint.Answer {
     /// What every path may answer.
     fileprivate static func common(_ access: Endpoint.Access) -> [Endpoint.Answer] {
         let always: [Endpoint.Answer] = [
-            .problem(400, "A parameter is unknown or out of its bounds, or there is a body"),
+            .problem(
+                400,
+                "A parameter is unknown or out of its bounds, or the body is none that is taken here"
+            ),
             .problem(401, "A token is needed"),
             .problem(
-                403, "The token may not do this, or the request comes from another site's page"),
+                403,
+                "The token may not do this, nobody may, or the request comes from another site's page"
+            ),
             .problem(408, "The body did not come in time"),
             .problem(413, "The body is too large"),
             .problem(421, "The gateway is not called by this name"),

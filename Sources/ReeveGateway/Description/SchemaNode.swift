@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import ReeveControl
+
 /// A value of JSON, for the description.
 indirect enum JSONNode: Encodable, Sendable {
     case object([String: JSONNode])
@@ -68,13 +70,44 @@ struct Schema: Sendable {
     static func object(
         _ members: KeyValuePairs<String, Schema>, optional: KeyValuePairs<String, Schema>
     ) -> Schema {
+        object(members.map { ($0.key, $0.value) }, optional: optional.map { ($0.key, $0.value) })
+    }
+
+    /// The same of lists.
+    static func object(_ members: [(String, Schema)], optional: [(String, Schema)]) -> Schema {
         var properties: [String: JSONNode] = [:]
-        for (name, schema) in members { properties[name] = .object(schema.node) }
-        for (name, schema) in optional { properties[name] = .object(schema.node) }
+        for (name, schema) in members + optional { properties[name] = .object(schema.node) }
         return Schema([
             "type": .text("object"), "properties": .object(properties),
-            "required": .array(members.map { .text($0.key) }),
+            "required": .array(members.map { .text($0.0) }),
         ])
+    }
+
+    /// What a member of a request holds.
+    init(_ type: SchedulerConfiguration.MemberType) {
+        self =
+            switch type {
+            case .text: .string
+            case .truth: .boolean
+            case .wholeNumber: .integer
+            case .number: .number
+            case .texts: .list(.string)
+            case .wholeNumbers: .list(.integer)
+            case .variables: .map(.string)
+            case .command:
+                Schema([
+                    "anyOf": .array([
+                        .object(Schema.string.node), .object(Schema.list(.string).node),
+                    ])
+                ]).about("A text for /bin/sh, or the program and its arguments")
+            }
+    }
+
+    /// An object without any other members.
+    var closed: Schema {
+        var changed = node
+        changed["additionalProperties"] = .truth(false)
+        return Schema(changed)
     }
 
     /// An object that always has all members of both.

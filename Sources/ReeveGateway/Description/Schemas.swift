@@ -8,6 +8,18 @@ internal import ReeveCore
 /// The schemas, by their names.
 enum Schemas {
     static let all: [String: Schema] = schedulers.merging(figures) { $1 }.merging(lists) { $1 }
+        .merging(["SchedulerConfiguration": configuration]) { $1 }
+
+    /// What is registered; times in milliseconds, memory in MB (10^6 bytes).
+    private static let configuration: Schema = {
+        var members = SchedulerConfiguration.members.map { ($0.name, Schema($0.type)) }
+        let required = members.prefix { ["name", "command"].contains($0.0) }
+        members.removeFirst(required.count)
+        return Schema.object(Array(required), optional: members.map { ($0.0, $0.1.orNull) })
+            .closed.about(
+                "The scheduler; times are whole milliseconds, memoryThreshold is in MB (10^6 bytes)"
+            )
+    }()
 
     static let health = Schema.oneOf(Health.allCases.map(\.rawValue))
     private static let words = Schema.string.about("A sentence without a full stop")

@@ -4,6 +4,7 @@
 // the description in `/api/openapi.json` are all made from it, so that they cannot say different things.
 
 internal import HTTPTypes
+internal import ReeveCore
 
 /// One path with one method.
 struct Endpoint: Sendable {
@@ -13,6 +14,7 @@ struct Endpoint: Sendable {
         case startScheduler, stopScheduler, restartScheduler, recoverScheduler
         case runScheduler, pauseScheduler, resumeScheduler, resetScheduler
         case startAllSchedulers, stopAllSchedulers
+        case registerScheduler, unregisterScheduler
         case schedulerLogs, schedulerRuns, schedulerNext
         case metrics, memoryHealth, diagnostics, alerts, events
         case healthz, readyz, prometheus, openapi
@@ -26,6 +28,8 @@ struct Endpoint: Sendable {
         case read
         /// Whoever has the control token, where there are tokens.
         case control
+        /// Whoever has the control token, which there has to be, where registering is allowed.
+        case register
     }
 
     /// A parameter of the query.
@@ -49,6 +53,8 @@ struct Endpoint: Sendable {
     let parameters: [Parameter]
     /// Status, the name of the schema (nil: a text), and when it comes.
     let answers: [Answer]
+    /// The schema of the body that it takes; nil: none.
+    var requestBody: String?
 
     /// One answer that may come.
     struct Answer: Sendable {
@@ -62,6 +68,8 @@ struct Endpoint: Sendable {
         case json(schema: String)
         case problem
         case text(type: String)
+        /// Nothing.
+        case none
     }
 }
 
@@ -69,7 +77,7 @@ struct Endpoint: Sendable {
 
 extension Endpoint {
     /// All of them.
-    static let all: [Endpoint] = reading + acting + watching
+    static let all: [Endpoint] = reading + acting + registering + watching
 
     private static let reading: [Endpoint] = [
         .get(
@@ -145,6 +153,31 @@ extension Endpoint {
         .act(.resetScheduler, "reset", "Forgets its failures and restarts"),
         .actOnAll(.startAllSchedulers, "start-all", "Starts all that are enabled, in their phases"),
         .actOnAll(.stopAllSchedulers, "stop-all", "Stops all, in reverse order"),
+    ]
+
+    private static let registering: [Endpoint] = [
+        Endpoint(
+            operation: .registerScheduler, method: .post, path: "/api/scheduler", access: .register,
+            summary: "Registers a scheduler, or gives one that was registered other settings",
+            parameters: [.timeout],
+            answers: [
+                .json(201, "Scheduler", "It is new; the header Location says where its health is"),
+                .json(200, "Scheduler", "It was registered before, and is so now"), .stillGoingOn,
+                .problem(409, "reeve shuts down, or the name is in the configuration's file"),
+                .problem(422, "It is not right, alone or with the other schedulers"),
+                .problem(500, "It cannot be kept"),
+            ], requestBody: "SchedulerConfiguration"),
+        Endpoint(
+            operation: .unregisterScheduler, method: .delete, path: "/api/scheduler/{name}",
+            access: .register, summary: "Stops a scheduler that was registered, and removes it",
+            parameters: [.timeout],
+            answers: [
+                .init(status: 204, body: .none, summary: "It is gone"), .stillGoingOn, .unknownName,
+                .problem(
+                    409,
+                    "reeve shuts down, others depend on it, or it is in the configuration's file"),
+                .problem(500, "It could not be removed, or something of it cannot be ended"),
+            ]),
     ]
 
     private static let watching: [Endpoint] = [
@@ -227,8 +260,12 @@ extension Endpoint {
         return all.filter { endpoint in
             let own = endpoint.path.split(separator: "/", omittingEmptySubsequences: false)
             return own.count == parts.count
-                && zip(own, parts).allSatisfy { $0 == "{name}" ? !$1.isEmpty : $0 == $1 }
+                && zip(own, parts).allSatisfy { $0 == "{name}" ? isName($1) : $0 == $1 }
         }.map(\.method)
+    }
+
+    private static func isName(_ part: Substring) -> Bool {
+        !part.isEmpty && !SchedulerName.reserved.contains(String(part))
     }
 }
 

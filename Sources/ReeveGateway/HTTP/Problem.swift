@@ -82,6 +82,15 @@ extension Problem {
         "a body has at most \(GatewayLimits.bodyBytesMax) bytes"
     ).closingConnection
 
+    static let registrationTooLarge = Problem(
+        413, "body-too-large", "The request's body is too large",
+        "what is registered has more than \(ControlLimits.requestBytesMax) bytes as the supervisor "
+            + "gets it")
+
+    static let mayNotRegister = Problem(
+        403, "may-not-register", "Nobody may register schedulers here",
+        "the gateway takes no registrations: `allow-register` in [gateway] is not set")
+
     static let malformedBody = Problem.badRequest(
         "malformed-body", "the body is not as its header says"
     ).closingConnection
@@ -140,6 +149,10 @@ extension Problem {
                 (503, "The supervisor has too much to do")
             case .notPermitted: (503, "The gateway may not use the control socket")
             case .malformed, .invalidValue, .tooLong: (400, "The request is not valid")
+            case .conflict: (409, "The name, or what depends on it, stands against it")
+            case .configuration: (422, "What is to be registered is not right")
+            case .mayNotRegister: (403, "Nobody may register schedulers here")
+            case .notKept: (500, "What is registered cannot be kept")
             case .failed: (500, "What was asked for did not succeed")
             default: (500, "The supervisor could not do it")
             }

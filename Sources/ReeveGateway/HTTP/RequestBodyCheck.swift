@@ -4,19 +4,29 @@ internal import HTTPTypes
 internal import Hummingbird
 internal import NIOCore
 
-/// No request of the interface has a body. What clients send all the same is read as far as it is harmless.
+/// Few requests of the interface have a body. What clients send all the same is read as far as it is harmless.
 enum RequestBodyCheck {
-    /// Throws a `Problem` for a body that holds anything, is too long, or does not come.
-    static func requireEmpty(_ request: Request) async throws {
+    /// The body of a request that takes one; empty for any other. Throws a `Problem` for one that is too long,
+    /// does not come, or holds anything where none is taken.
+    static func body(of request: Request, at endpoint: Endpoint) async throws -> [UInt8] {
+        let body = try await body(of: request)
+        if endpoint.requestBody != nil { return body }
+        try requireEmpty(body)
+        return []
+    }
+
+    private static func body(of request: Request) async throws -> [UInt8] {
         if let length = request.headers[.contentLength], (Int(length) ?? .max) > bytesMax {
             throw Problem.bodyTooLarge
         }
         let hasBody =
             request.headers[.transferEncoding] != nil
             || (request.headers[.contentLength].flatMap { Int($0) } ?? 0) > 0
-        guard hasBody else { return }
-        let body = try await collected(request.body)
-        let text = String(buffer: body).filter { !$0.isWhitespace }
+        return hasBody ? Array(buffer: try await collected(request.body)) : []
+    }
+
+    private static func requireEmpty(_ body: [UInt8]) throws {
+        let text = String(decoding: body, as: UTF8.self).filter { !$0.isWhitespace }
         guard text.isEmpty || text == "{}" else {
             throw Problem.badRequest(
                 "unexpected-body", "this request takes no body; parameters go into the query")

@@ -68,6 +68,7 @@ public actor SupervisorLink {
         for message in try await ask(operation, within: limit) {
             answer.add(message.body)
             answer.summary = message.summary ?? answer.summary
+            answer.change = message.change ?? answer.change
         }
         return answer
     }

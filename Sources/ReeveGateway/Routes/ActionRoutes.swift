@@ -64,9 +64,9 @@ extension Gateway {
                 results: results, timestamp: overview.at.rfc3339(fractionDigits: 0)))
     }
 
-    private func limit(_ query: Query) -> TimeAmount { .seconds(Int64(query.number("timeout"))) }
+    func limit(_ query: Query) -> TimeAmount { .seconds(Int64(query.number("timeout"))) }
 
-    private func outOfTime(_ operation: ControlOperation) -> Response {
+    func outOfTime(_ operation: ControlOperation) -> Response {
         stillGoingOn("\(operation.word) goes on; its end did not come within the time to wait")
     }
 

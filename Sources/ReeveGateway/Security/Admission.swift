@@ -43,8 +43,12 @@ public final class GatewayAdmission: Sendable {
                 throw Admission.unauthorized(request)
             }
             guard case .control = found else { throw Admission.forbidden(tokens) }
+        case .register: try admit(request, for: .control)
         }
     }
+
+    /// Whether there is a token without which nobody may act.
+    var hasControlToken: Bool { tokens.withLock { $0.control != nil } }
 
     private func presented(_ request: Request, _ tokens: GatewayTokens) -> Endpoint.Access? {
         guard let field = request.headers[.authorization] else { return nil }

@@ -24,6 +24,8 @@ public struct GatewayOptions: Sendable, Equatable {
     public var hosts: [String] = []
     /// Whether a network address may be listened on without a token.
     public var allowsUnauthenticatedNetwork = false
+    /// Whether whoever has the control token may register schedulers.
+    public var allowsRegistration = false
 
     /// Loopback, without tokens and TLS.
     public init(listen: ListenAddress) {
@@ -42,6 +44,11 @@ public struct GatewayOptions: Sendable, Equatable {
         guard (tlsCertificate == nil) == (tlsKey == nil) else {
             throw GatewayError(
                 "TLS needs both, a certificate and its key; only one of them is named")
+        }
+        guard !allowsRegistration || tokenFile != nil || token != nil else {
+            throw GatewayError(
+                "--allow-register lets whoever reaches the gateway execute programs, and there is no "
+                    + "control token; name a --token-file")
         }
         guard listen.isLoopback || hasToken || allowsUnauthenticatedNetwork else {
             throw GatewayError(
@@ -65,6 +72,10 @@ public struct GatewayOptions: Sendable, Equatable {
                         + "schedulers through \(listen)"
                     : "there is no token: everybody who reaches \(listen) may start and stop schedulers"
             )
+        }
+        if allowsRegistration {
+            found.append(
+                "whoever has the control token may register schedulers, and so execute programs")
         }
         if !listen.isLoopback, tlsCertificate == nil {
             found.append(

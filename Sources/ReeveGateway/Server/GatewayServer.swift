@@ -35,7 +35,9 @@ public struct GatewayServer: Sendable {
         let link =
             options.controlDescriptor.map { SupervisorLink(descriptor: $0) }
             ?? SupervisorLink(socket: options.socket)
-        let gateway = Gateway(link, admission: admission, logger: logger)
+        let gateway = Gateway(
+            link, admission: admission, allowsRegistration: options.allowsRegistration,
+            logger: logger)
         var quiet = logger
         quiet.logLevel = max(logger.logLevel, .warning)
         let application = Application(
