@@ -149,7 +149,7 @@ extension Problem {
                 (503, "The supervisor has too much to do")
             case .notPermitted: (503, "The gateway may not use the control socket")
             case .malformed, .invalidValue, .tooLong: (400, "The request is not valid")
-            case .conflict: (409, "The name, or what depends on it, stands against it")
+            case .conflict: (409, "The name is another's, or others depend on it")
             case .configuration: (422, "What is to be registered is not right")
             case .mayNotRegister: (403, "Nobody may register schedulers here")
             case .notKept: (500, "What is registered cannot be kept")

@@ -23,7 +23,7 @@ struct RegisterCommand: ParsableCommand {
             configuration's own file is refused.
 
               $ reeve register worker.toml
-              $ printf '[schedulers.tick]\\ninterval = "10s"\\ncommand = "date"\\n' | reeve register -
+              $ reeve register - < worker.toml
 
             `reeve status NAME` tells which were registered. The exit code is 78 where the file has \
             errors, and then nothing has changed.
