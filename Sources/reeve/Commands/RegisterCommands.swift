@@ -29,7 +29,8 @@ struct RegisterCommand: ParsableCommand {
             errors, and then nothing has changed.
             """)
 
-    @Argument(help: ArgumentHelp("The file with the scheduler.", valueName: "file"))
+    @Argument(
+        help: ArgumentHelp("The file with the scheduler.", valueName: "file"), completion: .file())
     var file: String
     @OptionGroup var connection: ConnectionOptions
 
