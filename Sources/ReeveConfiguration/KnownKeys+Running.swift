@@ -153,17 +153,24 @@ extension KnownKeys {
 
     static let log: [KnownKey] = [
         key(
-            "log", .log, .choice(["prefixed", "inherit", "journal", "none"], later: ["file"]),
+            "log", .log, .choice(["prefixed", "inherit", "file", "journal", "none"]),
             "\"prefixed\"",
-            "Its output: lines with its name on reeve's, reeve's own stdout and stderr, the "
-                + "journal, or nowhere"),
-        later(
-            "log-file", .log, .path(.any), "none", "The file of log = \"file\""),
-        later(
-            "log-max-size", .log, .size(Bytes(1_000)...Bytes(1_000_000_000_000_000)), "\"10MB\"",
-            "Size at which a log file is rotated"),
-        later(
-            "log-max-files", .log, .integer(1...10_000), "10", "Log files that are kept"),
+            "Its output: lines with its name on reeve's, reeve's own stdout and stderr, a file, "
+                + "the journal, or nowhere"),
+        key(
+            "log-file", .log, .path(.absolute),
+            "NAME.log below /var/log/reeve or the state directory",
+            "The file of log = \"file\"", example: "\"/var/log/web.log\""),
+        key(
+            "log-max-size", .log,
+            .size(Bytes(1_000)...Bytes(1_000_000_000_000_000), none: true), "\"10MB\"",
+            "Size at which its log file is rotated; \"none\": another program does that"),
+        key(
+            "log-max-files", .log, .integer(1...1_000), "10",
+            "Log files that are kept, the one that is written included"),
+        key(
+            "log-timestamps", .log, .boolean, "false",
+            "Put the time in front of each line of its log file"),
         key(
             "log-prefix", .log, .choice(["name", "run"]), "\"name\"",
             "What stands in front of its lines: its name, or its name and the id of the run"),

@@ -95,6 +95,7 @@ struct Loader {
             registerUser = reader.registerUser
             tables.append { @Sendable in reader.explanation }
         }
+        LogReader.checkFiles(of: schedulers, &findings)
         var (specifications, zones) = withZones(schedulers)
         let isWhole = !findings.hasErrors && specifications.count == schedulers.count
         if let component { specifications.append(component) }

@@ -180,11 +180,7 @@ struct SchedulerReader: Sendable {
         }
         assignRecovery(effective, to: &result.recovery)
         assignStop(effective, to: &result.stop)
-        effective.assign("log", to: &result.log.destination)
-        effective.assign("log-prefix", to: &result.log.prefix)
-        var tail: Bytes? = result.log.tail
-        effective.assign("log-tail", to: &tail)
-        result.log.tail = tail ?? .zero
+        result.log = LogReader(effective: effective, name: self.name).read(&findings)
         return result
     }
 

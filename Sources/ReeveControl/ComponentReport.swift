@@ -4,7 +4,7 @@ package import ReeveCore
 
 /// A part of reeve itself that is supervised, as the head of the status shows it.
 package struct ComponentReport: Equatable, Sendable {
-    /// "gateway".
+    /// "gateway", "scribe".
     package var name: String
     package var status: Health
     package var reason: String
@@ -13,6 +13,19 @@ package struct ComponentReport: Equatable, Sendable {
     package var uptime: Int64
     package var restartCount: Int
     package var memoryBytes: Int64?
+
+    package init(
+        name: String, status: Health, reason: String, pid: Int32?, uptime: Int64, restartCount: Int,
+        memoryBytes: Int64?
+    ) {
+        self.name = name
+        self.status = status
+        self.reason = reason
+        self.pid = pid
+        self.uptime = uptime
+        self.restartCount = restartCount
+        self.memoryBytes = memoryBytes
+    }
 
     /// From the core's copy.
     package init(_ status: SchedulerStatus) {

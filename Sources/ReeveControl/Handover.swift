@@ -391,6 +391,10 @@ extension LogSettings {
     fileprivate func write(to buffer: inout [UInt8]) {
         buffer.beginObject("log")
         buffer.field("destination", destination.rawValue)
+        buffer.field("file", file)
+        buffer.field("maxSize", maxSize?.count)
+        buffer.field("maxFiles", maxFiles)
+        buffer.field("timestamps", timestamps)
         buffer.field("prefix", prefix.rawValue)
         buffer.field("tail", tail.count)
         buffer.endObject()
@@ -399,6 +403,10 @@ extension LogSettings {
     fileprivate init(reading value: JSONValue) throws(JSONFault) {
         self.init()
         destination = try value.word("destination", as: Destination.self)
+        file = try value.optionalText("file")
+        maxSize = try value.optional("maxSize", JSONValue.integer).map(Bytes.init)
+        maxFiles = try value.wholeNumber("maxFiles", as: Int.self)
+        timestamps = try value.truth("timestamps")
         prefix = try value.word("prefix", as: Prefix.self)
         tail = Bytes(try value.wholeNumber("tail"))
     }

@@ -49,6 +49,8 @@ package enum Effect: Equatable, Sendable {
     indirect case loadConfiguration(RegistrationChange?)
     /// The shell's own settings (log format and level) are these from now on.
     indirect case adoptSettings(SupervisorSettings)
+    /// The log file of this scheduler, or how it is kept, is another, for what runs already.
+    case adoptLog(SchedulerID)
     /// One line of the event stream, of reeve's own log, and of `reeve why`.
     case record(Record)
     /// As `runCommand`, with these alerts as JSON on its stdin.

@@ -58,6 +58,9 @@ package struct PollEvents: OptionSet, Hashable, Sendable {
     package static let closed = PollEvents(rawValue: 0x010)
     /// EPOLLRDHUP: the peer of a stream socket sends no more.
     package static let peerClosed = PollEvents(rawValue: 0x2000)
+    /// To be told once at most, and then no more until `Epoll.modify` asks again: EPOLLONESHOT. Alone it asks for
+    /// nothing but `failed` and `closed`, once.
+    package static let oneShot = PollEvents(rawValue: 0x4000_0000)
 }
 
 /// A set of descriptors that are waited for, level-triggered.

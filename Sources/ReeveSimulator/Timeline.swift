@@ -185,6 +185,7 @@ package struct Timeline {
         case .loadConfiguration(let change):
             "loadConfiguration" + (change.map { " with a change of \($0.name)" } ?? "")
         case .adoptSettings: "adoptSettings"
+        case .adoptLog(let scheduler): "adoptLog \(name(scheduler))"
         case .exit(let code): "exit \(code)"
         }
     }

@@ -26,6 +26,7 @@ package struct CoreView {
     private let inForce: () -> SupervisorSettings
     private let standings: (SchedulerID) -> SchedulerStanding?
     private let parts: () -> [SchedulerID]
+    private let ownParts: (Moment) -> [ComponentReport]
 
     /// Each closure answers the method of the same sense below.
     package init(
@@ -45,7 +46,8 @@ package struct CoreView {
         failure: @escaping (SchedulerID, String?) -> KeptFailure? = { _, _ in nil },
         supervisorSettings: @escaping () -> SupervisorSettings = { SupervisorSettings() },
         standing: @escaping (SchedulerID) -> SchedulerStanding? = { _ in nil },
-        components: @escaping () -> [SchedulerID] = { [] }
+        components: @escaping () -> [SchedulerID] = { [] },
+        shellComponents: @escaping (Moment) -> [ComponentReport] = { _ in [] }
     ) {
         overall = status
         one = schedulerStatus
@@ -64,6 +66,7 @@ package struct CoreView {
         inForce = supervisorSettings
         standings = standing
         parts = components
+        ownParts = shellComponents
     }
 
     /// The whole, as `reeve status` heads it.
@@ -93,6 +96,9 @@ package struct CoreView {
 
     /// The parts of reeve itself that are supervised: no list of schedulers holds them.
     package var components: [SchedulerID] { parts() }
+
+    /// Parts of reeve that the core knows nothing of: the scribe, where it has something to do.
+    package func shellComponents(at now: Moment) -> [ComponentReport] { ownParts(now) }
 
     /// The last entries of a scheduler in the ledger, oldest first: a read of at most 100 records.
     package func entries(of id: SchedulerID, last count: Int) -> [LedgerEntry] { ledger(id, count) }

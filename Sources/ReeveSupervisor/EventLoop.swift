@@ -163,7 +163,7 @@ final class EventLoop {
         switch SourceKind(rawValue: token.source) {
         case .signals:
             gatherSignals(at: now)
-        case .output, .standardOut, .standardError:
+        case .output, .standardOut, .standardError, .scribe:
             executor.output.ready(token, events, at: now)
         case .listener, .client:
             inbox.append(contentsOf: executor.control.ready(token, events, at: now, view: view))

@@ -31,4 +31,6 @@ package enum SourceKind: UInt8, Sendable, CaseIterable {
     case syslog = 17
     /// The pipe of a launcher that has not become its program.
     case launch = 20
+    /// The socket to the scribe.
+    case scribe = 21
 }

@@ -24,6 +24,7 @@ enum Role {
         SelfExecution.setName("reeve")
         if text == ConfigurationReader.role { return ParserRole.run() }
         if text == ProbeRole.name { return ProbeRole.run() }
+        if text == ScribeRole.name { return ScribeRole.run() }
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2, parts[0] == "supervisor", let descriptor = Int32(parts[1]),
             descriptor > 2

@@ -75,6 +75,10 @@ import Testing
         job.stop.command = ["/bin/stop"]
         job.stop.leftovers = .keep
         job.log.destination = .none
+        job.log.file = "/var/log/job.log"
+        job.log.maxSize = nil
+        job.log.maxFiles = 3
+        job.log.timestamps = true
         job.log.prefix = .run
         job.log.tail = .zero
         job.schedule = otherSchedule()

@@ -431,19 +431,6 @@ import Testing
             ]),
         Case(
             whole: #"""
-                [defaults]
-                log-max-files = 3
-                [schedulers.a]
-                command = "x"
-                """#,
-            [
-                Found(
-                    "2:1+13 error",
-                    "`log-max-files` is not in this version of reeve yet",
-                    help: "leave it out")
-            ]),
-        Case(
-            whole: #"""
                 [alerts]
                 error-rate = 2
                 [gateway]

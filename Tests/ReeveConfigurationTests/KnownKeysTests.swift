@@ -6,7 +6,8 @@ import Testing
 
 /// The table of keys.
 @Suite struct KnownKeysTests {
-    /// Section 3 of the design, group by group, and what has been added since: syslog, log-prefix.
+    /// Section 3 of the design, group by group, and what has been added since: syslog, log-prefix,
+    /// log-timestamps.
     private static let design: [(KnownKey.Table, String)] = [
         (
             .reeve,
@@ -33,7 +34,7 @@ import Testing
             memory-threshold memory-samples memory-hard-limit memory-action memory-measure
             cleanup on-start on-stop hook-timeout
             stop-signal stop-timeout stop-scope stop-command leftovers
-            log log-file log-max-size log-max-files log-prefix log-tail
+            log log-file log-max-size log-max-files log-timestamps log-prefix log-tail
             """
         ),
         (

@@ -210,7 +210,7 @@ import Testing
             ("memory-action", 4, { $0.memory.action.rawValue }),
             ("stop-scope", 3, { $0.stop.scope.rawValue }),
             ("leftovers", 2, { $0.stop.leftovers.rawValue }),
-            ("log", 4, { $0.log.destination.rawValue }),
+            ("log", 5, { $0.log.destination.rawValue }),
             ("kind", 3, { $0.kind.rawValue }),
         ]
         let scheduled = ["scheduled", "restart-when-idle"]

@@ -416,7 +416,7 @@ import Testing
             [
                 Found(
                     "3:7+1 error",
-                    #"`log` is one of "prefixed", "inherit", "journal", "none", but this is "#
+                    #"`log` is one of "prefixed", "inherit", "file", "journal", "none", but this is "#
                         + #"the whole number 3"#,
                     help: #"write it as `log = "prefixed"`"#)
             ]),
@@ -428,14 +428,6 @@ import Testing
     }
 
     private static let laterChoices: [Case] = [
-        Case(
-            #"log = "file""#,
-            [
-                Found(
-                    "3:7+6 error",
-                    #"`log = "file"` is not in this version of reeve yet"#,
-                    help: #"use one of "prefixed", "inherit", "journal", "none""#)
-            ]),
         Case(
             #"memory-measure = "pss""#,
             [

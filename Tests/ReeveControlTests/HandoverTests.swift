@@ -309,7 +309,11 @@ private func changedScheduler() throws -> SchedulerSpecification {
     scheduler.stop.scope = .leader
     scheduler.stop.command = ["/bin/kill", "it"]
     scheduler.stop.leftovers = .keep
-    scheduler.log.destination = .inherit
+    scheduler.log.destination = .file
+    scheduler.log.file = "/var/log/web.log"
+    scheduler.log.maxSize = nil
+    scheduler.log.maxFiles = 3
+    scheduler.log.timestamps = true
     scheduler.log.prefix = .run
     scheduler.log.tail = Bytes(32_000)
     scheduler.timeout = .seconds(99)

@@ -320,6 +320,44 @@ private func other(_ name: String) -> SchedulerSpecification {
                 + "runtime-directory cannot change while reeve runs, and did not")
     }
 
+    @Test func `another log file is written from the reload on, without a restart`() {
+        var world = World.booted([daemon("web") { $0.log.destination = .file }])
+        world.pass(.seconds(2))
+        let run = world.run(of: "web")
+        let other = daemon("web") {
+            $0.log.destination = .file
+            $0.log.file = "/srv/web.log"
+            $0.log.maxSize = nil
+            $0.log.maxFiles = 3
+            $0.log.timestamps = true
+        }
+        let effects = world.reload([other])
+        #expect(effects.contains(.adoptLog(world.id("web"))))
+        #expect(effects.filter(\.isSignal).isEmpty && world.run(of: "web") == run)
+        guard case .reloaded(let changes)? = effects.facts.dropFirst().first else {
+            Issue.record("no reload in \(effects.facts)")
+            return
+        }
+        #expect(
+            changes.words == "changed: web (log-file, log-max-size, log-max-files, "
+                + "log-timestamps); 0 unchanged")
+        // Where the output goes is settled when a run begins.
+        let prefixed = world.reload([daemon("web")])
+        #expect(!prefixed.contains(.adoptLog(world.id("web"))))
+        #expect(!prefixed.filter(\.isSignal).isEmpty)
+    }
+
+    @Test func `a log file of what does not run is no effect`() {
+        var world = World.booted([daemon("web") { $0.enabled = false }])
+        let effects = world.reload([
+            daemon("web") {
+                $0.enabled = false
+                $0.log.destination = .file
+            }
+        ])
+        #expect(!effects.contains(.adoptLog(world.id("web"))))
+    }
+
     @Test func `keys are named as a file has them`() {
         let all = daemon("web") {
             $0.program.workingDirectory = "/"
@@ -345,5 +383,11 @@ private func other(_ name: String) -> SchedulerSpecification {
             "timeout", "success-exit-codes",
         ]
         #expect(changes.changed.first?.keys == expected)
+    }
+}
+
+extension Effect {
+    fileprivate var isSignal: Bool {
+        if case .signal = self { true } else { false }
     }
 }

@@ -92,7 +92,7 @@ struct World {
             case .probe(let id, let probe): probes.append((id, probe))
             case .abandonSpawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample,
                 .forget, .reply,
-                .keep, .loadConfiguration, .adoptSettings, .record, .tellManager, .exit,
+                .keep, .loadConfiguration, .adoptSettings, .adoptLog, .record, .tellManager, .exit,
                 .keepFailure:
                 break
             }

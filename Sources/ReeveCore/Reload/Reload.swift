@@ -291,6 +291,9 @@ extension Supervisor {
         }
         schedulers[id.index].adopt(
             new, zones: zones, needsRestart: change.needsRestart, at: turn.now)
+        if isLive, schedulers[id.index].specification.hasOtherFile(than: standing.specification) {
+            turn.effects.append(.adoptLog(id))
+        }
         if standing.specification.enabled && !new.enabled {
             takeDown(id, step, &turn)
             return isLive && step == .stop

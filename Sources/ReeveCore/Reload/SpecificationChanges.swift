@@ -124,11 +124,17 @@ extension SchedulerSpecification {
         adjusted.errorThreshold = new.errorThreshold
         adjusted.memory = new.memory
         adjusted.stop = new.stop
+        adjusted.log.adoptFile(of: new.log)
         adjusted.timeout = new.timeout
         if kind == new.kind { adjusted.schedule = new.schedule }
         adjusted.successExitCodes = new.successExitCodes
         // Whether it has a socket, and what it is told of the watchdog, is settled at its start.
         return adjusted != new || wantsNotifySocket != new.wantsNotifySocket
+    }
+
+    /// Whether the file that the output of what runs goes to is another, or kept in another way.
+    func hasOtherFile(than other: SchedulerSpecification) -> Bool {
+        log.destination == .file && log != other.log
     }
 
     fileprivate func keys(differingFrom other: SchedulerSpecification) -> [String] {
@@ -141,5 +147,15 @@ extension SchedulerSpecification {
         guard found.isEmpty, self != other else { return found }
         // No key is another, but what `spread` and `H` come to: they stand for the host's name, too.
         return [SettingDifference(key: "spread", old: "of this host", new: "of another host name")]
+    }
+}
+
+extension LogSettings {
+    /// What the scribe is told, and a program knows nothing of.
+    fileprivate mutating func adoptFile(of other: LogSettings) {
+        file = other.file
+        maxSize = other.maxSize
+        maxFiles = other.maxFiles
+        timestamps = other.timestamps
     }
 }

@@ -349,15 +349,23 @@ package struct StopSettings: Equatable, Sendable {
 /// Where the output goes.
 package struct LogSettings: Equatable, Sendable {
     package enum Destination: String, Equatable, Sendable, CaseIterable {
-        case prefixed, inherit, journal, none
+        case prefixed, inherit, file, journal, none
     }
 
     /// What stands in front of a line: the scheduler's name, or name and run.
     package enum Prefix: String, Equatable, Sendable, CaseIterable { case name, run }
 
-    /// Through reeve with the name in front, to reeve's own output as it is, to the journal with fields
-    /// of its own, or nowhere.
+    /// Through reeve with the name in front, to reeve's own output as it is, to a file of its own, to the
+    /// journal with fields of its own, or nowhere.
     package var destination = Destination.prefixed
+    /// Absolute; nil: NAME.log where reeve keeps such files.
+    package var file: String?
+    /// Size at which the file is rotated; nil: reeve never does.
+    package var maxSize: Bytes? = Bytes(10_000_000)
+    /// Files that are kept, the one that is written included; at least 1.
+    package var maxFiles = 10
+    /// Whether each line of the file has the time in front.
+    package var timestamps = false
     package var prefix = Prefix.name
     /// Size of the tail kept for `reeve logs`; zero keeps none.
     package var tail = Bytes(16_000)

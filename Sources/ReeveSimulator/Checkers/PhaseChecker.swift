@@ -40,7 +40,7 @@ struct PhaseChecker: Checker {
             .forget,
             .sweep,
             .reply, .keep, .ledger, .tellManager, .exit, .loadConfiguration,
-            .adoptSettings, .runCommand, .endCommand,
+            .adoptSettings, .adoptLog, .runCommand, .endCommand,
             .probe, .deliverAlerts, .keepFailure:
             return nil
         }

@@ -27,7 +27,7 @@ struct RecordChecker: Checker {
         case .spawn, .abandonSpawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample,
             .forget,
             .sweep, .reply, .keep, .ledger, .tellManager(.status),
-            .loadConfiguration, .adoptSettings, .runCommand, .endCommand,
+            .loadConfiguration, .adoptSettings, .adoptLog, .runCommand, .endCommand,
             .probe, .deliverAlerts, .keepFailure:
             return nil
         }

@@ -43,7 +43,7 @@ struct RecoveryChecker: Checker {
             return judge(action, SchedulerID(index), kernel)
         case .ledger, .spawn, .abandonSpawn, .signal, .kill, .survey, .runStopCommand, .sample,
             .forget, .sweep,
-            .reply, .keep, .loadConfiguration, .adoptSettings, .tellManager, .exit,
+            .reply, .keep, .loadConfiguration, .adoptSettings, .adoptLog, .tellManager, .exit,
             .endCommand, .probe, .deliverAlerts, .keepFailure:
             return nil
         }

@@ -51,7 +51,7 @@ struct RunChecker: Checker {
             }
             return nil
         case .reply, .keep, .ledger, .sweep, .tellManager, .exit, .loadConfiguration,
-            .adoptSettings, .runCommand, .endCommand,
+            .adoptSettings, .adoptLog, .runCommand, .endCommand,
             .probe, .deliverAlerts, .keepFailure:
             return nil
         }

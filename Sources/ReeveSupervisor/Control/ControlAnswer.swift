@@ -179,7 +179,8 @@ struct AnswerSource {
         Overview(
             view.status(at: now), orphans: view.orphans(), alerts: view.alerts(at: now),
             components: view.components.compactMap { status(of: $0, fresh: false) }
-                .map(ComponentReport.init), greeting: greeting, at: now.wall)
+                .map(ComponentReport.init) + view.shellComponents(at: now), greeting: greeting,
+            at: now.wall)
     }
 
     /// A scheduler's status with its memory: the last sample where the memory rule takes some, else

@@ -267,9 +267,10 @@ extension ControlServer {
                 switch log.destination {
                 case .inherit, .none:
                     "no output of \(name) is kept, since log = \"\(log.destination.rawValue)\""
-                case .prefixed where log.tail.count <= 0, .journal where log.tail.count <= 0:
+                case .prefixed where log.tail.count <= 0, .file where log.tail.count <= 0,
+                    .journal where log.tail.count <= 0:
                     "no output of \(name) is kept, since log-tail = 0"
-                case .prefixed, .journal:
+                case .prefixed, .file, .journal:
                     "no output of \(name) is kept, since the runtime directory cannot hold tails"
                 }
             fail(client, ControlError(.noLog, why, id: id))

@@ -143,7 +143,8 @@ final class Executor {
         }
         if let failure = reaping.failure { reportDefect("reaping failed: \(failure)", at: now) }
         let read = reaping.helpers.compactMap { pid, status in
-            reader.ended(pid, status) { notice(.warning, $0, at: now) }
+            output.helperEnded(pid, status, at: now)
+                ? nil : reader.ended(pid, status) { notice(.warning, $0, at: now) }
         }
         let ended = reaping.commands.compactMap { id, status in
             status.map { commands.ended(id, $0, at: now) } ?? commands.diminished(id, at: now)
@@ -258,6 +259,7 @@ final class Executor {
             output.adopt(settings)
             watchConfiguration()
             openSyslog()
+        case .adoptLog(let scheduler): adoptLog(of: scheduler)
         case .record(let record): self.record(record)
         case .keepFailure(let report): keepFailure(report)
         case .deliverAlerts(let id, let command, let alerts): deliver(id, command, alerts)
@@ -304,6 +306,11 @@ final class Executor {
             // The core forgets the run in answer to this, which closes its streams.
             outcomes.append(.spawnFailed(run, error))
         }
+    }
+
+    private func adoptLog(of scheduler: SchedulerID) {
+        guard let specification = core.supervisor.specification(of: scheduler) else { return }
+        output.adopt(specification, of: scheduler)
     }
 
     private func keepFailure(_ report: FailureReport) {

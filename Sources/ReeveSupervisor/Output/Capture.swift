@@ -13,6 +13,8 @@ final class Capture {
     var flushAt: Instant?
     /// When it is closed although somebody may still write to it.
     var closeAt: Instant?
+    /// It is not read until its log file has room.
+    var isPaused = false
     /// Where it is in the hub's list of those that wait for time.
     var timedIndex: Int?
 

@@ -46,6 +46,10 @@ struct LineSource {
     let runText: [UInt8]
     /// They are entries of the journal.
     let goesToJournal: Bool
+    /// They are lines of a log file.
+    let goesToFile: Bool
+
+    var logOrigin: LogOrigin { LogOrigin(run: origin.run, stream: origin.stream) }
 }
 
 /// Whose line it is.

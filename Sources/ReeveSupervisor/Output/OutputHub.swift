@@ -48,6 +48,8 @@ package final class OutputHub {
     private let stdout: Outlet
     private let stderr: Outlet
     private(set) var tails: Tails
+    /// nil: nothing is written to files.
+    private(set) var scribe: ScribeLink?
 
     private var captures = CaptureTable()
     private var capturesOfRun: [RunID: [Capture]] = [:]
@@ -55,6 +57,8 @@ package final class OutputHub {
     private var timed: [Capture] = []
     /// Not after the nearest deadline of `timed`; may be too early, which costs one look.
     private var timedEarliest: Instant?
+    /// Those that are not read until their log file has room, by scheduler.
+    private var paused: [SchedulerID: [Capture]] = [:]
     /// Ended runs whose pipes their leftovers keep, oldest first.
     private var keptRuns: [SchedulerID: [RunID]] = [:]
 
@@ -107,6 +111,15 @@ package final class OutputHub {
         }
     }
 
+    /// Writes the output of schedulers with `log = "file"` by this; to be called once, before any run.
+    func use(_ scribe: ScribeLink) {
+        self.scribe = scribe
+        scribe.onRoom = { [weak self] scheduler in self?.resume(scheduler) }
+        for (index, scheduler) in schedulers.enumerated() {
+            if let scheduler { scribe.adopt(scheduler, of: SchedulerID(index)) }
+        }
+    }
+
     /// Pipes that are open.
     var openPipes: Int { captures.count }
 
@@ -115,14 +128,15 @@ package final class OutputHub {
         self.settings = settings
     }
 
-    /// Takes what a scheduler's output is to become, from its next run on; `scheduler` may be one that
-    /// was not known. To be called before each `open`.
+    /// Takes what a scheduler's output is to become, from its next run on, and of its log file at once;
+    /// `scheduler` may be one that was not known. To be called before each `open`.
     package func adopt(_ specification: SchedulerSpecification, of scheduler: SchedulerID) {
         // Those that a reload has added start in the order of their phases and schedules.
         while schedulers.count <= scheduler.index { schedulers.append(nil) }
         guard schedulers[scheduler.index] != specification else { return }
         schedulers[scheduler.index] = specification
         tails.adopt(specification, of: scheduler)
+        scribe?.adopt(specification, of: scheduler)
     }
 
     private func specification(of scheduler: SchedulerID) -> SchedulerSpecification? {
@@ -139,7 +153,8 @@ package final class OutputHub {
         switch specification.log.destination {
         case .inherit: return ChildStreams(stdout: .inherit, stderr: .inherit)
         case .none: return ChildStreams(stdout: .null, stderr: .null)
-        case .prefixed, .journal:
+        case .prefixed, .file, .journal:
+            if specification.log.destination == .file { scribe?.begin(at: Clock.now()) }
             let earlier = capturesOfRun[run]?.count ?? 0
             let out = try capture(.stdout, of: run, specification, scheduler)
             do throws(Errno) {
@@ -155,11 +170,16 @@ package final class OutputHub {
     /// Takes what the run has written so far, a bounded amount, without waiting: so that its last
     /// words come before what reeve says about its end. To be called when the leader was reaped.
     package func drain(_ run: RunID, at now: Moment) {
-        for capture in capturesOfRun[run] ?? [] {
-            var reads = 0
-            while reads < OutputHub.drainReadsMax, read(capture, at: now) { reads += 1 }
+        // A log file's are not what its full buffer is for: they are read when it has room.
+        for capture in capturesOfRun[run] ?? [] where !capture.isPaused {
+            drain(capture, at: now) { !capture.isPaused }
         }
         settle(at: now)
+    }
+
+    private func drain(_ capture: Capture, at now: Moment, while isWanted: () -> Bool = { true }) {
+        var reads = 0
+        while reads < OutputHub.drainReadsMax, read(capture, at: now), isWanted() { reads += 1 }
     }
 
     /// The run is forgotten. Its pipes are closed at the end of their output, or after a bounded
@@ -189,9 +209,10 @@ package final class OutputHub {
         switch SourceKind(rawValue: token.source) {
         case .output:
             // A stale token's capture was closed earlier in this turn.
-            if let capture = captures[token] { _ = read(capture, at: now) }
+            if let capture = captures[token], !capture.isPaused { _ = read(capture, at: now) }
         case .standardOut: stdout.flush(at: now)
         case .standardError: stderr.flush(at: now)
+        case .scribe: scribe?.ready(at: now)
         case .signals, .timer, .listener, .client, .ledger, .command,
             .launch, .probe, .notify, .configuration, .syslog, nil:
             return
@@ -201,7 +222,11 @@ package final class OutputHub {
 
     /// When `timePassed` is due.
     package var nextDeadline: Instant? {
-        [timedEarliest, stdout.nextDeadline, stderr.nextDeadline].compactMap(\.self).min()
+        [
+            timedEarliest, stdout.nextDeadline, stderr.nextDeadline, scribe?.nextDeadline,
+            patienceEnd,
+        ]
+        .compactMap(\.self).min()
     }
 
     /// Flushes unfinished lines, closes pipes whose grace is over, tries failing streams again.
@@ -213,6 +238,8 @@ package final class OutputHub {
             for capture in before { capture.timedIndex = nil }
             for capture in before {
                 if let at = capture.closeAt, at <= now.monotonic {
+                    // What nobody read yet is read now.
+                    if capture.isPaused { drain(capture, at: now) }
                     finish(capture, at: now)
                     continue
                 }
@@ -222,20 +249,22 @@ package final class OutputHub {
                 time(capture)
             }
         }
+        endPauses(at: now)
+        if let due = scribe?.nextDeadline, due <= now.monotonic { scribe?.timePassed(at: now) }
         stdout.flush(at: now)
         stderr.flush(at: now)
         settle(at: now)
     }
 
-    /// At exit: takes what the pipes hold and writes out what can be written until the deadline.
-    /// Blocks at most that long.
+    /// At exit: takes what the pipes hold and writes out what can be written until the deadline, of files until
+    /// `force-timeout`. Blocks at most that long.
     package func finish(until deadline: Instant) {
         let now = Clock.now()
         for capture in captures.all {
-            var reads = 0
-            while reads < OutputHub.drainReadsMax, read(capture, at: now) { reads += 1 }
+            drain(capture, at: now)
             flushPartial(of: capture, .complete, at: now)
         }
+        scribe?.finish(until: max(deadline, now.monotonic + settings.forceTimeout))
         settle(at: now)
         stdout.finish(until: deadline)
         settle(at: Clock.now())
@@ -310,8 +339,9 @@ package final class OutputHub {
     private func settle(at now: Moment) {
         stdout.flush(at: now)
         stderr.flush(at: now)
+        scribe?.flush(at: now)
         while true {
-            let own = sentences
+            let own = sentences + (scribe?.takeSentences() ?? [])
             sentences = []
             let aboutStdout = stdout.takeSentences()
             let aboutStderr = stderr.takeSentences()
@@ -362,7 +392,9 @@ package final class OutputHub {
         return LineSource(
             scheduler: scheduler, origin: origin,
             runText: isRunShown ? Array(run.description.utf8) : [],
-            goesToJournal: settings.logFormat == .journal || log.destination == .journal)
+            goesToJournal: log.destination == .journal
+                || (settings.logFormat == .journal && log.destination != .file),
+            goesToFile: log.destination == .file)
     }
 
     private func capture(
@@ -406,6 +438,7 @@ package final class OutputHub {
             emit(line, of: capture.source, to: outlet, at: now)
         }
         keepTail(of: capture.scheduler)
+        if capture.source.goesToFile { pauseIfFull(capture, at: now.monotonic) }
         if capture.splitter.hasPartial {
             if capture.flushAt == nil {
                 capture.flushAt = now.monotonic + OutputHub.partialDelay
@@ -415,6 +448,44 @@ package final class OutputHub {
             capture.flushAt = nil
             time(capture)
         }
+        return true
+    }
+
+    // MARK: Waiting for log files
+
+    private func pauseIfFull(_ capture: Capture, at now: Instant) {
+        guard !capture.isPaused, scribe?.shouldWait(for: capture.scheduler, at: now) == true else {
+            return
+        }
+        // ENOMEM: then it is read on, and what does not fit is dropped.
+        guard
+            (try? epoll.modify(capture.descriptor, token: capture.token, interest: .oneShot)) != nil
+        else { return }
+        capture.isPaused = true
+        paused[capture.scheduler, default: []].append(capture)
+    }
+
+    private func resume(_ scheduler: SchedulerID) {
+        for capture in paused.removeValue(forKey: scheduler) ?? [] {
+            capture.isPaused = false
+            // It only takes the place of what was asked before, which needs nothing.
+            try? epoll.modify(capture.descriptor, token: capture.token, interest: .readable)
+        }
+    }
+
+    private var patienceEnd: Instant? {
+        paused.keys.compactMap { scribe?.patienceEnd(of: $0) }.min()
+    }
+
+    private func endPauses(at now: Moment) {
+        for scheduler in paused.keys.sorted()
+        where scribe?.shouldWait(for: scheduler, at: now.monotonic) != true { resume(scheduler) }
+    }
+
+    /// A helper process was reaped. Returns whether it was the scribe.
+    func helperEnded(_ pid: PID, _ status: ExitStatus, at now: Moment) -> Bool {
+        guard scribe?.ended(pid, status, at: now) == true else { return false }
+        settle(at: now)
         return true
     }
 
@@ -436,6 +507,10 @@ package final class OutputHub {
             if tails.has(source.scheduler) {
                 LogText.tailLine(line, stream: source.origin.stream, time: time, to: &tailLines)
             }
+        }
+        if source.goesToFile {
+            scribe?.append(line, of: source.scheduler, from: source.logOrigin, time: time, at: now)
+            return
         }
         if source.goesToJournal {
             let isSent = journal.send(line, from: source.origin, at: now)
@@ -480,6 +555,10 @@ package final class OutputHub {
         // Before the descriptor goes: a child that is being spawned may hold a duplicate of it.
         epoll.remove(capture.descriptor)
         captures.remove(capture)
+        if capture.source.goesToFile {
+            paused[capture.scheduler]?.removeAll { $0 === capture }
+            scribe?.forget(capture.source.logOrigin, of: capture.scheduler)
+        }
         (capture.flushAt, capture.closeAt) = (nil, nil)
         time(capture)
         let run = capture.origin.run

@@ -136,7 +136,7 @@ final class Tails {
 
     private static func isKept(_ log: LogSettings) -> Bool {
         switch log.destination {
-        case .prefixed, .journal: true
+        case .prefixed, .file, .journal: true
         case .inherit, .none: false
         }
     }

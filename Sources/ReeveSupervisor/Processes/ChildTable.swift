@@ -58,8 +58,8 @@ struct ChildTable {
         case stopCommand(Run)
         /// A process that came to reeve when its parent died, with evidence for a run.
         case member(Run)
-        /// A process of reeve's own, which belongs to no run.
-        case helper
+        /// A process of reeve's own, which belongs to no run. `isSpared`: no sweep is for it.
+        case helper(isSpared: Bool)
         /// A process that came to reeve without evidence, or whose run has been forgotten.
         case orphan
     }
@@ -106,8 +106,8 @@ struct ChildTable {
         known[process.pid] = nil
     }
 
-    mutating func addHelper(_ process: ProcessIdentity) {
-        children[process.pid] = .helper
+    mutating func addHelper(_ process: ProcessIdentity, isSpared: Bool) {
+        children[process.pid] = .helper(isSpared: isSpared)
         known[process.pid] = nil
     }
 
@@ -174,6 +174,11 @@ struct ChildTable {
             if case .orphan = role { found.append(pid) }
         }
         return found.sorted()
+    }
+
+    /// Whether it is a process of reeve's own that is ended in another way than all others.
+    func isSpared(_ pid: PID) -> Bool {
+        if case .helper(isSpared: true)? = children[pid] { true } else { false }
     }
 
     /// The run whose session or process group has this number, if any.

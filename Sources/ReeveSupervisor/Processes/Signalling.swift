@@ -185,6 +185,10 @@ extension Processes {
 
     /// Whom a sweep is for: every living process below reeve, as PID 1 every other one.
     private func everything() -> [ProcessStat] {
+        below().filter { !table.isSpared($0.pid) }
+    }
+
+    private func below() -> [ProcessStat] {
         guard isInit else { return descendants() }
         var found: [ProcessStat] = []
         do {

@@ -71,9 +71,10 @@ extension Processes {
     }
 
     /// Starts this binary in another role, with reeve's own environment. It has to end by itself or be
-    /// killed; its end is in `Reaping.helpers`.
+    /// killed; its end is in `Reaping.helpers`. `isSpared`: a sweep is not for it.
     func spawnHelper(
-        role: String, arguments: [String], streams: borrowing ChildStreams
+        role: String, arguments: [String], isSpared: Bool = false,
+        streams: borrowing ChildStreams
     ) throws(SpawnFailure) -> ProcessIdentity {
         var block = EnvironmentBlock.current()
         do {
@@ -84,7 +85,7 @@ extension Processes {
         let request = try SpawnRequest(
             arguments: ["/proc/self/exe"] + arguments, environment: block)
         let process = try spawner.spawn(request, streams: streams).identity
-        table.addHelper(process)
+        table.addHelper(process, isSpared: isSpared)
         return process
     }
 

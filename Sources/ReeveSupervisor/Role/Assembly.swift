@@ -107,6 +107,8 @@ private struct Parts {
             spawner: try ProcessSpawner(childOpenFiles: childOpenFiles, processes: proc),
             environment: ChildEnvironment(own: .current(), names: variables.map(\.name)),
             launches: Launches(epoll: epoll))
+        let scribe = Parts.scribe(epoll, processes, state: state.path)
+        output.use(scribe)
         ledger = Parts.ledger(in: state.path, epoll, output, at: start)
         failures = FailureStore(
             directory: state.path, tails: output.tails, at: start
@@ -117,6 +119,19 @@ private struct Parts {
                 history: LedgerHistory(
                     entries: ledger?.history() ?? [], boot: Host.boot(proc)),
                 origin: state.origin, seed: seed, at: start))
+    }
+
+    /// What writes log files.
+    private static func scribe(
+        _ epoll: Epoll, _ processes: Processes, state: String?
+    ) -> ScribeLink {
+        ScribeLink(epoll: epoll, directory: LogDirectory.path(state: state)) {
+            (socket, mark) throws(SpawnFailure) in
+            var streams = ChildStreams(stdout: .descriptor(mark), stderr: .null)
+            streams.stdin = .descriptor(socket)
+            return try processes.spawnHelper(
+                role: ScribeRole.name, arguments: [], isSpared: true, streams: streams)
+        }
     }
 
     /// The ledger of the state directory; nil, and said, where there is none or it cannot be used.
@@ -171,7 +186,7 @@ private struct Parts {
         ) { [output] level, words in
             output.notice(level, words, at: Clock.now())
         }
-        let view = CoreView(of: core, processes, ledger, failures)
+        let view = CoreView(of: core, processes, ledger, failures, output)
         let executor = Executor(
             processes: processes, output: output, control: control, manager: manager,
             commands: Commands(epoll: epoll, processes: processes, output: output),
@@ -219,7 +234,8 @@ extension Specification {
 extension CoreView {
     /// Reads the core of a loop, and the processes where a fresh sample is wanted.
     fileprivate init(
-        of core: CoreCell, _ processes: Processes, _ ledger: Ledger?, _ failures: FailureStore
+        of core: CoreCell, _ processes: Processes, _ ledger: Ledger?, _ failures: FailureStore,
+        _ output: OutputHub
     ) {
         self.init(
             status: { core.supervisor.status(at: $0) },
@@ -256,7 +272,14 @@ extension CoreView {
             },
             supervisorSettings: { core.supervisor.supervisorSettings },
             standing: { core.supervisor.standing(of: $0) },
-            components: { core.supervisor.components })
+            components: { core.supervisor.components },
+            shellComponents: { now in
+                let report = output.scribe?.report(at: now) { pid in
+                    // Gone, or not to be read: not known.
+                    try? processes.proc.resident(pid)
+                }
+                return report.map { [$0] } ?? []
+            })
     }
 }
 

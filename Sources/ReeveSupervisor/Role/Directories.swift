@@ -154,7 +154,8 @@ private func serviceDirectory(_ variable: String) -> String? {
 
 /// Where the state directory of a configuration is, for this user and environment.
 package enum StateLocation {
-    /// The rule in DESIGN section 3; nil: there is no place for one.
+    /// As configured, what a service manager made, /var/lib/reeve for root, else below $XDG_STATE_HOME; nil: there
+    /// is no place for one.
     package static func path(_ settings: SupervisorSettings) -> String? {
         if let path = settings.stateDirectory { return path }
         if let path = serviceDirectory("STATE_DIRECTORY") { return path }
@@ -174,6 +175,17 @@ package enum StateLocation {
     private static func absolute(_ path: String?) -> String? {
         guard let path, path.utf8.first == UInt8(ascii: "/") else { return nil }
         return path
+    }
+}
+
+/// Where log files are that have no path of their own.
+enum LogDirectory {
+    /// What a service manager made for it (`LogsDirectory=`), the place of the system's logs where the state is in
+    /// that of the system's, else a directory of the state's; nil: there is none. It need not exist.
+    static func path(state: String?) -> String? {
+        if let path = serviceDirectory("LOGS_DIRECTORY") { return path }
+        if state == "/var/lib/reeve" { return "/var/log/reeve" }
+        return state.map { joined($0, "log") }
     }
 }
 
