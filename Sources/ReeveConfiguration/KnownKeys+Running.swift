@@ -115,8 +115,9 @@ extension KnownKeys {
             .choice(["recover", "restart", "restart-when-idle", "alert"]), "\"recover\"",
             "What happens above the threshold"),
         key(
-            "memory-measure", .memory, .choice(["rss"], later: ["pss"]), "\"rss\"",
-            "How memory is measured: resident, shared pages counted for each process"),
+            "memory-measure", .memory, .choice(["rss", "pss"]), "\"rss\"",
+            "How memory is measured: resident, with shared pages counted for each process, or divided "
+                + "among those that share them"),
     ]
 
     static let recovery: [KnownKey] = [

@@ -257,6 +257,7 @@ struct SchedulerReader: Sendable {
         effective.assign("memory-samples", to: &memory.samples)
         effective.assign("memory-hard-limit", to: &memory.hardLimit)
         effective.assign("memory-action", to: &memory.action)
+        effective.assign("memory-measure", to: &memory.measure)
     }
 
     private func assignRecovery(

@@ -346,6 +346,7 @@ extension MemorySettings {
         buffer.field("samples", samples)
         buffer.field("hardLimit", hardLimit?.count)
         buffer.field("action", action.rawValue)
+        buffer.field("measure", measure.rawValue)
         buffer.endObject()
     }
 
@@ -355,6 +356,7 @@ extension MemorySettings {
         samples = try value.wholeNumber("samples", as: Int.self)
         hardLimit = try value.optionalBytes("hardLimit")
         action = try value.word("action", as: Action.self)
+        measure = try value.word("measure", as: Measure.self)
     }
 }
 

@@ -76,6 +76,38 @@ package struct ProcFS: Sendable {
         return ProcFS.bytes(pages: pages)
     }
 
+    /// Reads the proportional memory from /proc/PID/smaps_rollup (Linux 4.14): each page divided by the number
+    /// of those that share it. The kernel walks the process's memory for it: some milliseconds for a large one.
+    /// Throws as `stat` does, EACCES for another user's without CAP_SYS_PTRACE, ENOSYS where the kernel has none.
+    package func proportional(_ pid: PID) throws(Errno) -> Bytes {
+        let kilobytes: UInt64?
+        do throws(Errno) {
+            kilobytes = try read(pid, "smaps_rollup", ProcFS.proportional(in:))
+        } catch .noEntry {
+            // The file is missing, or the process is.
+            _ = try stat(pid)
+            throw .notImplemented
+        }
+        guard let kilobytes, let count = Int64(exactly: kilobytes) else { throw .invalid }
+        let (bytes, overflows) = count.multipliedReportingOverflow(by: 1_024)
+        guard !overflows else { throw .invalid }
+        return Bytes(bytes)
+    }
+
+    /// The number in the line "Pss: 229 kB".
+    static func proportional(in text: Span<UInt8>) -> UInt64? {
+        let name = Array("\nPss:".utf8)
+        var start = 0
+        while start + name.count <= text.count {
+            if name.indices.allSatisfy({ text[start + $0] == name[$0] }) {
+                var scanner = Scanner(from: start + name.count)
+                return scanner.number(in: text)
+            }
+            start += 1
+        }
+        return nil
+    }
+
     /// Appends the children that all threads of a process have, in no order of meaning. Ended ones
     /// that were not reaped are among them.
     ///

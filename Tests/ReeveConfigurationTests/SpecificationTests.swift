@@ -208,6 +208,7 @@ import Testing
             ("restart", 3, { $0.restart.mode.rawValue }),
             ("when-exhausted", 3, { $0.restart.whenExhausted.rawValue }),
             ("memory-action", 4, { $0.memory.action.rawValue }),
+            ("memory-measure", 2, { $0.memory.measure.rawValue }),
             ("stop-scope", 3, { $0.stop.scope.rawValue }),
             ("leftovers", 2, { $0.stop.leftovers.rawValue }),
             ("log", 5, { $0.log.destination.rawValue }),

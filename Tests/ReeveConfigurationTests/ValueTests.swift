@@ -429,14 +429,6 @@ import Testing
 
     private static let laterChoices: [Case] = [
         Case(
-            #"memory-measure = "pss""#,
-            [
-                Found(
-                    "3:18+5 error",
-                    #"`memory-measure = "pss"` is not in this version of reeve yet"#,
-                    help: #"use "rss""#)
-            ]),
-        Case(
             #"""
             cron = "@daily"
             overlap = "queue"
@@ -447,7 +439,7 @@ import Testing
                     "5:16+1 warning",
                     #"max-parallel has no effect while overlap is "queue""#,
                     help: #"set overlap = "allow""#)
-            ]),
+            ])
     ]
 
     @Test(arguments: laterChoices)

@@ -45,6 +45,7 @@ import Testing
             try survives { $0.restart.whenExhausted = word }
         }
         for word in MemorySettings.Action.allCases { try survives { $0.memory.action = word } }
+        for word in MemorySettings.Measure.allCases { try survives { $0.memory.measure = word } }
         try survives { $0.recovery.cleanup = .command(["/bin/free", "-a"]) }
         for word in StopSettings.Scope.allCases { try survives { $0.stop.scope = word } }
         for word in StopSettings.Leftovers.allCases { try survives { $0.stop.leftovers = word } }
@@ -299,6 +300,7 @@ private func changedScheduler() throws -> SchedulerSpecification {
     scheduler.memory.threshold = Bytes(50_000_000)
     scheduler.memory.samples = 4
     scheduler.memory.hardLimit = Bytes(60_000_000)
+    scheduler.memory.measure = .pss
     scheduler.memory.action = .alert
     scheduler.recovery.cleanup = .signal(.user2)
     scheduler.recovery.onStart = ["/bin/prepare", "it"]

@@ -347,6 +347,18 @@ private func other(_ name: String) -> SchedulerSpecification {
         #expect(!prefixed.filter(\.isSignal).isEmpty)
     }
 
+    @Test func `another measure of memory needs no restart`() {
+        var world = World.booted([daemon("web")])
+        let effects = world.reload([daemon("web") { $0.memory.measure = .pss }])
+        #expect(effects.filter(\.isSignal).isEmpty)
+        guard case .reloaded(let changes)? = effects.facts.dropFirst().first else {
+            Issue.record("no reload in \(effects.facts)")
+            return
+        }
+        #expect(changes.words == "changed: web (memory-measure); 0 unchanged")
+        #expect(world.supervisor.specification(of: world.id("web"))?.memory.measure == .pss)
+    }
+
     @Test func `a log file of what does not run is no effect`() {
         var world = World.booted([daemon("web") { $0.enabled = false }])
         let effects = world.reload([

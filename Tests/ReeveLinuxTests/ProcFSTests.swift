@@ -114,6 +114,20 @@ import Testing
         #expect(eventually { (try? processes.resident(child.pid)) ?? .zero > .zero })
     }
 
+    @Test func `proportional memory is read, and is no more than is resident`() throws {
+        let own = try processes.proportional(Host.pid)
+        #expect(
+            try own > Bytes(1_000_000) && own <= processes.resident(Host.pid) + Bytes(1_000_000))
+        let ended = try Child(["true"])
+        let pid = ended.pid
+        _ = try ended.end()
+        #expect { try processes.proportional(pid) } throws: { ($0 as? Errno)?.isGone == true }
+        func number(_ text: String) -> UInt64? { ProcFS.proportional(in: Array(text.utf8).span) }
+        #expect(number("5-7 [rollup]\nRss:  1760 kB\nPss:   229 kB\nPss_Dirty: 1 kB\n") == 229)
+        #expect(number("5-7 [rollup]\nPss_Dirty: 1 kB\n") == nil && number("") == nil)
+        #expect(number("\nPss:") == nil)
+    }
+
     @Test func `children of every thread are found`() throws {
         // Each thread of ours has its own list; a child belongs to the thread that spawned it.
         let before = try children(of: Host.pid)

@@ -179,6 +179,12 @@ import Testing
             }
             let leader = try ProcFS().resident(run.leader.pid)
             #expect(leader > .zero && whole > leader)
+            // Two programs that are one share nearly all they have.
+            guard case .resident(let shared)? = nursery.processes.sample(run, by: .pss) else {
+                Issue.record("the proportional memory cannot be read")
+                return
+            }
+            #expect(shared > .zero && shared < whole)
             _ = nursery.processes.kill(run)
             nursery.wait("the leader ends") { nursery.exit(of: run) != nil }
             nursery.wait("nobody is alive") { nursery.processes.survey(run).isEmpty }

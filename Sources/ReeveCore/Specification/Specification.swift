@@ -283,6 +283,9 @@ package struct MemorySettings: Equatable, Sendable {
         case alert
     }
 
+    /// Pages that several processes share: counted for each, or divided among them.
+    package enum Measure: String, Equatable, Sendable, CaseIterable { case rss, pss }
+
     /// nil: not watched.
     package var threshold: Bytes?
     /// Samples in a row above the threshold before anything happens; at least 1.
@@ -290,6 +293,7 @@ package struct MemorySettings: Equatable, Sendable {
     /// Killed at one sample above it.
     package var hardLimit: Bytes?
     package var action = Action.recover
+    package var measure = Measure.rss
 
     package init() {}
 

@@ -499,7 +499,9 @@ final class Executor {
 
     private func sample(_ id: RunID) {
         guard let run = processes.table[id] else { return }
-        let reading = processes.sample(run) ?? .unreadable("no process of the run is alive")
+        let reading =
+            processes.sample(run, by: core.supervisor.measure(of: run))
+            ?? .unreadable("no process of the run is alive")
         outcomes.append(.sampled(id, reading))
     }
 

@@ -110,10 +110,15 @@ final class ProcessTree {
         return value
     }
 
-    /// The resident memory of a process. Throws where it cannot be read; zero where it is gone.
-    func resident(_ pid: PID) throws(Errno) -> Bytes {
-        do {
-            return try proc.resident(pid)
+    /// The memory of a process. Throws where it cannot be read; zero where it is gone.
+    func memory(
+        of pid: PID, by measure: MemorySettings.Measure
+    ) throws(Errno) -> Bytes {
+        do throws(Errno) {
+            switch measure {
+            case .rss: return try proc.resident(pid)
+            case .pss: return try proc.proportional(pid)
+            }
         } catch {
             if error.isGone { return .zero }
             throw error

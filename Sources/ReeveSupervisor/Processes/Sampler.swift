@@ -4,9 +4,9 @@ internal import ReeveCore
 internal import ReeveLinux
 
 extension Processes {
-    /// Reads the resident memory of a run's whole tree: three readings of /proc for each process.
+    /// Reads the memory of a run's whole tree: three readings of /proc for each process.
     /// What was seen is a member from now on. nil when nothing of the run is alive.
-    func sample(_ run: Run) -> MemoryReading? {
+    func sample(_ run: Run, by measure: MemorySettings.Measure = .rss) -> MemoryReading? {
         if !run.hasLeader { adoptStrangers(.unlessJustLooked) }
         let members = scan(run).filter { !$0.hasEnded }
         if members.isEmpty { return nil }
@@ -17,7 +17,7 @@ extension Processes {
                 return .unreadable("/proc does not show its process with pid \(process.pid)")
             }
             do {
-                sum = sum + (try tree.resident(process.pid))
+                sum = sum + (try tree.memory(of: process.pid, by: measure))
             } catch {
                 return .unreadable(
                     "the memory of \(process.name) (pid \(process.pid)) cannot be read: \(error)")
@@ -35,5 +35,13 @@ extension Processes {
         let ticks = scan(run).reduce(UInt64(0)) { $0 &+ $1.processorTicks }
         run.usedAsTold = max(run.usedAsTold, tick * Int64(clamping: ticks) + run.usedByMembers)
         return run.usedAsTold
+    }
+}
+
+extension Supervisor {
+    /// How the memory of a run is measured.
+    func measure(of run: Run) -> MemorySettings.Measure {
+        guard case .program(let scheduler) = run.kind else { return .rss }
+        return specification(of: scheduler)?.memory.measure ?? .rss
     }
 }

@@ -245,9 +245,15 @@ extension CoreView {
             schedulerOfRun: { core.supervisor.scheduler(of: $0) },
             specification: { core.supervisor.specification(of: $0) },
             sampleMemory: { scheduler in
-                processes.table.run(of: scheduler).flatMap { processes.sample($0) }
+                processes.table.run(of: scheduler).flatMap {
+                    processes.sample($0, by: core.supervisor.measure(of: $0))
+                }
             },
-            sampleRun: { run in processes.table[run].flatMap { processes.sample($0) } },
+            sampleRun: { run in
+                processes.table[run].flatMap {
+                    processes.sample($0, by: core.supervisor.measure(of: $0))
+                }
+            },
             coming: { core.supervisor.coming($1, of: $0, at: $2) },
             orphans: { processes.orphans() },
             entries: { scheduler, count in
