@@ -12,7 +12,7 @@ internal import ReeveLinux
 struct StartFailure: Error {
     /// A sentence without a full stop.
     let words: String
-    /// DESIGN section 5: 69, 70, 71, 77, 78.
+    /// article Commands: 69, 70, 71, 77, 78.
     let code: Int32
 
     init(_ words: String, code: Int32) {
@@ -44,7 +44,7 @@ struct RuntimeDirectory: ~Copyable {
     /// Held as long as this value lives.
     private let lock: FileLock
 
-    /// Takes the configured directory, or the first usable one of the rule in DESIGN section 3.
+    /// Takes the configured directory, or the first usable one of the rule that the article Configuration has.
     ///
     /// `group` may search the directory, since it may use the socket in it.
     static func take(
@@ -197,7 +197,7 @@ struct StateDirectory: ~Copyable {
     let path: String?
     private let lock: FileLock?
 
-    /// Takes the configured directory, or the first usable one of the rule in DESIGN section 3.
+    /// Takes the configured directory, or the first usable one of the rule that the article Configuration has.
     static func take(
         _ settings: SupervisorSettings, random: () throws(Errno) -> UInt64,
         notices: inout [StartNotice]

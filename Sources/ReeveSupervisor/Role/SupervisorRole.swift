@@ -17,7 +17,7 @@ package enum SupervisorRole {
     /// ended.
     ///
     /// Called once, on the main thread, before any other thread exists. Returns the exit code of
-    /// reeve (DESIGN section 5). Takes over the descriptor. Blocks all signals that reeve handles,
+    /// reeve (article Commands). Takes over the descriptor. Blocks all signals that reeve handles,
     /// makes the process a subreaper unless it is PID 1, and raises its limit of open files.
     package static func run(specification fd: Int32) -> Int32 {
         do throws(StartFailure) {
