@@ -24,6 +24,7 @@ let package = Package(
         .executable(name: "reeve-gateway", targets: ["reeve-gateway"]),
         .library(name: "ReeveClient", targets: ["ReeveClient"]),
         .library(name: "ReeveGateway", targets: ["ReeveGateway"]),
+        .library(name: "ReeveKit", targets: ["ReeveKit"]),
     ],
     traits: [
         .trait(
@@ -79,6 +80,8 @@ let package = Package(
             name: "ReeveClient", dependencies: ["ReeveControl", "ReeveCore", "ReeveLinux"],
             swiftSettings: strict),
         .target(
+            name: "ReeveKit", dependencies: ["ReeveCore", "ReeveLinux"], swiftSettings: strict),
+        .target(
             name: "ReeveSupervisor",
             dependencies: [
                 "ReeveControl", "ReeveCore", "ReeveLinux",
@@ -109,9 +112,20 @@ let package = Package(
         .systemLibrary(
             name: "CJansson", pkgConfig: "jansson", providers: [.apt(["libjansson-dev"])]),
 
-        // What only the tests need: two programs and a harness around the built `reeve`.
+        // Examples: the very sources that their own packages build.
+        .executableTarget(
+            name: "data-processor", dependencies: ["ReeveKit"],
+            path: "examples/swift-scheduler/Sources/data-processor", swiftSettings: strict),
+        .executableTarget(
+            name: "daily-report", dependencies: ["ReeveKit"],
+            path: "examples/swift-scheduler/Sources/daily-report", swiftSettings: strict),
+
+        // What only the tests need: three programs and a harness around the built `reeve`.
         .executableTarget(name: "reeve-test-child", path: "Tests/Fixtures/Child"),
         .executableTarget(name: "reeve-test-warden", path: "Tests/Fixtures/Warden"),
+        .executableTarget(
+            name: "reeve-test-scheduler", dependencies: ["ReeveKit"],
+            path: "Tests/Fixtures/Scheduler", swiftSettings: strict),
         .target(name: "ReeveTestSupport", path: "Tests/Support", swiftSettings: strict),
         .testTarget(
             name: "TidyTests", dependencies: ["ReeveConfiguration", "ReeveTestSupport"],
@@ -137,6 +151,10 @@ let package = Package(
         .testTarget(
             name: "ReeveControlTests",
             dependencies: ["ReeveClient", "ReeveControl", "ReeveCore", "ReeveLinux"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ReeveKitTests",
+            dependencies: ["ReeveKit", "ReeveLinux", "ReeveCore", "ReeveTestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "ReeveLinuxTests", dependencies: ["ReeveLinux", "ReeveCore", "ReeveTestSupport"],

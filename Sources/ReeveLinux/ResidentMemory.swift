@@ -12,4 +12,9 @@ package enum ResidentMemory {
     package static func release() {
         reeve_release_memory()
     }
+
+    /// Gives freed heap back to the kernel, and nothing else (malloc_trim(3)).
+    package static func releaseHeap() {
+        reeve_trim_heap()
+    }
 }

@@ -41,6 +41,26 @@ package enum StandardStreams {
         return !isRegular && output.device == error.device && output.inode == error.inode
     }
 
+    /// Writes all of a text, waiting as long as it takes: for programs, not for the supervisor. What cannot be
+    /// written, because nobody reads it any more, is dropped.
+    package static func write(_ text: String, to stream: StandardStream.Name) {
+        let bytes = Array(text.utf8)
+        var done = 0
+        while done < bytes.count {
+            let count = unsafe bytes[done...].withUnsafeBytes { bytes in
+                unsafe reeve_write(stream.rawValue, bytes.baseAddress, bytes.count)
+            }
+            guard count > 0 else { return }
+            done += Int(count)
+        }
+    }
+
+    /// Has the C library, and `print` with it, write each line as it ends, also to a pipe (setvbuf(3)). To be called
+    /// before anything is printed.
+    package static func bufferLines() {
+        reeve_buffer_lines()
+    }
+
     /// Whether it is a terminal.
     package static func isTerminal(_ stream: StandardStream.Name) -> Bool {
         reeve_is_terminal(stream.rawValue) == 1

@@ -191,6 +191,12 @@ package enum UnixSocket {
         }
     }
 
+    /// Ends both directions, for whoever waits in another thread: a read then finds the end.
+    package static func shutDown(_ socket: borrowing FileDescriptor) {
+        // ENOTCONN: the peer was faster, and the end is there already.
+        _ = reeve_socket_shutdown(socket.number)
+    }
+
     /// Receives once without waiting, to the start of `buffer`, at most its count. Returns the
     /// number of bytes, 0 where the peer sends no more, nil where nothing is there.
     package static func receive(

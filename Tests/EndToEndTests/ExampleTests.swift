@@ -26,7 +26,7 @@ import Testing
     }
 
     /// Runs an example as it is, in a copy of its folder, save that its place below /tmp is one of the test's.
-    private func running(
+    func running(
         _ example: String, change: (String) -> String = { $0 },
         _ body: (Place, Guarded, (String...) async throws -> Outcome) async throws -> Void
     ) async throws {

@@ -10,6 +10,7 @@ private let arrows: [String: Set<String>] = [
     "ReeveControl": ["CJansson", "Glibc", "ReeveCore"],
     "ReeveConfiguration": ["CToml", "Glibc", "ReeveCore"],
     "ReeveClient": ["Glibc", "ReeveControl", "ReeveCore", "ReeveLinux"],
+    "ReeveKit": ["Glibc", "ReeveCore", "ReeveLinux", "Synchronization"],
     "ReeveSimulator": ["DequeModule", "HeapModule", "ReeveCore"],
     "ReeveSupervisor": [
         "CSystemd", "DequeModule", "HeapModule", "ReeveControl", "ReeveCore", "ReeveLinux",

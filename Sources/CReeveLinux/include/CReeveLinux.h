@@ -274,6 +274,25 @@ int64_t reeve_notify_receive(
 /* Removes every socket of a directory; their number. */
 int reeve_remove_sockets(const char *directory);
 
+/* Programs that reeve runs, and libraries: see Programs.c. Signals as bytes, each its number, in a pipe whose
+ * read end does not block; bit n-1 stands for signal n. Once in a process, else -EBUSY. Those of the second
+ * set are left alone where they are ignored. */
+int reeve_relay_signals(uint64_t always, uint64_t unless_ignored, int *read_end);
+/* Unblocks them in this thread. */
+int reeve_relay_here(void);
+int reeve_notify_sender_socket(void);
+/* Never waits: -EAGAIN where the receiver's queue is full. */
+int64_t reeve_notify_send(
+    int fd, const char *name, size_t length, int is_abstract, const void *bytes, size_t count);
+int reeve_abstract_listen(const char *name, size_t length, int backlog);
+int reeve_abstract_connect(const char *name, size_t length);
+int reeve_socket_shutdown(int fd);
+/* A detached thread that gets no signals. */
+int reeve_thread_start(void (*body)(void *context), void *context);
+void reeve_trim_heap(void);
+/* stdout of the C library, which print() uses; before anything is written. */
+void reeve_buffer_lines(void);
+
 /* The host. */
 int64_t reeve_clock(int clock);
 int64_t reeve_random(void *buffer, size_t count);

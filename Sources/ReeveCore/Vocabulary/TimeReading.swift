@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Reading instants. `WallTime.rfc3339(fractionDigits:)` in the core writes them.
-
-package import ReeveCore
+// Reading instants. `WallTime.rfc3339(fractionDigits:)` writes them.
 
 extension WallTime {
     /// Reads "2026-11-25T17:38:34Z" with up to nine digits of a fraction: RFC 3339 in UTC, as reeve
