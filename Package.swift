@@ -119,6 +119,9 @@ let package = Package(
         .executableTarget(
             name: "daily-report", dependencies: ["ReeveKit"],
             path: "examples/swift-scheduler/Sources/daily-report", swiftSettings: strict),
+        .executableTarget(
+            name: "restart-and-watch", dependencies: ["ReeveClient"],
+            path: "examples/client/Sources/restart-and-watch", swiftSettings: strict),
 
         // What only the tests need: three programs and a harness around the built `reeve`.
         .executableTarget(name: "reeve-test-child", path: "Tests/Fixtures/Child"),
@@ -131,7 +134,8 @@ let package = Package(
             name: "TidyTests", dependencies: ["ReeveConfiguration", "ReeveTestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["ReeveTestSupport"], swiftSettings: strict),
+            name: "EndToEndTests", dependencies: ["ReeveClient", "ReeveTestSupport"],
+            swiftSettings: strict),
         .testTarget(
             name: "GatewayTests",
             dependencies: [

@@ -20,6 +20,8 @@ package struct ClientError: Error, Hashable, Sendable, CustomStringConvertible {
     package var kind: Kind
     /// A sentence without a full stop.
     package var message: String
+    /// What the supervisor itself answered; nil where it did not.
+    package var code: ControlError.Code?
 
     package init(_ kind: Kind, _ message: String) {
         self.kind = kind
@@ -33,6 +35,7 @@ package struct ClientError: Error, Hashable, Sendable, CustomStringConvertible {
         case .idle: self.init(.timedOut, error.message)
         default: self.init(.failed, error.message)
         }
+        code = error.code
     }
 
     package var description: String { message }

@@ -62,6 +62,11 @@ package struct ControlClient {
         connection = try ControlConnection(to: location, timeout: timeout)
     }
 
+    /// As `ControlConnection.duplicateSocket`.
+    func duplicateSocket() throws(ClientError) -> FileDescriptor {
+        try connection.duplicateSocket()
+    }
+
     private var deadline: Instant { Clock.now().monotonic + timeout }
 
     // MARK: Reading

@@ -32,6 +32,16 @@ package final class ControlConnection {
         }
     }
 
+    /// Another descriptor of the socket, by which another thread can end the connection. Throws where there are
+    /// no more.
+    func duplicateSocket() throws(ClientError) -> FileDescriptor {
+        do {
+            return try socket.duplicate()
+        } catch {
+            throw ClientError(.failed, "cannot speak to the supervisor: \(error)")
+        }
+    }
+
     /// Sends one request and returns its id, which all lines of its answer carry.
     package func send(_ operation: ControlOperation) throws(ClientError) -> RequestID {
         let id = RequestID(nextID)

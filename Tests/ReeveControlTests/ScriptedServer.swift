@@ -117,8 +117,16 @@ private final class ServerThread {
         }
     }
 
-    /// Returns false when the connection is over.
+    /// Returns false when the connection is over, also where the client went in the middle.
     private func serve(_ client: Client) throws -> Bool {
+        do {
+            return try converse(client)
+        } catch let error as Errno where [.brokenPipe, .connectionReset].contains(error) {
+            return false
+        }
+    }
+
+    private func converse(_ client: Client) throws -> Bool {
         guard let count = try UnixSocket.receive(into: &chunk, from: client.socket) else {
             return true
         }

@@ -9,7 +9,7 @@ private let arrows: [String: Set<String>] = [
     "ReeveLinux": ["CReeveLinux", "Glibc", "ReeveCore"],
     "ReeveControl": ["CJansson", "Glibc", "ReeveCore"],
     "ReeveConfiguration": ["CToml", "Glibc", "ReeveCore"],
-    "ReeveClient": ["Glibc", "ReeveControl", "ReeveCore", "ReeveLinux"],
+    "ReeveClient": ["Glibc", "ReeveControl", "ReeveCore", "ReeveLinux", "Synchronization"],
     "ReeveKit": ["Glibc", "ReeveCore", "ReeveLinux", "Synchronization"],
     "ReeveSimulator": ["DequeModule", "HeapModule", "ReeveCore"],
     "ReeveSupervisor": [
