@@ -4,42 +4,6 @@ package import ReeveControl
 package import ReeveCore
 internal import ReeveLinux
 
-/// What a status answer says.
-package struct StatusAnswer: Equatable, Sendable {
-    package var overview: Overview
-    package var schedulers: [SchedulerReport]
-
-    package init(overview: Overview, schedulers: [SchedulerReport]) {
-        self.overview = overview
-        self.schedulers = schedulers
-    }
-}
-
-/// How one request of several ended.
-package struct ActionAnswer: Equatable, Sendable {
-    package var outcomes: [OutcomeReport]
-    /// nil where all went well.
-    package var error: ControlError?
-    /// A sentence about the whole.
-    package var summary: String?
-    /// What a registration came to.
-    package var change: Reply.Change?
-
-    package init(outcomes: [OutcomeReport] = [], error: ControlError? = nil) {
-        self.outcomes = outcomes
-        self.error = error
-    }
-
-    /// Takes in one line of the answer.
-    package mutating func add(_ body: ServerMessage.Body) {
-        if case .outcomes(let page, let failure) = body {
-            outcomes += page
-            error = failure ?? error
-        }
-        if case .failure(let failure) = body { error = failure }
-    }
-}
-
 /// One piece of a stream.
 package enum StreamItem: Equatable, Sendable {
     case event(EventReport)
@@ -73,17 +37,9 @@ package struct ControlClient {
 
     /// Everything.
     package func status() throws(ClientError) -> StatusAnswer {
-        var overview: Overview?
-        var schedulers: [SchedulerReport] = []
-        try ask(.status(name: nil)) { body in
-            if case .overview(let head) = body {
-                overview = head
-                schedulers.reserveCapacity(head.total)
-            }
-            if case .schedulers(let page) = body { schedulers += page }
-        }
-        guard let overview else { throw ClientError(.failed, "the supervisor sent no status") }
-        return StatusAnswer(overview: overview, schedulers: schedulers)
+        let answer = try answer(to: .status(name: nil)).status
+        guard let answer else { throw ClientError(.failed, "the supervisor sent no status") }
+        return answer
     }
 
     /// The head of the status only; the rest of the answer is not waited for, so that this has to be
@@ -100,71 +56,39 @@ package struct ControlClient {
 
     /// One scheduler. Throws where there is none of that name.
     package func status(of name: String) throws(ClientError) -> SchedulerReport {
-        var found: SchedulerReport?
-        var settings: SettingsReport?
-        var metrics: MetricsReport?
-        var alerts: [AlertReport] = []
-        try ask(.status(name: name)) { body in
-            if case .schedulers(let page) = body { found = page.first ?? found }
-            if case .settings(let report) = body { settings = report }
-            if case .metrics(let page) = body { metrics = page.first ?? metrics }
-            if case .alerts(let page) = body { alerts += page }
-        }
-        guard var found else { throw ClientError(.failed, "the supervisor sent no status") }
-        found.settings = settings
-        found.metrics = metrics
-        found.alerts = alerts
+        let found = try answer(to: .status(name: name)).scheduler
+        guard let found else { throw ClientError(.failed, "the supervisor sent no status") }
         return found
     }
 
     /// Who answers.
     package func ping() throws(ClientError) -> Greeting {
-        var greeting: Greeting?
-        try ask(.ping) { body in
-            if case .greeting(let found) = body { greeting = found }
-        }
+        let greeting = try answer(to: .ping).greeting
         guard let greeting else { throw ClientError(.failed, "the supervisor sent no greeting") }
         return greeting
     }
 
     /// The last entries of a scheduler in the ledger, oldest first; nil: all that are kept.
     package func runs(of name: String, last count: Int?) throws(ClientError) -> [LedgerReport] {
-        var entries: [LedgerReport] = []
-        try ask(.runs(name: name, last: count)) { body in
-            if case .entry(let entry) = body { entries.append(entry) }
-        }
-        return entries
+        try answer(to: .runs(name: name, last: count)).entries
     }
 
     /// The alerts that are on, in the order in which they began.
     package func alerts() throws(ClientError) -> [AlertReport] {
-        var alerts: [AlertReport] = []
-        try ask(.alerts) { body in
-            if case .alerts(let page) = body { alerts += page }
-        }
-        return alerts
+        try answer(to: .alerts).alerts
     }
 
     /// The metrics of one scheduler, or of all.
     package func metrics(of name: String? = nil) throws(ClientError) -> [MetricsReport] {
-        var metrics: [MetricsReport] = []
-        try ask(.metrics(name: name)) { body in
-            if case .metrics(let page) = body { metrics += page }
-        }
-        return metrics
+        try answer(to: .metrics(name: name)).metrics
     }
 
     /// What is kept of a failed run with its log, of the last one where `run` is nil; nil where nothing is.
     package func failure(
         of name: String, run: String?
     ) throws(ClientError) -> (bundle: FailureBundle, log: [OutputReport])? {
-        var bundle: FailureBundle?
-        var log: [OutputReport] = []
-        try ask(.failure(name: name, run: run), accepting: .noFailure) { body in
-            if case .bundle(let found) = body { bundle = found }
-            if case .line(let line) = body { log.append(line) }
-        }
-        return bundle.map { ($0, log) }
+        let answer = try answer(to: .failure(name: name, run: run), accepting: .noFailure)
+        return answer.bundle.map { ($0, answer.lines) }
     }
 
     /// The configuration in force, values of environments as fingerprints, and where each scheduler stands.
@@ -189,11 +113,16 @@ package struct ControlClient {
 
     /// The coming occurrences of one scheduler, or of every scheduled one.
     package func next(of name: String?, count: Int) throws(ClientError) -> [ComingReport] {
-        var reports: [ComingReport] = []
-        try ask(.next(name: name, count: count)) { body in
-            if case .coming(let report) = body { reports.append(report) }
-        }
-        return reports
+        try answer(to: .next(name: name, count: count)).coming
+    }
+
+    /// Asks, and returns what all lines of the answer carry.
+    private func answer(
+        to operation: ControlOperation, accepting accepted: ControlError.Code? = nil
+    ) throws(ClientError) -> [ServerMessage.Body] {
+        var bodies: [ServerMessage.Body] = []
+        try ask(operation, accepting: accepted) { bodies.append($0) }
+        return bodies
     }
 
     /// Asks, and hands over each line of the answer; `each` takes what it knows and passes over the rest.
@@ -237,9 +166,7 @@ package struct ControlClient {
                 if case .failure(let error) = message.body { throw ClientError(error) }
                 continue
             }
-            answers[index].add(message.body)
-            answers[index].summary = message.summary ?? answers[index].summary
-            answers[index].change = message.change ?? answers[index].change
+            answers[index].add(message)
             isComplete[index] = !message.hasMore
             while reported < sent, isComplete[reported] {
                 each(reported, answers[reported])

@@ -9,106 +9,63 @@ internal import ReeveControl
 extension SupervisorLink {
     /// Everything.
     func status() async throws -> StatusAnswer {
-        var overview: Overview?
-        var schedulers: [SchedulerReport] = []
-        for message in try await read(.status(name: nil)) {
-            if case .overview(let head) = message.body { overview = head }
-            if case .schedulers(let page) = message.body { schedulers += page }
-            try Self.refuse(message)
-        }
-        guard let overview else { throw Self.incomplete }
-        return StatusAnswer(overview: overview, schedulers: schedulers)
+        try await Self.whole(answer(to: .status(name: nil)).status)
     }
 
     /// One scheduler as the list shows it, without its settings, metrics and alerts.
     func scheduler(_ name: String) async throws -> SchedulerReport {
-        var found: SchedulerReport?
-        for message in try await read(.status(name: name)) {
-            if case .schedulers(let page) = message.body { found = page.first ?? found }
-            try Self.refuse(message)
-        }
-        guard let found else { throw Self.incomplete }
-        return found
+        try await Self.whole(answer(to: .status(name: name)).schedulers.first)
     }
 
     /// The metrics of all schedulers.
     func metrics() async throws -> [MetricsReport] {
-        try await list(.metrics(name: nil)) { body in
-            if case .metrics(let page) = body { page } else { nil }
-        }
+        try await answer(to: .metrics(name: nil)).metrics
     }
 
     /// The alerts that are on, in the order in which they began.
     func alerts() async throws -> [AlertReport] {
-        try await list(.alerts) { body in
-            if case .alerts(let page) = body { page } else { nil }
-        }
+        try await answer(to: .alerts).alerts
     }
 
     /// The last entries of a scheduler in the ledger, oldest first.
     func runs(of name: String, last count: Int) async throws -> [LedgerReport] {
-        try await list(.runs(name: name, last: count)) { body in
-            if case .entry(let entry) = body { [entry] } else { nil }
-        }
+        try await answer(to: .runs(name: name, last: count)).entries
     }
 
     /// The coming occurrences of one scheduler.
     func next(of name: String, count: Int) async throws -> ComingReport {
-        let found = try await list(.next(name: name, count: count)) { body in
-            if case .coming(let report) = body { [report] } else { nil }
-        }
-        guard let first = found.first else { throw Self.incomplete }
-        return first
+        try await Self.whole(answer(to: .next(name: name, count: count)).coming.first)
     }
 
     /// The last lines of a scheduler's output, and what is missing among them.
     func logs(
         of name: String, lines: Int
     ) async throws -> (lines: [OutputReport], gaps: [GapReport]) {
-        var found: [OutputReport] = []
-        var gaps: [GapReport] = []
-        for message in try await read(.logs(name: name, lines: lines, follow: false)) {
-            if case .line(let line) = message.body { found.append(line) }
-            if case .gap(let gap) = message.body { gaps.append(gap) }
-            try Self.refuse(message)
-        }
-        return (found, gaps)
+        let answer = try await answer(to: .logs(name: name, lines: lines, follow: false))
+        return (answer.lines, answer.gaps)
     }
 
-    private func list<Element: Sendable>(
-        _ operation: ControlOperation, _ page: (ServerMessage.Body) -> [Element]?
-    ) async throws -> [Element] {
-        var found: [Element] = []
-        for message in try await read(operation) {
-            try Self.refuse(message)
-            found += page(message.body) ?? []
-        }
-        return found
-    }
-
-    static func refuse(_ message: ServerMessage) throws {
-        if case .failure(let error) = message.body { throw LinkFailure.refused(error) }
-    }
-
-    static let incomplete = LinkFailure.interrupted("the supervisor sent no whole answer")
-}
-
-extension SupervisorLink {
     /// The head of the status, without its schedulers.
     func overview() async throws -> Overview {
-        for message in try await read(.overview) {
-            try Self.refuse(message)
-            if case .overview(let head) = message.body { return head }
-        }
-        throw Self.incomplete
+        try await Self.whole(answer(to: .overview).overview)
     }
 
     /// What the supervisor itself takes.
     func usage() async throws -> UsageReport {
-        for message in try await read(.usage) {
-            try Self.refuse(message)
-            if case .usage(let usage) = message.body { return usage }
+        try await Self.whole(answer(to: .usage).usage)
+    }
+
+    /// What all lines of an answer carry. Throws where one is a refusal.
+    private func answer(to operation: ControlOperation) async throws -> [ServerMessage.Body] {
+        let bodies = try await read(operation).map(\.body)
+        for case .failure(let error) in bodies { throw LinkFailure.refused(error) }
+        return bodies
+    }
+
+    private static func whole<Answer>(_ answer: Answer?) throws -> Answer {
+        guard let answer else {
+            throw LinkFailure.interrupted("the supervisor sent no whole answer")
         }
-        throw Self.incomplete
+        return answer
     }
 }

@@ -66,9 +66,7 @@ public actor SupervisorLink {
     ) async throws -> ActionAnswer {
         var answer = ActionAnswer()
         for message in try await ask(operation, within: limit) {
-            answer.add(message.body)
-            answer.summary = message.summary ?? answer.summary
-            answer.change = message.change ?? answer.change
+            answer.add(message)
         }
         return answer
     }
