@@ -3,7 +3,7 @@
 // How the lines of an answer come together, for every client, however it gets them.
 
 package import ReeveControl
-internal import ReeveCore
+package import ReeveCore
 
 /// What a status answer says.
 package struct StatusAnswer: Equatable, Sendable {
