@@ -70,9 +70,8 @@ enum Description {
         ]
         switch endpoint.access {
         case .open: operation["security"] = .array([])
-        case .register: operation["security"] = .array([.object(["token": .array([])])])
-        case .read, .control:
-            // Without tokens none is needed.
+        case .read, .control, .register:
+            // Without tokens none is needed; to register, 403 then says that nobody may.
             operation["security"] = .array([.object(["token": .array([])]), .object([:])])
         }
         if let body = endpoint.requestBody {
