@@ -12,7 +12,6 @@ import Testing
             [schedulers.web]
             command = \(place.child("forever"))
             ready = "spawn"
-            memory-threshold = "1MB"
             [schedulers.nightly]
             command = \(place.child("say", "counted", "exit", "3"))
             interval = "1h"
