@@ -59,6 +59,42 @@ import Testing
         }
     }
 
+    @Test func `a scheduler is registered, changed and taken away`() async throws {
+        try await Reeve.supervising({ place in
+            "[schedulers.web]\ncommand = \(place.child("forever"))\nready = \"spawn\""
+        }) { reeve in
+            let supervisor = SupervisorClient(socket: reeve.socket)
+            let place = Place(at: reeve.directory)
+            func table(_ name: String, _ more: String = "") -> String {
+                "[schedulers.\(name)]\ncommand = \(place.child("forever"))\nready = \"spawn\"\n\(more)"
+            }
+            let added = try await supervisor.register("worker", toml: table("worker"))
+            #expect(added.change == .added)
+            #expect(added.outcomes.map(\.scheduler) == ["worker"])
+            #expect(try await supervisor.health(of: "worker").lifecycle == "running")
+            let again = try await supervisor.register("worker", toml: table("worker"))
+            #expect(again.change == .unchanged)
+            let other = try await supervisor.register(
+                "worker", toml: table("worker", "priority = 3"))
+            #expect(other.change == .changed)
+            #expect(try await supervisor.health(of: "worker").priority == 3)
+            let wrong = await #expect(throws: SupervisorError.self) {
+                try await supervisor.register("worker", toml: table("worker", "pirority = 3"))
+            }
+            #expect(wrong?.reason == .configuration)
+            let taken = await #expect(throws: SupervisorError.self) {
+                try await supervisor.register("web", toml: table("web"))
+            }
+            #expect(taken?.reason == .conflict)
+            let nameless = await #expect(throws: SupervisorError.self) {
+                try await supervisor.register("no name", toml: "")
+            }
+            #expect(nameless?.reason == .usage)
+            #expect(try await supervisor.unregister("worker").change == .removed)
+            #expect(try await supervisor.health().schedulers.map(\.name) == ["web"])
+        }
+    }
+
     @Test func `events go on from where they were, output as it comes`() async throws {
         try await Reeve.supervising({ place in
             """

@@ -56,6 +56,33 @@ public struct ActionOutcome: Hashable, Sendable {
     }
 }
 
+/// What a registration came to.
+public struct RegistrationResult: Hashable, Sendable {
+    /// What it changed. More may come.
+    public struct Change: RawRepresentable, Hashable, Sendable {
+        /// The word.
+        public let rawValue: String
+
+        public init(rawValue: String) {
+            self.rawValue = rawValue
+        }
+
+        /// There was none of this name.
+        public static let added = Change(rawValue: "added")
+        /// It was registered with other settings.
+        public static let changed = Change(rawValue: "changed")
+        /// It was registered with the same settings.
+        public static let unchanged = Change(rawValue: "unchanged")
+        /// It is gone.
+        public static let removed = Change(rawValue: "removed")
+    }
+
+    /// What it changed.
+    public let change: Change
+    /// How it went for the scheduler; failed where it is registered and does not start.
+    public let outcomes: [ActionOutcome]
+}
+
 /// One action of a recovery.
 public struct RecoveryStep: Hashable, Sendable {
     /// "memory-cleanup", "error-reset", "dependency-check" or "restart".

@@ -218,6 +218,56 @@ public struct SupervisorClient: Sendable {
     @discardableResult
     public func reload() async throws -> [ActionOutcome] { try await act(.reload) }
 
+    // MARK: Registering
+
+    /// Adds a scheduler beside those of the configuration's file, or changes one that was added so, and waits until
+    /// that has been brought about. It is kept in the state directory and is there again after a restart of reeve.
+    ///
+    /// ```swift
+    /// try await supervisor.register(
+    ///     "worker",
+    ///     toml: """
+    ///         [schedulers.worker]
+    ///         command = ["/srv/worker"]
+    ///         """)
+    /// ```
+    ///
+    /// Throws ``SupervisorError/Reason/configuration`` where the text is not right, which then changes nothing,
+    /// ``SupervisorError/Reason/conflict`` where the file has the name, and
+    /// ``SupervisorError/Reason/notKept`` where it cannot be written down. A scheduler that is registered and whose
+    /// program does not start is no error: its outcome says so.
+    ///
+    /// - Parameters:
+    ///   - scheduler: Its name.
+    ///   - text: TOML with the one table `[schedulers.NAME]`, as in a configuration.
+    @discardableResult
+    public func register(_ scheduler: String, toml text: String) async throws -> RegistrationResult
+    {
+        guard let name = SchedulerName(scheduler) else {
+            throw SupervisorError(.usage, "\"\(scheduler)\" is no name of a scheduler")
+        }
+        let registration = Registration(name: name, text: text)
+        return try await change(.register(registration))
+    }
+
+    /// Takes away a scheduler that was registered, and waits until nothing of it is left.
+    /// Throws ``SupervisorError/Reason/conflict`` where the file has it or others depend on it.
+    @discardableResult
+    public func unregister(_ scheduler: String) async throws -> RegistrationResult {
+        try await change(.unregister(name: scheduler))
+    }
+
+    private func change(_ operation: ControlOperation) async throws -> RegistrationResult {
+        let answer = try await answer(to: operation)
+        let outcomes = answer.outcomes.map { ActionOutcome($0) }
+        guard let change = answer.change else {
+            throw SupervisorError(
+                answer.error ?? ControlError(.failed, "the supervisor sent no whole answer"),
+                outcomes: outcomes)
+        }
+        return RegistrationResult(change: .init(rawValue: change.rawValue), outcomes: outcomes)
+    }
+
     // MARK: Details
 
     private func read<Result: Sendable>(
@@ -229,15 +279,17 @@ public struct SupervisorClient: Sendable {
     }
 
     private func act(_ operation: ControlOperation) async throws -> [ActionOutcome] {
-        try await route.call { (client) throws(SupervisorError) in
-            let answer = try SupervisorError.wrapping { () throws(ClientError) in
-                var found = ActionAnswer()
-                try client.perform([operation]) { found = $1 }
-                return found
-            }
-            let outcomes = answer.outcomes.map { ActionOutcome($0) }
-            if let error = answer.error { throw SupervisorError(error, outcomes: outcomes) }
-            return outcomes
+        let answer = try await answer(to: operation)
+        let outcomes = answer.outcomes.map { ActionOutcome($0) }
+        if let error = answer.error { throw SupervisorError(error, outcomes: outcomes) }
+        return outcomes
+    }
+
+    private func answer(to operation: ControlOperation) async throws -> ActionAnswer {
+        try await read { (client) throws(ClientError) in
+            var found = ActionAnswer()
+            try client.perform([operation]) { found = $1 }
+            return found
         }
     }
 }

@@ -35,6 +35,10 @@ public struct SupervisorError: Error, Hashable, Sendable, CustomStringConvertibl
         public static let notScheduled = Reason(rawValue: "not-scheduled")
         /// The configuration has mistakes.
         public static let configuration = Reason(rawValue: "configuration")
+        /// The configuration's file has the name, or others depend on it.
+        public static let conflict = Reason(rawValue: "conflict")
+        /// It cannot be kept in the state directory.
+        public static let notKept = Reason(rawValue: "not-kept")
         /// No output is kept of it.
         public static let noLog = Reason(rawValue: "no-log")
     }
