@@ -3,7 +3,7 @@
 import FoundationEssentials
 import ReeveKit
 
-/// Counts the words of each text that is put into STORE/inbox, and files it with its count in STORE/done.
+/// Counts the words of each text that is moved to STORE/inbox, and files it with its count in STORE/done.
 ///
 /// An actor, since `healthCheck` and `cleanup` are called while `execute` is at work.
 @main actor DataProcessor: Scheduler {
