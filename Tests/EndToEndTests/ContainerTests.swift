@@ -364,7 +364,7 @@ struct ContainerCronTests {
 
     @Test func `a job of cron is not cut before its drain time`() async throws {
         let outcome = try await stop(
-            job: "stamp /tmp/stamps began sleep 2500 stamp /tmp/stamps finished sleep 300",
+            job: "stamp /tmp/stamps began sleep 2500 stamp /tmp/stamps finished sleep 2000",
             "stop-scope = \"leader\"\nstop-timeout = \"7s\"")
         #expect(outcome.words == ["began", "finished"], "\(outcome.log)")
         #expect(outcome.log.contains("nothing of it is left"), "\(outcome.log)")
@@ -380,7 +380,7 @@ struct ContainerCronTests {
             $0.writable = ["/tmp", "/run", "/root"]
             $0.files = [
                 "/root-jobs":
-                    "* * * * * /child stamp /tmp/stamps began sleep 2000 stamp /tmp/stamps finished sleep 300\n",
+                    "* * * * * /child stamp /tmp/stamps began sleep 2000 stamp /tmp/stamps finished sleep 2000\n",
                 "/reeve.toml": """
                 [reeve]
                 graceful-timeout = "8s"
@@ -418,7 +418,7 @@ struct ContainerCronTests {
                 force-timeout = "1s"
                 [schedulers.jobs]
                 command = ["/usr/bin/python3", "/scheduler.py", "0.8", "/child", "stamp", "/tmp/stamps", \
-                "began", "sleep", "2500", "stamp", "/tmp/stamps", "finished", "sleep", "300"]
+                "began", "sleep", "2500", "stamp", "/tmp/stamps", "finished", "sleep", "2000"]
                 \(settings)
                 """,
             ]
