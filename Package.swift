@@ -122,6 +122,13 @@ let package = Package(
         .executableTarget(
             name: "restart-and-watch", dependencies: ["ReeveClient"],
             path: "examples/client/Sources/restart-and-watch", swiftSettings: strict),
+        .executableTarget(
+            name: "shop",
+            dependencies: [
+                "ReeveGateway", gateway("Hummingbird", "hummingbird"),
+                gateway("Logging", "swift-log"),
+            ],
+            path: "examples/embedding/Sources/shop", swiftSettings: strict),
 
         // What only the tests need: three programs and a harness around the built `reeve`.
         .executableTarget(name: "reeve-test-child", path: "Tests/Fixtures/Child"),

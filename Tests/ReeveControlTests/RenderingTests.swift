@@ -81,6 +81,25 @@ import Testing
                 + "(reeve 0.1.0, pid 1, up 3h12m)\n")
     }
 
+    @Test func `what reeve itself runs is told below the table`() throws {
+        var overview = sampleOverview()
+        overview.components = [
+            ComponentReport(
+                name: "gateway", status: .healthy, reason: "started", pid: 4711, uptime: 90,
+                restartCount: 0, memoryBytes: 35_100_000),
+            ComponentReport(
+                name: "scribe", status: .unhealthy, reason: "killed by SIGKILL", pid: nil,
+                uptime: 0,
+                restartCount: 2, memoryBytes: nil),
+        ]
+        let shown = StatusText.table(
+            StatusAnswer(overview: overview, schedulers: []), at: now, .plain)
+        #expect(
+            shown.hasSuffix(
+                "\nparts of reeve itself: gateway healthy (pid 4711, up 1m30s, 35.1MB), "
+                    + "scribe unhealthy (2 restarts, killed by SIGKILL)\n"), "\(shown)")
+    }
+
     @Test func `orphans are named at the foot, and counted where there are more`() throws {
         var overview = sampleOverview()
         overview.orphans = [.init(pid: 99, name: "sleep")]

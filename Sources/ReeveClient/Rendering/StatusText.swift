@@ -14,7 +14,10 @@ package enum StatusText {
     ) -> String {
         var text = head(answer.overview, appearance)
         let alerts = AlertsText.foot(answer.overview, at: now, appearance)
-        guard !answer.schedulers.isEmpty else { return text + alerts + foot(answer.overview) }
+        let own = components(answer.overview, appearance)
+        guard !answer.schedulers.isEmpty else {
+            return text + own + alerts + foot(answer.overview)
+        }
         var table = TextTable(columns: [
             .init(title: "NAME"), .init(title: "STATE"), .init(title: "PID", isRight: true),
             .init(title: "UPTIME", isRight: true), .init(title: "MEMORY", isRight: true),
@@ -36,7 +39,27 @@ package enum StatusText {
             ])
         }
         text += "\n" + table.rendered(appearance) + registered(answer.schedulers)
-        return text + alerts + foot(answer.overview)
+        return text + own + alerts + foot(answer.overview)
+    }
+
+    /// `parts of reeve itself: gateway healthy (pid 4711, up 3h12m, 35.1MB), scribe degraded (…)`; empty where
+    /// there is none.
+    private static func components(_ overview: Overview, _ appearance: Appearance) -> String {
+        guard !overview.components.isEmpty else { return "" }
+        let parts = overview.components.map { component in
+            let health = component.status.tint.paint(component.status.rawValue, appearance)
+            var facts =
+                component.pid.map {
+                    ["pid \($0)", "up \(Duration.seconds(component.uptime))"]
+                } ?? []
+            if let bytes = component.memoryBytes { facts.append("\(Bytes(bytes))") }
+            if component.restartCount > 0 {
+                facts.append(counted(component.restartCount, "restart"))
+            }
+            if component.status != .healthy { facts.append(component.reason.printable) }
+            return "\(component.name.printable) \(health) (\(facts.joined(separator: ", ")))"
+        }
+        return "\nparts of reeve itself: \(parts.joined(separator: ", "))\n"
     }
 
     /// `registered, beside the file: web, tick and 3 more`; empty where there is none.
