@@ -46,8 +46,10 @@ struct GatewayReader: Sendable {
         gateway.isComponent = true
         gateway.readiness.rule = .spawn
         // It comes back at once, and never stops trying.
+        // Only what dies as soon as it is up, for want of its port perhaps, is given time.
         gateway.restart.delay = .milliseconds(100)
-        gateway.restart.delayMax = .seconds(30)
+        gateway.restart.delayMax = .seconds(5)
+        gateway.restart.resetAfter = .milliseconds(500)
         gateway.restart.maxRestarts = nil
         // Whoever watches the start sees it from its beginning.
         gateway.order.priority = 10

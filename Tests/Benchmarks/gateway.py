@@ -230,7 +230,7 @@ def kills(args):
                 try:
                     page.ask("/api/scheduler/health")
                     answers.append(time.monotonic())
-                except (OSError, http.client.HTTPException):
+                except (OSError, http.client.HTTPException, SystemExit):
                     page = Page(number)
                     time.sleep(0.005)
 
@@ -268,7 +268,7 @@ def main():
     parser.add_argument("--kills", type=int, default=10)
     args = parser.parse_args()
     args.reeve, args.gateway = os.path.abspath(args.reeve), os.path.abspath(args.gateway)
-    for count in map(int, args.n.split(",")):
+    for count in [int(one) for one in args.n.split(",") if one]:
         print(f"{count} schedulers")
         ours(args, count)
         theirs(args, count)
