@@ -145,10 +145,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "GatewayTests",
-            dependencies: [
-                "ReeveGateway", "ReeveTestSupport", gateway("Hummingbird", "hummingbird"),
-                gateway("Logging", "swift-log"),
-            ], swiftSettings: strict),
+            dependencies: ["ReeveTestSupport"], swiftSettings: strict),
 
         .testTarget(
             name: "ReeveCoreTests", dependencies: ["ReeveCore"], swiftSettings: strict),

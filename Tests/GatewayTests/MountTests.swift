@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
-import Hummingbird
-import Logging
-import ReeveGateway
 import ReeveTestSupport
 import Testing
 
@@ -35,6 +32,11 @@ import Testing
                 (
                     "/supervisor/api/scheduler/health", "Authorization: Bearer \(token)", 200,
                     "healthySchedulers"
+                ),
+                (
+                    "/supervisor/api/scheduler/nobody/health", "Authorization: Bearer \(token)",
+                    404,
+                    "unknown-scheduler"
                 ), ("/api/scheduler/health", "Authorization: Bearer \(token)", 404, ""),
             ] {
                 let connection = try HTTPConnection(port: port)
@@ -46,52 +48,6 @@ import Testing
             }
             Processes.signal(try await shop.pid(), SIGTERM)
             #expect(try await shop.ended() == .exit(0))
-        }
-    }
-
-    @Test func `the routes stand beside those of an application, and check for themselves`()
-        async throws
-    {
-        try await Reeve.supervising({ place in
-            """
-            [schedulers.web]
-            command = \(place.child("forever"))
-            ready = "spawn"
-            """
-        }) { reeve in
-            let token = "control-token-0123456789"
-            let gateway = Gateway(
-                SupervisorLink(socket: reeve.socket),
-                admission: GatewayAdmission(tokens: try GatewayTokens(control: token)))
-            let router = Router()
-            router.get("/") { _, _ in "my own page" }
-            gateway.addRoutes(to: router.group("/supervisor"))
-            var logger = Logger(label: "application")
-            logger.logLevel = .critical
-            let (ports, port) = AsyncStream.makeStream(of: Int.self)
-            let application = Application(
-                router: router,
-                configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),
-                onServerRunning: { port.yield($0.localAddress?.port ?? 0) }, logger: logger)
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await application.run() }
-                var iterator = ports.makeAsyncIterator()
-                let number = try #require(await iterator.next())
-                for (path, field, status) in [
-                    ("/", "X: 1", 200), ("/supervisor/api/scheduler/health", "X: 1", 401),
-                    ("/supervisor/api/scheduler/web/health", "Authorization: Bearer \(token)", 200),
-                    (
-                        "/supervisor/api/scheduler/nobody/health", "Authorization: Bearer \(token)",
-                        404
-                    ),
-                ] {
-                    let connection = try HTTPConnection(port: number)
-                    try await connection.send(
-                        "GET \(path) HTTP/1.1\r\nHost: localhost\r\n\(field)\r\n\r\n")
-                    #expect(try await connection.answer().status == status, "\(path)")
-                }
-                group.cancelAll()
-            }
         }
     }
 }
