@@ -45,8 +45,8 @@ struct GatewayReader: Sendable {
         gateway.description = "reeve's HTTP interface"
         gateway.isComponent = true
         gateway.readiness.rule = .spawn
-        // It comes back at once, and never stops trying.
-        // Only what dies as soon as it is up, for want of its port perhaps, is given time.
+        // It comes back at once, and never stops trying; only one that dies as soon as it is up, for want of
+        // its port perhaps, is given time.
         gateway.restart.delay = .milliseconds(100)
         gateway.restart.delayMax = .seconds(5)
         gateway.restart.resetAfter = .milliseconds(500)

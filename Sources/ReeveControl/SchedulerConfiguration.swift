@@ -182,12 +182,10 @@ private struct Field: Sendable {
                 case .shell(let text): tomlQuoted(text)
                 }
             }),
-        .truth("enabled", "enabled", { $0.enabled }, { $0.enabled = $1 }),
-        .text("kind", "kind", { $0.kind }, { $0.kind = $1 }),
-        .text("description", "description", { $0.description }, { $0.description = $1 }),
-        .text(
-            "workingDirectory", "working-directory", { $0.workingDirectory },
-            { $0.workingDirectory = $1 }),
+        .truth("enabled", "enabled", \.enabled),
+        .text("kind", "kind", \.kind),
+        .text("description", "description", \.description),
+        .text("workingDirectory", "working-directory", \.workingDirectory),
         Field(
             json: "environment", tomlKey: "environment", type: .variables,
             read: { one, value throws(JSONFault) in one.environment = try variables(value) },
@@ -201,63 +199,49 @@ private struct Field: Sendable {
     ]
 
     private static let when: [Field] = [
-        .text("cronExpression", "cron", { $0.cronExpression }, { $0.cronExpression = $1 }),
-        .span("interval", "interval", { $0.interval }, { $0.interval = $1 }),
-        .text("timezone", "timezone", { $0.timezone }, { $0.timezone = $1 }),
-        .span("jitter", "jitter", { $0.jitter }, { $0.jitter = $1 }),
-        .text("overlap", "overlap", { $0.overlap }, { $0.overlap = $1 }),
-        .text("misfire", "misfire", { $0.misfire }, { $0.misfire = $1 }),
-        .truth("runOnStart", "run-on-start", { $0.runOnStart }, { $0.runOnStart = $1 }),
+        .text("cronExpression", "cron", \.cronExpression),
+        .span("interval", "interval", \.interval),
+        .text("timezone", "timezone", \.timezone),
+        .span("jitter", "jitter", \.jitter),
+        .text("overlap", "overlap", \.overlap),
+        .text("misfire", "misfire", \.misfire),
+        .truth("runOnStart", "run-on-start", \.runOnStart),
     ]
 
     private static let outcome: [Field] = [
-        .count("maxRetries", "max-retries", { $0.maxRetries }, { $0.maxRetries = $1 })
-            .meant { $0.isScheduled },
-        .span("retryDelay", "retry-delay", { $0.retryDelay }, { $0.retryDelay = $1 })
-            .meant { $0.isScheduled },
-        .factor("retryFactor", "retry-factor", { $0.retryFactor }, { $0.retryFactor = $1 }),
-        .span("timeout", "timeout", { $0.timeout }, { $0.timeout = $1 })
+        .count("maxRetries", "max-retries", \.maxRetries).meant { $0.isScheduled },
+        .span("retryDelay", "retry-delay", \.retryDelay).meant { $0.isScheduled },
+        .factor("retryFactor", "retry-factor", \.retryFactor),
+        .span("timeout", "timeout", \.timeout)
             .meant { $0.isScheduled || $0.kind == "task" },
-        Field(
-            json: "successExitCodes", tomlKey: "success-exit-codes", type: .wholeNumbers,
-            read: { one, value throws(JSONFault) in
-                one.successExitCodes = try value.elements { (code) throws(JSONFault) in
-                    try code.requireWholeNumber()
-                }
-            },
-            toml: { one in
-                one.successExitCodes.map { codes in
-                    "[" + codes.map { "\($0)" }.joined(separator: ", ") + "]"
-                }
-            }),
-        .text("restart", "restart", { $0.restart }, { $0.restart = $1 }),
-        .span("restartDelay", "restart-delay", { $0.restartDelay }, { $0.restartDelay = $1 })
-            .meant { !$0.isScheduled },
-        .factor("restartFactor", "restart-factor", { $0.restartFactor }, { $0.restartFactor = $1 }),
-        .count("maxRestarts", "max-restarts", { $0.maxRestarts }, { $0.maxRestarts = $1 }),
+        .member(
+            "successExitCodes", "success-exit-codes", .wholeNumbers, \.successExitCodes,
+            read: { value throws(JSONFault) in
+                try value.elements { (code) throws(JSONFault) in try code.requireWholeNumber() }
+            }, write: { codes in "[" + codes.map { "\($0)" }.joined(separator: ", ") + "]" }),
+        .text("restart", "restart", \.restart),
+        .span("restartDelay", "restart-delay", \.restartDelay).meant { !$0.isScheduled },
+        .factor("restartFactor", "restart-factor", \.restartFactor),
+        .count("maxRestarts", "max-restarts", \.maxRestarts),
     ]
 
     private static let order: [Field] = [
-        Field(
-            json: "memoryThreshold", tomlKey: "memory-threshold", type: .number,
-            read: { one, value throws(JSONFault) in one.memoryThreshold = try megabytes(value) },
-            toml: { one in one.memoryThreshold.map { "\"\($0.count / 1_000)kB\"" } }),
+        .member(
+            "memoryThreshold", "memory-threshold", .number, \.memoryThreshold,
+            read: { value throws(JSONFault) in try megabytes(value) },
+            write: { "\"\($0.count / 1_000)kB\"" }),
         .count(
-            "errorThreshold", "error-threshold", { $0.errorThreshold }, { $0.errorThreshold = $1 }),
-        .count("priority", "priority", { $0.priority }, { $0.priority = $1 }),
-        Field(
-            json: "dependencies", tomlKey: "dependencies", type: .texts,
-            read: { one, value throws(JSONFault) in
-                one.dependencies = try value.elements { (name) throws(JSONFault) in
-                    try name.requireText()
-                }
-            },
-            toml: { $0.dependencies.map(array) }),
+            "errorThreshold", "error-threshold", \.errorThreshold),
+        .count("priority", "priority", \.priority),
+        .member(
+            "dependencies", "dependencies", .texts, \.dependencies,
+            read: { value throws(JSONFault) in
+                try value.elements { (name) throws(JSONFault) in try name.requireText() }
+            }, write: array),
         .span(
-            "healthCheckInterval", "health-check-interval", { $0.healthCheckInterval },
-            { $0.healthCheckInterval = $1 }),
-        .text("stopSignal", "stop-signal", { $0.stopSignal }, { $0.stopSignal = $1 }),
-        .span("stopTimeout", "stop-timeout", { $0.stopTimeout }, { $0.stopTimeout = $1 }),
+            "healthCheckInterval", "health-check-interval", \.healthCheckInterval),
+        .text("stopSignal", "stop-signal", \.stopSignal),
+        .span("stopTimeout", "stop-timeout", \.stopTimeout),
     ]
 }
 
@@ -268,64 +252,74 @@ extension Field {
         return field
     }
 
-    private static func text(
-        _ json: String, _ toml: String, _ get: @escaping @Sendable (Configuration) -> String?,
-        _ set: @escaping @Sendable (inout Configuration, String) -> Void
+    /// A member of one property.
+    private static func member<Value>(
+        _ json: String, _ toml: String, _ type: Configuration.MemberType,
+        _ property: any WritableKeyPath<Configuration, Value?> & Sendable,
+        read: @escaping @Sendable (JSONValue) throws(JSONFault) -> Value,
+        write: @escaping @Sendable (Value) -> String
     ) -> Field {
         Field(
-            json: json, tomlKey: toml, type: .text,
-            read: { one, value throws(JSONFault) in set(&one, try value.requireText()) },
-            toml: { get($0).map(tomlQuoted) })
+            json: json, tomlKey: toml, type: type,
+            read: { one, value throws(JSONFault) in one[keyPath: property] = try read(value) },
+            toml: { $0[keyPath: property].map(write) })
+    }
+
+    private static func text(
+        _ json: String, _ toml: String,
+        _ property: any WritableKeyPath<Configuration, String?> & Sendable
+    ) -> Field {
+        member(
+            json, toml, .text, property,
+            read: { value throws(JSONFault) in try value.requireText() }, write: tomlQuoted)
     }
 
     private static func truth(
-        _ json: String, _ toml: String, _ get: @escaping @Sendable (Configuration) -> Bool?,
-        _ set: @escaping @Sendable (inout Configuration, Bool) -> Void
+        _ json: String, _ toml: String,
+        _ property: any WritableKeyPath<Configuration, Bool?> & Sendable
     ) -> Field {
-        Field(
-            json: json, tomlKey: toml, type: .truth,
-            read: { one, value throws(JSONFault) in
+        member(
+            json, toml, .truth, property,
+            read: { value throws(JSONFault) in
                 guard let truth = value.truth else {
                     throw value.fault(nil, expected: "true or false")
                 }
-                set(&one, truth)
-            },
-            toml: { get($0).map { $0 ? "true" : "false" } })
+                return truth
+            }, write: { $0 ? "true" : "false" })
     }
 
     private static func count(
-        _ json: String, _ toml: String, _ get: @escaping @Sendable (Configuration) -> Int64?,
-        _ set: @escaping @Sendable (inout Configuration, Int64) -> Void
+        _ json: String, _ toml: String,
+        _ property: any WritableKeyPath<Configuration, Int64?> & Sendable
     ) -> Field {
-        Field(
-            json: json, tomlKey: toml, type: .wholeNumber,
-            read: { one, value throws(JSONFault) in set(&one, try value.requireWholeNumber()) },
-            toml: { get($0).map { "\($0)" } })
+        member(
+            json, toml, .wholeNumber, property,
+            read: { value throws(JSONFault) in try value.requireWholeNumber() },
+            write: { "\($0)" })
     }
 
     private static func factor(
-        _ json: String, _ toml: String, _ get: @escaping @Sendable (Configuration) -> Double?,
-        _ set: @escaping @Sendable (inout Configuration, Double) -> Void
+        _ json: String, _ toml: String,
+        _ property: any WritableKeyPath<Configuration, Double?> & Sendable
     ) -> Field {
-        Field(
-            json: json, tomlKey: toml, type: .number,
-            read: { one, value throws(JSONFault) in
+        member(
+            json, toml, .number, property,
+            read: { value throws(JSONFault) in
                 guard let number = value.number else {
                     throw value.fault(nil, expected: "a number")
                 }
-                set(&one, number)
-            },
-            toml: { get($0).map { "\($0)" } })
+                return number
+            }, write: { "\($0)" })
     }
 
     /// Whole milliseconds.
     private static func span(
-        _ json: String, _ toml: String, _ get: @escaping @Sendable (Configuration) -> Duration?,
-        _ set: @escaping @Sendable (inout Configuration, Duration) -> Void
+        _ json: String, _ toml: String,
+        _ property: any WritableKeyPath<Configuration, Duration?> & Sendable
     ) -> Field {
-        Field(
-            json: json, tomlKey: toml, type: .wholeNumber,
-            read: { one, value throws(JSONFault) in
+        member(
+            json, toml, .wholeNumber, property,
+            read: { value throws(JSONFault) in
                 let milliseconds = try value.requireWholeNumber()
                 guard (0...Field.millisecondsMax).contains(milliseconds) else {
                     throw JSONFault(
@@ -333,9 +327,8 @@ extension Field {
                         words:
                             "the value is 0 to \(Field.millisecondsMax) ms, it is \(milliseconds)")
                 }
-                set(&one, .milliseconds(milliseconds))
-            },
-            toml: { get($0).map { "\"\($0.milliseconds)ms\"" } })
+                return .milliseconds(milliseconds)
+            }, write: { "\"\($0.milliseconds)ms\"" })
     }
 
     /// A hundred years.

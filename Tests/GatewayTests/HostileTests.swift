@@ -171,10 +171,10 @@ import Testing
                 let unread = try await gateway.open("/api/scheduler/flood/logs?follow=true")
                 let followed = try await gateway.open("/api/events")
                 // A byte now and then keeps neither a head nor a body alive.
-                for (connection, status) in [(waiting, 408), (dripping, 408)] {
+                for connection in [waiting, dripping] {
                     try await eventually("the end of a body's time", within: 30) {
                         try await dripping.send(" ")
-                        return connection.text.contains("HTTP/1.1 \(status)")
+                        return connection.text.contains("HTTP/1.1 408")
                     }
                 }
                 for connection in [silent, slow, kept] {
@@ -186,7 +186,6 @@ import Testing
                 }
                 // Nothing was taken from it meanwhile.
                 try await unread.end(within: 90)
-                #expect(!followed.isEnded, "a stream without news goes on")
                 _ = followed.text
                 #expect(!followed.isEnded, "a stream without news goes on")
                 #expect(try await memory(gateway) < before + 60_000_000)

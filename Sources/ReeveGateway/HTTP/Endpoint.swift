@@ -235,8 +235,8 @@ extension Endpoint {
                 .json(200, schema, "It is so"), .stillGoingOn, .unknownName,
                 .problem(
                     409,
-                    "reeve shuts down, processes of an earlier run are alive, or the scheduler has "
-                        + "no schedule"),
+                    "reeve shuts down, processes of an earlier run are alive, the scheduler has no "
+                        + "schedule, or a gateway that reeve runs is to end itself"),
                 .problem(500, "It did not succeed"),
             ])
     }

@@ -8,16 +8,13 @@ internal import ReeveControl
 internal import ReeveCore
 
 extension Gateway {
-    /// What a gateway that reeve runs is called in its supervisor.
-    private static let componentName = "gateway"
-
     /// Does something with one scheduler, and answers with how it is then.
     func act(_ operation: ControlOperation, _ name: String, _ query: Query) async throws -> Response
     {
         switch operation {
         case .stop, .restart, .recover:
             // The answer could not come, and after a stop no other either.
-            if name == Gateway.componentName, link.isInherited {
+            if name == SchedulerName.gateway, link.isInherited {
                 throw Problem.ownEnd(operation.word)
             }
         default: break
