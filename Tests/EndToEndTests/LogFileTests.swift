@@ -85,15 +85,18 @@ import Testing
     {
         let count = 120_000
         try await Reeve.supervising({ place in
-            """
-            [schedulers.flood]
-            kind = "task"
-            command = "seq 1 \(count)"
-            log = "file"
-            log-file = "\(place.file("flood.log"))"
-            log-max-size = "20kB"
-            log-max-files = 1000
-            """
+            ["flood", "other"].map { name in
+                """
+                [schedulers.\(name)]
+                kind = "task"
+                command = "seq 1 \(count)"
+                log = "file"
+                log-file = "\(place.file("\(name).log"))"
+                log-max-size = "20kB"
+                log-max-files = 1000
+
+                """
+            }.joined()
         }) { reeve in
             let place = Place(at: reeve.directory)
             var killed: Set<Int32> = []
@@ -101,10 +104,15 @@ import Testing
                 if let scribe = Self.scribe(of: reeve), killed.count < 12 {
                     if Processes.signal(scribe, SIGKILL) { killed.insert(scribe) }
                 }
-                return Self.text(place.file("flood.log")).hasSuffix("\(count)\n")
+                return ["flood.log", "other.log"].allSatisfy {
+                    Self.text(place.file($0)).hasSuffix("\(count)\n")
+                }
             }
             #expect(killed.count >= 3)
-            #expect(Self.faults(Self.lines(place.file("flood.log")), upTo: count).prefix(3) == [])
+            for file in ["flood.log", "other.log"] {
+                let lines = Self.lines(place.file(file))
+                #expect(Self.faults(lines, upTo: count).prefix(3) == [], "\(file)")
+            }
             #expect(reeve.log.contains("ended by SIGKILL; it is started again"))
             #expect(!reeve.log.contains("dropped since"))
             let sizes = try (1...9).map { number in

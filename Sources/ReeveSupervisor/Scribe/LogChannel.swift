@@ -68,7 +68,8 @@ final class LogChannel {
     func append(
         _ line: OutputLine, from origin: LogOrigin, time: [UInt8], limit: Int, at now: WallTime
     ) -> Int {
-        let ends = line.ending == .complete
+        // Of a message to syslog that was cut nothing follows.
+        let ends = line.ending == .complete || origin.stream == .syslog
         if let index = dropped.firstIndex(of: origin) {
             if ends { dropped.remove(at: index) }
             return 0

@@ -204,9 +204,14 @@ final class ScribeLink {
 
     /// When `timePassed` is due.
     var nextDeadline: Instant? {
-        let retry = failing.compactMap { channels[$0]?.failure?.retryAt }.min()
-        guard case .waiting(until: let start, _) = connection else { return retry }
-        return min(start, retry ?? start)
+        if case .waiting(until: let start, _) = connection { return start }
+        // What was sent again is told by its answer, and what waits for room by the socket.
+        return failing.compactMap { index in
+            guard let channel = channels[index], !channel.queue.isEmpty, channel.inFlight == 0,
+                !waiting.contains(index)
+            else { return nil }
+            return channel.failure?.retryAt
+        }.min()
     }
 
     /// Starts the scribe again, tries failing files again.
@@ -227,8 +232,10 @@ final class ScribeLink {
         guard case .running(let running) = connection, running.process.pid == pid else {
             return false
         }
-        // What it said before its end counts.
-        if !running.isOver { receive(running, at: now) }
+        // What it said before its end counts. Its pid may be another's by now: nothing is sent to it.
+        let hasEnded = running.isOver
+        running.isOver = true
+        if !hasEnded { receive(running, at: now) }
         epoll.remove(running.socket)
         let time = now.monotonic - running.since.monotonic
         let failures = running.hasWritten || time >= ScribeLink.goodTime ? 0 : running.failures
@@ -324,7 +331,8 @@ final class ScribeLink {
             running.outgoing.removeFirst(count ?? 0)
             return running.outgoing.isEmpty
         } catch {
-            // EPIPE, ECONNRESET: it has ended, or is about to.
+            // EPIPE, ECONNRESET: it has ended, or is about to; what it said before counts.
+            receive(running, at: now)
             end(running)
             return false
         }
@@ -357,6 +365,7 @@ final class ScribeLink {
 
     /// Nothing can come of it any more: what still runs is killed, and its end told as that of any other.
     private func end(_ running: Running) {
+        guard !running.isOver else { return }
         running.isOver = true
         epoll.remove(running.socket)
         // ESRCH cannot be: it has not been reaped.

@@ -158,11 +158,6 @@ struct MessageBuffer {
         start += 4 + length
         return rest.dropFirst(4).prefix(length)
     }
-
-    mutating func removeAll() {
-        bytes = []
-        start = 0
-    }
 }
 
 /// Takes a message apart.

@@ -49,8 +49,8 @@ private final class Scribe {
     private var files: [UInt32: LogFile] = [:]
     /// Numbers of those that may be open, the one that waits longest for its synchronisation at the front.
     private var opened: [UInt32] = []
-    /// How far the scribe before this one had come; used for the first write to that file.
-    private var earlier: WriteMark?
+    /// Those that this scribe has written: how far the one before had come is told by `mark`.
+    private var taken: Set<UInt32> = []
     private var incoming = MessageBuffer()
     private var buffer = [UInt8](repeating: 0, count: 65_536)
     private var synchroniseAt: Instant?
@@ -59,7 +59,6 @@ private final class Scribe {
         self.socket = socket
         self.mark = mark
         epoll = try Epoll()
-        earlier = WriteMark(from: self.mark)
         try epoll.add(self.socket, token: Token(source: 0, slot: 0), interest: .readable)
     }
 
@@ -72,29 +71,29 @@ private final class Scribe {
         for number in opened { files[number]?.close() }
     }
 
-    /// Takes what has come. Returns false at the end of the connection.
+    /// Takes what has come, as much of it as fits the buffer: a flood does not put off what is due by time.
+    /// Returns false at the end of the connection.
     private func receive() throws(Errno) -> Bool {
-        while true {
-            let count: Int
-            do throws(Errno) {
-                guard let received = try UnixSocket.receive(into: &buffer, from: socket) else {
-                    return true
-                }
-                count = received
-            } catch .connectionReset {
-                // The supervisor has gone with answers unread: there is nothing more to come.
-                return false
+        let count: Int
+        do throws(Errno) {
+            guard let received = try UnixSocket.receive(into: &buffer, from: socket) else {
+                return true
             }
-            guard count > 0 else { return false }
-            incoming.append(buffer[..<count])
-            do throws(ScribeFault) {
-                while let message = try incoming.next(max: ScribeRequest.messageBytesMax) {
-                    perform(try ScribeRequest(reading: message))
-                }
-            } catch {
-                throw .invalid
-            }
+            count = received
+        } catch .connectionReset {
+            // The supervisor has gone with answers unread: there is nothing more to come.
+            return false
         }
+        guard count > 0 else { return false }
+        incoming.append(buffer[..<count])
+        do throws(ScribeFault) {
+            while let message = try incoming.next(max: ScribeRequest.messageBytesMax) {
+                perform(try ScribeRequest(reading: message))
+            }
+        } catch {
+            throw .invalid
+        }
+        return true
     }
 
     private func perform(_ request: ScribeRequest) {
@@ -112,8 +111,7 @@ private final class Scribe {
     private func write(_ bytes: [UInt8], to number: UInt32, at position: UInt64) {
         guard let file = files[number] else { return }
         var skipped = 0
-        if let mark = earlier, mark.file == number {
-            earlier = nil
+        if taken.insert(number).inserted, let mark = WriteMark(of: number, from: mark) {
             let next = file.nextPosition(after: mark)
             if next > position { skipped = Int(min(next - position, UInt64(bytes.count))) }
         }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What makes a line be written once although the scribe may die at any moment. Before each write the scribe
-// notes what it is about to write where, and after it that it has; in memory that the supervisor keeps, and
-// hands to the next scribe. Between a write and its answer that one then sees by the size of the file how much
-// of it there is.
+// notes what it is about to write where, and after it that it has, each file in a place of its own; in memory
+// that the supervisor keeps, and hands to the next scribe. Between a write and its answer that one then sees by
+// the size of the file how much of it there is.
 
 internal import ReeveLinux
 
-/// What the scribe was doing last.
+/// What the scribe was doing last with one file.
 struct WriteMark: Equatable {
     enum State: UInt64 {
         /// The bytes may be in the file, all, some or none.
@@ -40,6 +40,8 @@ struct WriteMark: Equatable {
 
     private static let fields = 7
 
+    private static func offset(of file: UInt32) -> Int64 { Int64(file) * Int64(fields * 8) }
+
     func write(to memory: borrowing FileDescriptor) throws(Errno) {
         let numbers = [
             state.rawValue, UInt64(file), position, UInt64(count), UInt64(bitPattern: size),
@@ -48,19 +50,19 @@ struct WriteMark: Equatable {
         let bytes = numbers.flatMap { number in
             (0..<8).map { UInt8(truncatingIfNeeded: number >> UInt64(8 * $0)) }
         }
-        try memory.writeAll(bytes.span, at: 0)
+        try memory.writeAll(bytes.span, at: WriteMark.offset(of: file))
     }
 
-    /// nil: there is none yet.
-    init?(from memory: borrowing FileDescriptor) {
+    /// nil: there is none of that file yet.
+    init?(of file: UInt32, from memory: borrowing FileDescriptor) {
         var bytes = [UInt8](repeating: 0, count: WriteMark.fields * 8)
-        guard let count = try? memory.read(into: &bytes, at: 0), count == bytes.count else {
-            return nil
-        }
+        guard let count = try? memory.read(into: &bytes, at: WriteMark.offset(of: file)),
+            count == bytes.count
+        else { return nil }
         let numbers = stride(from: 0, to: bytes.count, by: 8).map { start in
             bytes[start..<start + 8].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         }
-        guard let state = State(rawValue: numbers[0]), let file = UInt32(exactly: numbers[1]),
+        guard let state = State(rawValue: numbers[0]), numbers[1] == UInt64(file),
             let length = Int(exactly: numbers[3])
         else { return nil }
         self.init(

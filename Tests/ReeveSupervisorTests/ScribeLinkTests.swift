@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ReeveCore
+import ReeveLinux
+import Testing
+
+@testable import ReeveSupervisor
+
+/// The supervisor's end of the scribe; the other end is the test's.
+@Suite struct ScribeLinkTests {
+    /// A scribe that does what the test says.
+    private final class Other {
+        private final class End {
+            let socket: FileDescriptor
+            init(_ socket: consuming FileDescriptor) { self.socket = socket }
+        }
+
+        private var end: End?
+        private var incoming = MessageBuffer()
+        private(set) var starts = 0
+        /// Beyond every pid that the kernel gives.
+        let process = ProcessIdentity(pid: PID(1 << 30), startTime: 0)
+
+        func start(_ socket: consuming FileDescriptor) -> ProcessIdentity {
+            end = End(socket)
+            incoming = MessageBuffer()
+            starts += 1
+            return process
+        }
+
+        /// Everything that has come.
+        func requests() throws -> [ScribeRequest] {
+            var found: [ScribeRequest] = []
+            var buffer = [UInt8](repeating: 0, count: 65_536)
+            while let end, let count = try UnixSocket.receive(into: &buffer, from: end.socket),
+                count > 0
+            {
+                incoming.append(buffer[..<count])
+                while let message = try incoming.next(max: ScribeRequest.messageBytesMax) {
+                    found.append(try ScribeRequest(reading: message))
+                }
+            }
+            return found
+        }
+
+        /// What was to be written, by number.
+        func writes() throws -> [UInt32: String] {
+            var found: [UInt32: String] = [:]
+            for case .write(let number, position: _, let bytes) in try requests() {
+                found[number, default: ""] += String(decoding: bytes, as: UTF8.self)
+            }
+            return found
+        }
+
+        func answer(_ answer: ScribeAnswer) throws {
+            var bytes: [UInt8] = []
+            answer.append(to: &bytes)
+            if let end { try UnixSocket.sendAll(bytes.span, to: end.socket) }
+        }
+
+        func die() { end = nil }
+    }
+
+    private let other = Other()
+    private let link: ScribeLink
+    private let run = RunID(order: 1, origin: 1)
+
+    init() throws {
+        let other = other
+        link = ScribeLink(epoll: try Epoll(), directory: nil) { socket, _ in other.start(socket) }
+        for index in 0..<2 {
+            var specification = SchedulerSpecification(
+                name: name("s\(index)"), program: Program(arguments: ["/bin/true"]))
+            specification.log.destination = .file
+            specification.log.file = "/log/\(index)"
+            link.adopt(specification, of: SchedulerID(index))
+        }
+        link.begin(at: moment(0))
+    }
+
+    private func moment(_ seconds: Int64) -> Moment {
+        Moment(
+            monotonic: Instant(nanoseconds: seconds * 1_000_000_000),
+            wall: WallTime(nanoseconds: seconds * 1_000_000_000))
+    }
+
+    private func add(_ text: String, to index: Int, at now: Moment) {
+        link.append(
+            OutputLine(bytes: Array(text.utf8)[...], ending: .complete), of: SchedulerID(index),
+            from: LogOrigin(run: run, stream: .stdout), time: [], at: now)
+        link.flush(at: now)
+    }
+
+    @Test func `a try that has no answer is waited for, and is no deadline that never moves`()
+        throws
+    {
+        add("line", to: 0, at: moment(1))
+        #expect(try other.writes() == [0: "line\n"])
+        #expect(link.nextDeadline == nil)
+        try other.answer(.failed(0, position: 0, LogTrouble(step: .write, errno: .noSpace)))
+        link.ready(at: moment(2))
+        #expect(link.nextDeadline == moment(7).monotonic)
+        link.timePassed(at: moment(7))
+        #expect(try other.writes() == [0: "line\n"])
+        // The scribe stands still.
+        #expect(link.nextDeadline == nil)
+        try other.answer(.written(0, position: 5))
+        link.ready(at: moment(60))
+        #expect(link.nextDeadline == nil)
+        #expect(link.takeSentences().last?.contains("is written again") == true)
+    }
+
+    @Test func `what it said before its end counts, of every file`() throws {
+        add("one", to: 0, at: moment(1))
+        #expect(try other.writes() == [0: "one\n"])
+        try other.answer(.written(0, position: 4))
+        other.die()
+        // The end is met by the next line of another file.
+        add("two", to: 1, at: moment(1))
+        #expect(link.ended(other.process.pid, .signalled(.kill, coreDumped: false), at: moment(2)))
+        link.timePassed(at: moment(3))
+        #expect(other.starts == 2)
+        #expect(try other.writes() == [1: "two\n"])
+    }
+}
