@@ -44,10 +44,10 @@ private final class HealthListener: Sendable {
         return nil
     }
 
-    /// The next who asks and may: this user and root.
-    func next() -> HealthAsker? {
-        // EMFILE: who waits goes on waiting, and is seen again.
-        while let socket = try? UnixSocket.accept(socket) {
+    /// The next who asks and may: this user and root. Throws where there is no descriptor for it: who waits goes
+    /// on waiting.
+    func next() throws(Errno) -> HealthAsker? {
+        while let socket = try UnixSocket.accept(socket) {
             guard let peer = try? UnixSocket.peer(of: socket),
                 peer.user == Host.user || peer.user == 0
             else { continue }
@@ -82,14 +82,24 @@ final class Attendant: Sendable {
         do throws(Errno) {
             let epoll = try Epoll()
             try epoll.add(relay.descriptor, token: Token(source: 0, slot: 0), interest: .readable)
-            if let questions {
-                try epoll.add(
-                    questions.socket, token: Token(source: 1, slot: 0), interest: .readable)
-            }
+            // Nobody is waited for, or from when on again.
+            var resumeAt: Instant? = questions == nil ? .distantFuture : .zero
             while true {
-                try epoll.wait(until: nil) { _, _ in }
+                if let due = resumeAt, let questions, due <= Clock.now().monotonic {
+                    resumeAt = nil
+                    try epoll.add(
+                        questions.socket, token: Token(source: 1, slot: 0), interest: .readable)
+                }
+                try epoll.wait(until: resumeAt) { _, _ in }
                 for signal in try relay.read() { onSignal(signal) }
-                while let asker = questions?.next() { onQuestion(asker) }
+                guard resumeAt == nil, let questions else { continue }
+                do {
+                    while let asker = try questions.next() { onQuestion(asker) }
+                } catch {
+                    // No descriptors: whoever waits would be reported again and again.
+                    epoll.remove(questions.socket)
+                    resumeAt = Clock.now().monotonic + .seconds(1)
+                }
             }
         } catch {
             // Without it no signal would ever end the program.

@@ -34,13 +34,16 @@ enum HealthQuestion {
                     + "and by hand MAINPID is the pid of the program")
             return 64
         }
+        var isTaken = false
         for name in names {
             guard let socket = try? AbstractSocket.connect(to: name) else { continue }
-            guard isTrusted(socket) else {
-                say("\(argument): another user answers for the program")
-                return 1
-            }
-            return report(answer(on: socket))
+            if isTrusted(socket) { return report(answer(on: socket)) }
+            // The program has another name then.
+            isTaken = true
+        }
+        guard !isTaken else {
+            say("\(argument): another user answers for the program")
+            return 1
         }
         say("\(argument): the program does not run, or has not begun to")
         return 1

@@ -64,6 +64,8 @@ struct Program<Kind: Scheduler> {
             } catch {
                 code = desk.exitCode(after: error, in: "the execution")
             }
+        } else {
+            code = desk.exitCode(after: CancellationError(), in: "the start")
         }
         desk.end()
         do {
@@ -107,8 +109,8 @@ final class Desk: Sendable {
 
     /// From now on there is not.
     func end() {
-        work.withLock { $0 = nil }
         standing.beginStopping()
+        work.withLock { $0 = nil }
     }
 
     /// A signal came, on the attendant's thread.

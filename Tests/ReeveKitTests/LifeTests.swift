@@ -148,6 +148,14 @@ import Testing
             #expect(trial.lines == ["init", "onStart", "onStop", "cleanup"])
             #expect(try trial.messages() == ["STOPPING=1"])
         }
+        // What did not run has not succeeded: a shell script shall not go on.
+        try await trying(["ONSTART": "await @go"]) { trial in
+            try await trial.prints("onStart")
+            try await trial.send(SIGINT)
+            try await trial.tells("STOPPING=1")
+            try Place.touch(trial.place.file("go"))
+            try await trial.ends(.exit(130))
+        }
         try await trying(["INIT": "wait"]) { trial in
             try await trial.prints("init")
             try await trial.send(SIGTERM)
@@ -167,13 +175,10 @@ import Testing
         }
     }
 
-    @Test
-    func `the main actor is free, and what is started there hears signals as any program does`()
-        async throws
-    {
-        try await trying(["EXECUTE": "child"]) { trial in
+    @Test func `the main actor is free`() async throws {
+        try await trying(["EXECUTE": "main"]) { trial in
             try await trial.ends(.exit(0))
-            #expect(!trial.lines.contains("survived"))
+            #expect(trial.lines.contains("main actor"))
         }
     }
 

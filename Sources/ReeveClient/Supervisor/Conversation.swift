@@ -84,7 +84,7 @@ struct Route: Sendable {
     let limit: CallLimit
 
     /// Carries out one call on a thread of its own. Throws `SupervisorError`, or `CancellationError` as soon as
-    /// the task is cancelled; what was asked may then still be done.
+    /// the task is cancelled while the answer is waited for; what was asked may then still be done.
     func call<Result: Sendable>(
         _ body: @escaping @Sendable (ControlClient) throws(SupervisorError) -> Result
     ) async throws -> Result {

@@ -28,7 +28,7 @@ public struct SupervisorClient: Sendable {
     /// - Parameters:
     ///   - socket: The path of `control.sock`. nil looks for it as the command line does: `REEVE_SOCKET`, then the
     ///     usual runtime directories.
-    ///   - timeout: How long one call may take, in whole. An action waits for schedulers to start or to stop, so
+    ///   - timeout: How long an answer may take, once the call has its turn: sixteen are made at once. An action waits for schedulers to start or to stop, so
     ///     it should be more than their `stop-timeout`.
     public init(socket: String? = nil, timeout: Swift.Duration = .seconds(60)) {
         var location = SocketLocation.current(named: socket)

@@ -216,12 +216,15 @@ final class StreamQueue<Element: Sendable>: Sendable {
 
     /// Ends the thread and whoever waits.
     func cancel() {
-        let taker = state.withLock { state in
+        let (isFirst, taker) = state.withLock { state -> (Bool, Taker?) in
+            guard !state.isCancelled else { return (false, nil) }
             state.isCancelled = true
             state.elements = []
             defer { state.taker = nil }
-            return state.taker
+            return (true, state.taker)
         }
+        // Whoever asks again and again in a task that is cancelled wakes nobody up.
+        guard isFirst else { return }
         taker?.resume(throwing: CancellationError())
         interruption.request()
         parking?.wake()

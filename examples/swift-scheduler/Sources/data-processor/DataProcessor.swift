@@ -44,10 +44,11 @@ import ReeveKit
 
     private func process(_ name: String) throws {
         let text = try String(contentsOfFile: inbox + "/" + name, encoding: .utf8)
-        if text.hasPrefix("unreadable") { throw SchedulerFailure("\(name) cannot be read") }
         let count = known[text] ?? text.split(whereSeparator: \.isWhitespace).count
         known[text] = count
         try Data("\(count)\n".utf8).write(to: URL(filePath: done + "/" + name + ".count"))
+        // One of that name may have come before: it has been counted anew.
+        try? FileManager.default.removeItem(atPath: done + "/" + name)
         try FileManager.default.moveItem(atPath: inbox + "/" + name, toPath: done + "/" + name)
         counted += 1
         print("\(name): \(count) words")
