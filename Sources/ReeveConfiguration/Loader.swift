@@ -291,7 +291,7 @@ struct Loader {
         for scheduler in schedulers { names.insert(scheduler.name) }
         for text in registered {
             let source = findings.add(name: text.file, bytes: text.bytes)
-            let table = RegisteredTable(name: text.name, source: source)
+            var table = RegisteredTable(name: text.name, source: source)
             guard let entry = table.read(into: &findings),
                 case .table(let inner) = entry.node.value
             else { continue }

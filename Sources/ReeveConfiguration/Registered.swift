@@ -44,12 +44,13 @@ struct RegisteredTable {
 
 extension RegisteredTable {
     /// The table's entry; nil, after saying why, where there is not exactly this one.
-    func read(into findings: inout Findings) -> TomlEntry? {
+    mutating func read(into findings: inout Findings) -> TomlEntry? {
         if let (message, span) = source.encodingError {
             findings.error(message, at: span, help: "save the file as UTF-8")
             return nil
         }
         let document = readToml(source, into: &findings)
+        areKeysMissing = document.areKeysMissing
         guard let entries = document.entries, !document.areTablesMissing else { return nil }
         var found: TomlEntry?
         let help = "write one header, [schedulers.\(printable(tomlKey(name)))], and its keys"
@@ -252,7 +253,8 @@ private struct RegisteredReading {
     ) -> Result<[UInt8], Refusal> {
         var findings = Findings(source: SourceText(name: path, bytes: []))
         let source = findings.add(name: text.file, bytes: text.bytes)
-        let entry = RegisteredTable(name: text.name, source: source).read(into: &findings)
+        var table = RegisteredTable(name: text.name, source: source)
+        let entry = table.read(into: &findings)
         guard let entry, case .table(let inner) = entry.node.value else {
             return .failure(Refusal(diagnostics: findings.sorted))
         }

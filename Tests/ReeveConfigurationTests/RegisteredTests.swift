@@ -49,6 +49,16 @@ import Testing
         #expect(found.map(\.stop.timeout) == Array(repeating: .seconds(3), count: 3))
     }
 
+    @Test func `a line that cannot be read is one mistake, and no key that is missing`() {
+        let errors = load(
+            [],
+            .register(
+                raw("web", "[schedulers.web]\ncommand = [\"/bin/true\"\nnice = 1\n"), keys: nil)
+        ).errors
+        #expect(!errors.contains { $0.message.contains("has no `command`") }, "\(errors)")
+        #expect(!errors.isEmpty)
+    }
+
     @Test func `each that is wrong is left out, and with it what needs it`() {
         let outcome = load([
             raw("a", "[schedulers.a\n"), text("b", "dependencies = [\"a\"]\n"),

@@ -128,6 +128,35 @@ extension World {
                 == "job is unregistered; what of it is being executed goes on to its end")
     }
 
+    @Test func `one that is disabled while it is executed is answered, and goes on to its end`() {
+        var job = scheduled("job", .interval(.seconds(10)))
+        job.origin = .registered
+        var world = World.up([daemon("db"), job])
+        world.pass(.seconds(10))
+        #expect(world.lifecycle("job") == .running)
+        world.request(1, .change(register("job")))
+        job.enabled = false
+        let reply = world.found([daemon("db"), job]).replies(to: 1).first
+        #expect(
+            reply?.words
+                == "job is registered anew: enabled; what of it is being executed goes on to its end"
+        )
+        #expect(world.lifecycle("job") == .running)
+    }
+
+    @Test func `what others in force depend on stays, also where the file has no room for those`() {
+        var world = World.up([
+            daemon("db"), registered("web"), registered("needs") { $0.needs("web") },
+        ])
+        let refused = world.request(1, .change(unregister("web"))).replies(to: 1).first
+        #expect(refused?.refusal == .conflict)
+        #expect(
+            refused?.words
+                == "\"web\" is depended on by needs, which would have to be unregistered or changed first"
+        )
+        #expect(world.supervisor.reload == nil)
+    }
+
     @Test func `a name of the file is neither registered nor unregistered`() {
         var world = World.up([daemon("db")])
         let words = "db is in /etc/reeve.toml already: change it there, and reload"

@@ -109,11 +109,21 @@ extension Supervisor {
         if specification.isComponent {
             return "\(name) is a part of reeve itself, which [gateway] in \(file) is about"
         }
-        guard specification.origin == .file else { return nil }
-        return switch change {
-        case .register: "\(name) is in \(file) already: change it there, and reload"
+        switch change {
+        case .register:
+            guard specification.origin == .file else { return nil }
+            return "\(name) is in \(file) already: change it there, and reload"
         case .unregister:
-            "\(name) was not registered, it is in \(file): remove it there, and reload"
+            guard specification.origin == .registered else {
+                return "\(name) was not registered, it is in \(file): remove it there, and reload"
+            }
+            // Also what does not fit the file as it is by now, and is in force still.
+            let dependents = specificationInForce.schedulers.filter { scheduler in
+                scheduler.order.dependencies.contains { $0.name == name }
+            }
+            guard !dependents.isEmpty else { return nil }
+            return "\"\(name)\" is depended on by \(listed(dependents.map(\.name))), "
+                + "which would have to be unregistered or changed first"
         }
     }
 
@@ -170,8 +180,17 @@ extension Supervisor {
                 result = .added
                 words = "\(name) is registered"
             }
-            let targets = scheduler(named: name.text).map { [$0] } ?? []
-            wait(request, .reloaded, targets, words: words, change: result, &turn)
+            var targets = scheduler(named: name.text).map { [$0] } ?? []
+            // Disabled, it goes on to its end: nothing is done that could be waited for.
+            var rest = ""
+            targets.removeAll { id in
+                let scheduler = schedulers[id.index]
+                guard concerned.isEmpty, scheduler.desired == .down, scheduler.lifecycle.isLive
+                else { return false }
+                rest = "; what of it is being executed goes on to its end"
+                return true
+            }
+            wait(request, .reloaded, targets, words: words + rest, change: result, &turn)
         case .unregister:
             var words = "\(name) is unregistered"
             if changes.removed.isEmpty {
