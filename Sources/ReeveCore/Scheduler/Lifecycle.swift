@@ -31,7 +31,7 @@ enum Lifecycle: Equatable, Sendable {
     /// The program runs and is ready. Next: `stopping`, `backingOff`, `completed`, `exhausted`.
     case running(Run)
     /// The run is being ended; nothing else of this scheduler happens before it is. Next: any but `running`.
-    case stopping(Stop)
+    indirect case stopping(Stop)
     /// The next start has an instant. Next: `waitingForDependencies`, `stopped`.
     case backingOff(BackOff)
     /// No start follows: it failed, and its restart policy says that this is the end. Next: `waitingForDependencies`, `stopped`.
@@ -51,7 +51,7 @@ enum Lifecycle: Equatable, Sendable {
         case shutdown
         /// A stop that ended although something of its run is alive (`Stop.alive`). It is looked at again
         /// at `nextSurvey`; when nothing is left, what the stop was for goes on.
-        case survivors(Stop, nextSurvey: Instant)
+        indirect case survivors(Stop, nextSurvey: Instant)
         /// Its dependencies form a cycle, or one does not exist.
         case unstartable(String)
     }

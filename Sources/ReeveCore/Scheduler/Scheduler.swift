@@ -8,15 +8,15 @@ struct Scheduler: Sendable {
     let id: SchedulerID
     var specification: SchedulerSpecification
     /// What takes its place when the run that is being ended under it is over.
-    var replacement: SchedulerSpecification?
+    @Rare var replacement: SchedulerSpecification?
     /// It is no longer configured; nothing but the end of its run happens any more.
     var isRemoved = false
     private(set) var lifecycle: Lifecycle
     var desired = Desired.down
     /// Where its schedule stands; exactly where its kind is `scheduled`.
-    var schedule: ScheduleState?
+    @Rare var schedule: ScheduleState?
     /// Where it stood before its kind was another: what was dealt with is not repeated.
-    var formerSchedule: ScheduleState?
+    @Rare var formerSchedule: ScheduleState?
     /// Executions beside the current one (`overlap = "allow"`); none while nothing is current.
     var lanes: [Lane] = []
     /// The zones of the configuration in force.
@@ -42,8 +42,8 @@ struct Scheduler: Sendable {
     var isRestartScheduled = false
     var lastRecoveryRestart: Instant?
     /// A recovery that is under way, the report of the last one, and how many there were.
-    var recovery: Recovery?
-    var lastRecovery: RecoveryReport?
+    @Rare var recovery: Recovery?
+    @Rare var lastRecovery: RecoveryReport?
     var recoveries = 0
     /// Why a recovery restart could not be done, as it was said; said again when it is for another reason.
     var recoveryRefusal: String?
