@@ -91,6 +91,7 @@ import Testing
         child.print("last words\n")
         child.close()
         bench.hub.drain(child.run, at: Clock.now())
+        bench.hub.flush(at: Clock.now())
         try bench.stdout?.take()
         #expect(bench.stdout?.text == "web | last words\n")
         #expect(bench.hub.openPipes == 0)

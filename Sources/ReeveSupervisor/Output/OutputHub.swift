@@ -168,13 +168,15 @@ package final class OutputHub {
     }
 
     /// Takes what the run has written so far, a bounded amount, without waiting: so that its last
-    /// words come before what reeve says about its end. To be called when the leader was reaped.
+    /// words come before what reeve says about its end; written with that by `flush`, or as soon as much
+    /// has come together. To be called when the leader was reaped.
     package func drain(_ run: RunID, at now: Moment) {
         // A log file's are not what its full buffer is for: they are read when it has room.
-        for capture in capturesOfRun[run] ?? [] where !capture.isPaused {
+        guard let open = capturesOfRun[run] else { return }
+        for capture in open where !capture.isPaused {
             drain(capture, at: now) { !capture.isPaused }
         }
-        settle(at: now)
+        noteQueued(at: now)
     }
 
     private func drain(_ capture: Capture, at now: Moment, while isWanted: () -> Bool = { true }) {
@@ -287,8 +289,12 @@ package final class OutputHub {
     /// as much has come together.
     package func queue(_ record: Record, at now: Moment) {
         write(record, to: stderr, at: now)
+        noteQueued(at: now)
+    }
+
+    private func noteQueued(at now: Moment) {
         hasQueued = true
-        if stderr.byteCount > OutputHub.queuedBytesMax { flush(at: now) }
+        if max(stdout.byteCount, stderr.byteCount) > OutputHub.queuedBytesMax { flush(at: now) }
     }
 
     /// Writes what `queue` has kept. To be called at the end of a turn.
