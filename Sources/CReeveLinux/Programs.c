@@ -118,32 +118,62 @@ int reeve_socket_shutdown(int fd) { return shutdown(fd, SHUT_RDWR) < 0 ? -errno 
 struct thread {
     void (*body)(void *context);
     void *context;
+    sigset_t mask;
 };
 
 static void *run_thread(void *argument) {
     struct thread thread = *(struct thread *)argument;
     free(argument);
+    pthread_sigmask(SIG_SETMASK, &thread.mask, NULL);
     thread.body(thread.context);
     return NULL;
 }
 
-int reeve_thread_start(void (*body)(void *context), void *context) {
+/* The new thread is born with everything blocked and then has the mask. */
+static int start_thread(const struct thread *wanted, const pthread_attr_t *attributes, pthread_t *started) {
     struct thread *thread = malloc(sizeof *thread);
     if (!thread) return -ENOMEM;
-    *thread = (struct thread){body, context};
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    /* It is born with everything blocked: signals are for the program's own threads. */
+    *thread = *wanted;
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    pthread_t started;
-    int error = pthread_create(&started, &attributes, run_thread, thread);
+    int error = pthread_create(started, attributes, run_thread, thread);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
     if (error) free(thread);
     return -error;
+}
+
+int reeve_thread_start(void (*body)(void *context), void *context) {
+    struct thread thread = {.body = body, .context = context};
+    /* Signals are for the program's own threads. */
+    sigfillset(&thread.mask);
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_t started;
+    int result = start_thread(&thread, &attributes, &started);
+    pthread_attr_destroy(&attributes);
+    return result;
+}
+
+int reeve_thread_run(void (*body)(void *context), void *context) {
+    /* A heap of its own for each thread would keep what the other one freed. */
+    mallopt(M_ARENA_MAX, 1);
+    struct thread thread = {.body = body, .context = context};
+    /* What the body does not block would otherwise come to the thread that waits. */
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &thread.mask);
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    /* Address space only; without a size it would depend on the caller's limit of the stack. */
+    pthread_attr_setstacksize(&attributes, (size_t)8 << 20);
+    pthread_t started;
+    int result = start_thread(&thread, &attributes, &started);
+    pthread_attr_destroy(&attributes);
+    if (!result) pthread_join(started, NULL);
+    pthread_sigmask(SIG_SETMASK, &thread.mask, NULL);
+    return result;
 }
 
 void reeve_trim_heap(void) { malloc_trim(0); }

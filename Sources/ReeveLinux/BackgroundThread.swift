@@ -3,7 +3,7 @@
 internal import CReeveLinux
 
 /// Threads for what may wait in the kernel, which no thread of Swift's own pool may. Not for the supervisor,
-/// which has one thread.
+/// where one thread does everything.
 package enum BackgroundThread {
     private final class Body: Sendable {
         let run: @Sendable () -> Void

@@ -143,6 +143,13 @@ package struct ProcFS: Sendable {
         }
     }
 
+    /// Appends the children that this process has on its main thread: with `ChildrenApart` those that it took
+    /// over when their parents died, in the order in which it did, otherwise all. Exact while only the caller
+    /// reaps. Throws as `children(of:into:)` does.
+    package func inheritedChildren(of own: PID, into children: inout [PID]) throws(Errno) {
+        try appendChildren(of: own, thread: own, to: &children)
+    }
+
     /// How many descriptors a process of our own user has open: one reading of /proc/PID/fd, which is
     /// itself not counted where it is our own. Throws as `stat` does, and EACCES for another user's.
     package func descriptorCount(of pid: PID) throws(Errno) -> Int {

@@ -105,6 +105,38 @@ private func nextReaped() throws -> Reaped {
             #expect(throws: Errno.noProcess) { try handle.send(.kill) }
         }
     }
+
+    @Test func `what is taken over is listed apart from what was started`() async {
+        await #expect(processExitsWith: .success) {
+            try Subreaper.enable()
+            let outcome = ChildrenApart.run {
+                do {
+                    try Reaping.takeOver()
+                    return 7
+                } catch {
+                    Issue.record("\(error)")
+                    return 1
+                }
+            }
+            #expect(outcome == 7)
+        }
+    }
+
+    /// Starts two, of which one leaves an orphan behind, and ends them all.
+    private static func takeOver() throws {
+        let leader = try start("sleep 100 & exit 4")
+        let other = try start("exec sleep 100")
+        #expect(try nextReaped().pid == leader)
+        var inherited: [PID] = []
+        try ProcFS().inheritedChildren(of: Host.pid, into: &inherited)
+        #expect(inherited.count == 1)
+        #expect(!inherited.contains(other))
+        var all: [PID] = []
+        try ProcFS().children(of: Host.pid, into: &all)
+        #expect(Set(all) == Set(inherited + [other]))
+        for pid in all { try Signals.send(.kill, toUnreaped: pid) }
+        #expect(Set([try nextReaped().pid, try nextReaped().pid]) == Set(all))
+    }
 }
 
 @Suite(.serialized) struct `Signalling` {

@@ -63,6 +63,31 @@ import Testing
         }
     }
 
+    @Test func `an escapee without a trace is found also where hundreds are stopped at once`() async
+    {
+        await #expect(processExitsWith: .success) {
+            let nursery = try Nursery()
+            let run = try nursery.spawn(
+                "setsid env -i /bin/sleep 100 </dev/null >/dev/null 2>&1 & sleep 100")
+            let others = try (0..<400).map { _ in
+                try nursery.spawn(arguments: ["/bin/sleep", "100"])
+            }
+            nursery.wait("the escapee runs") {
+                nursery.processes.tree.children(of: run.leader.pid).count { pid in
+                    nursery.processes.tree.look(at: pid)?.name == "sleep"
+                } == 2
+            }
+            // By the time of the last one a single pass answers for all.
+            for other in others { #expect(nursery.processes.signalLeader(of: other, .kill) == nil) }
+            #expect(nursery.processes.signalLeader(of: run, .kill) == nil)
+            nursery.wait("the leaders end") {
+                nursery.exit(of: run) != nil && others.allSatisfy { nursery.exit(of: $0) != nil }
+            }
+            #expect(nursery.exit(of: run)?.leftovers.map(\.name) == ["sleep", "sleep"])
+            nursery.end()
+        }
+    }
+
     @Test func `an escapee without a trace that nobody saw is a stranger and not touched`() async {
         await #expect(processExitsWith: .success) {
             let nursery = try Nursery()
@@ -240,8 +265,10 @@ import Testing
                 }
             }
             #expect(nursery.exit(of: run)?.status == .signalled(.terminate, coreDumped: false))
+            // With that of the leader, where both were reaped at once.
             nursery.wait("its end is told") {
-                nursery.events.contains { $0.isSurvey(of: run, alive: 0) }
+                nursery.exit(of: run)?.leftovers == []
+                    || nursery.events.contains { $0.isSurvey(of: run, alive: 0) }
             }
             nursery.end()
         }

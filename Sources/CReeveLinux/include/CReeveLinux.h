@@ -289,6 +289,9 @@ int reeve_abstract_connect(const char *name, size_t length);
 int reeve_socket_shutdown(int fd);
 /* A detached thread that gets no signals. */
 int reeve_thread_start(void (*body)(void *context), void *context);
+/* Runs the body on another thread, with the caller's signal mask, and waits for its end with all signals
+   blocked. Returns 0, or -EAGAIN or -ENOMEM where no thread could be made and the body did not run. */
+int reeve_thread_run(void (*body)(void *context), void *context);
 void reeve_trim_heap(void);
 /* stdout of the C library, which print() uses; before anything is written. */
 void reeve_buffer_lines(void);

@@ -28,19 +28,13 @@ extension Processes {
     /// The longest that looks are held back.
     private static let lookPauseMax = Duration.milliseconds(10)
 
-    /// Looks at reeve's own children and takes in those it did not start: each is a member of the
-    /// run it has evidence for, or an orphan. One read where there is no stranger. Returns whether
-    /// it looked.
+    /// Takes in the children that reeve did not start: each is a member of the run it has evidence
+    /// for, or an orphan. One read where there is no stranger. Returns whether it looked.
     @discardableResult
     func adoptStrangers(_ freshness: Freshness) -> Bool {
         let start = Clock.now().monotonic
         if freshness == .unlessJustLooked, start < mayLookAgainAt { return false }
-        let children = tree.ownChildren()
-        // All that are known are in the list, since only reeve reaps them. So an equal number means
-        // that there is no stranger.
-        if children.count != table.children.count {
-            for pid in children where table.children[pid] == nil { adopt(pid) }
-        }
+        for pid in tree.inheritedChildren() where table.children[pid] == nil { adopt(pid) }
         let end = Clock.now().monotonic
         let spent = end - start
         mayLookAgainAt = end + min(spent * 3, Processes.lookPauseMax)
@@ -140,8 +134,7 @@ extension Processes {
             scan(run)
             return
         }
-        tree.refresh()
-        if !tree.children(of: run.leader.pid).isEmpty { scan(run) }
+        if tree.hasChildren(run.leader.pid, isOwn: { table.children[$0] != nil }) { scan(run) }
     }
 
     /// Whether what now has this pid is the process that was meant: by its start time, or by its

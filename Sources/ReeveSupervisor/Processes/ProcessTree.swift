@@ -13,8 +13,23 @@ final class ProcessTree {
     private var snapshot: [PID: [PID]] = [:]
     /// Kept for its storage.
     private var buffer: [PID] = []
+    private var storm = Storm()
     /// A descriptor that is given up for the next one to be opened.
     private var reserve: Reserve?
+
+    /// The question who has children, asked for one process after the other.
+    private struct Storm {
+        /// Who had any at the last pass over all processes but reeve's own children.
+        var parents: Set<PID> = []
+        /// Until when that pass answers.
+        var passHolds = Instant.zero
+        /// What the last pass took; before there was one, what it takes with some hundred processes.
+        var passCost = Duration.milliseconds(2)
+        /// What answers took since the storm began.
+        var spent = Duration.zero
+        /// When it is over, if nothing is asked until then.
+        var end = Instant.zero
+    }
 
     private final class Reserve {
         private let descriptor: FileDescriptor
@@ -85,8 +100,60 @@ final class ProcessTree {
         return found ?? []
     }
 
-    /// Reeve's own children. The list is exact: only reeve reaps them, so none leaves while it is
-    /// read.
+    /// How long a pass over all processes answers for.
+    private static let passLife = Duration.milliseconds(10)
+
+    /// Whether one of reeve's own children has children. `isOwn` tells those apart.
+    ///
+    /// Each look costs the kernel four entries in its cache of names, twice: to make them, and to drop them
+    /// when the process is reaped. Where that is asked for many at once, as when all are stopped, one pass
+    /// over the others, who may be their children, is less, and what it saw counts for `passLife`. It is made
+    /// as soon as looks took as long as it would have.
+    func hasChildren(_ pid: PID, isOwn: (PID) -> Bool) -> Bool {
+        let now = Clock.now().monotonic
+        if now < storm.passHolds { return storm.parents.contains(pid) }
+        if now >= storm.end {
+            storm.spent = .zero
+            storm.end = now + ProcessTree.passLife
+        }
+        if listsChildren, storm.spent < storm.passCost {
+            let found = !children(of: pid).isEmpty
+            storm.spent = storm.spent + (Clock.now().monotonic - now)
+            return found
+        }
+        guard passOver(since: now, isOwn) else { return !children(of: pid).isEmpty }
+        return storm.parents.contains(pid)
+    }
+
+    private func passOver(since start: Instant, _ isOwn: (PID) -> Bool) -> Bool {
+        storm.parents.removeAll(keepingCapacity: true)
+        let pids: [PID]? = reading { () throws(Errno) in try proc.processes() }
+        guard let pids else { return false }
+        for pid in pids where pid != own && !isOwn(pid) {
+            if let parent = look(at: pid)?.parent { storm.parents.insert(parent) }
+        }
+        let end = Clock.now().monotonic
+        storm.passCost = end - start
+        storm.passHolds = end + ProcessTree.passLife
+        storm.end = storm.passHolds + ProcessTree.passLife
+        return true
+    }
+
+    /// Those of reeve's own children that it took over; and where the supervisor has no thread of its own
+    /// (`ChildrenApart`) also those that it started. Exact: only reeve reaps them, so none leaves while the
+    /// list is read.
+    func inheritedChildren() -> [PID] {
+        refresh()
+        guard listsChildren else { return children(of: own) }
+        let found: [PID]? = reading { () throws(Errno) in
+            buffer.removeAll(keepingCapacity: true)
+            try proc.inheritedChildren(of: own, into: &buffer)
+            return buffer
+        }
+        return found ?? []
+    }
+
+    /// All of reeve's own children.
     func ownChildren() -> [PID] {
         refresh()
         return children(of: own)

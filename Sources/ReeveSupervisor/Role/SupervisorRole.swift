@@ -20,6 +20,10 @@ package enum SupervisorRole {
     /// reeve (article Commands). Takes over the descriptor. Blocks all signals that reeve handles,
     /// makes the process a subreaper unless it is PID 1, and raises its limit of open files.
     package static func run(specification fd: Int32) -> Int32 {
+        ChildrenApart.run { supervise(fd) }
+    }
+
+    private static func supervise(_ fd: Int32) -> Int32 {
         do throws(StartFailure) {
             let isHangupIgnored = HangupDisposition.isIgnored()
             let signals = try takeSignals()
