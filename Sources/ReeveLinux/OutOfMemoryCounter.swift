@@ -18,8 +18,8 @@ package struct OutOfMemoryCounter: Hashable, Sendable {
     /// `root`: where /proc and /sys are, for tests.
     package static func read(root: String = "") -> OutOfMemoryCounter {
         OutOfMemoryCounter(
-            group: ownGroup(root).flatMap { number(after: "oom_kill ", in: $0) },
-            machine: number(after: "oom_kill ", in: root + "/proc/vmstat"))
+            group: ownGroup(root),
+            machine: contents(of: root + "/proc/vmstat").flatMap(kills(in:)))
     }
 
     package init(group: Int64?, machine: Int64?) {
@@ -40,31 +40,42 @@ package struct OutOfMemoryCounter: Hashable, Sendable {
         return .unknown
     }
 
-    private static func ownGroup(_ root: String) -> String? {
+    private static func ownGroup(_ root: String) -> Int64? {
         let mount = root + "/sys/fs/cgroup"
-        guard let groups = contents(of: root + "/proc/self/cgroup") else { return nil }
-        for line in groups.split(separator: "\n") where line.hasPrefix("0::") {
-            let path = line.dropFirst("0::".count)
-            let own = mount + (path == "/" ? "" : path) + "/memory.events"
-            return contents(of: own) == nil ? mount + "/memory.events" : own
+        guard let groups = contents(of: root + "/proc/self/cgroup"),
+            let path = line(after: "0::", in: groups)
+        else { return nil }
+        let name = String(decoding: path, as: UTF8.self)
+        let own = mount + (name == "/" ? "" : name) + "/memory.events"
+        return (contents(of: own) ?? contents(of: mount + "/memory.events")).flatMap(kills(in:))
+    }
+
+    private static func kills(in text: [UInt8]) -> Int64? {
+        line(after: "oom_kill ", in: text).flatMap { Int64(String(decoding: $0, as: UTF8.self)) }
+    }
+
+    /// What follows the word that a line begins with. Bytes, since these files are read while programs that
+    /// were killed wait for their restart.
+    private static func line(after word: StaticString, in text: [UInt8]) -> ArraySlice<UInt8>? {
+        let word = unsafe UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount)
+        var start = 0
+        while start < text.count {
+            let end = text[start...].firstIndex(of: UInt8(ascii: "\n")) ?? text.endIndex
+            if unsafe text[start..<end].starts(with: word) {
+                return text[(start + word.count)..<end]
+            }
+            start = end + 1
         }
         return nil
     }
 
-    private static func number(after word: String, in path: String) -> Int64? {
-        guard let text = contents(of: path) else { return nil }
-        for line in text.split(separator: "\n") where line.hasPrefix(word) {
-            return Int64(line.dropFirst(word.utf8.count))
-        }
-        return nil
-    }
-
-    private static func contents(of path: String) -> String? {
+    private static func contents(of path: String) -> [UInt8]? {
         var buffer = [UInt8](repeating: 0, count: 32_768)
         // Where it cannot be read there is no evidence.
         guard let file = try? FileDescriptor.openForReading(path),
             let count = try? file.read(into: &buffer)
         else { return nil }
-        return String(decoding: buffer.prefix(count), as: UTF8.self)
+        buffer.removeSubrange(count...)
+        return buffer
     }
 }

@@ -255,6 +255,14 @@ class Session:
             raise Timeout("supervisor ended early: " + self.tail())
         return (max(s[0][0] for s in self.rec.starts.values()) - self.t0) / 1e9
 
+    def wait_quiet(self, timeout=20):
+        """Until nothing of the session has used the processor for a moment: what a crash gave it to do is done."""
+        end = time.monotonic() + timeout
+        before = -1
+        while before != self.group.cpu_ns() and time.monotonic() < end:
+            before = self.group.cpu_ns()
+            time.sleep(0.3)
+
     def tail(self, n=600):
         try:
             with open(self.ctx.path("out"), errors="replace") as f:

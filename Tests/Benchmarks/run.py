@@ -196,7 +196,7 @@ def sessions(ad, n, want, reps, idle_s):
                     acc.setdefault("mass", []).append(m_mass(s))
                 if "stop" in want:
                     if "mass" in want and n >= 100:
-                        time.sleep(1.0)
+                        s.wait_quiet()
                     s.tick()
                     if s.main_gone:
                         raise H.Timeout("the supervisor was gone before the stop: " + s.tail())

@@ -52,6 +52,8 @@ final class FailureStore {
     private var hasComplained = false
     private var counter: OutOfMemoryCounter
     private var countedAt: Moment
+    /// Of the turn in which it was last asked for.
+    private var latestEvidence: (turn: Instant, evidence: OutOfMemoryEvidence)?
 
     /// `directory`: the state directory; nil keeps nothing.
     init(
@@ -91,10 +93,7 @@ final class FailureStore {
         guard directory != nil else { return }
         var evidence = OutOfMemoryEvidence.unknown
         if case .signalled(.kill, _)? = report.status, report.stop == nil {
-            let latest = OutOfMemoryCounter.read()
-            evidence = latest.evidence(after: counter, at: countedAt.wall)
-            counter = latest
-            countedAt = now
+            evidence = outOfMemoryEvidence(at: now)
         }
         guard waiting.count < FailureStore.waitingMax else {
             lost += 1
@@ -105,6 +104,18 @@ final class FailureStore {
                 report: report, scheduler: scheduler, reading: report.reading(evidence),
                 capacity: FailureStore.capacity(schedulers: count)))
         if dueAt == nil { dueAt = now.monotonic + FailureStore.delay }
+    }
+
+    /// All that SIGKILL ended in one turn get one reading: they may be hundreds, and which of them the kernel
+    /// killed it does not tell.
+    private func outOfMemoryEvidence(at now: Moment) -> OutOfMemoryEvidence {
+        if let latest = latestEvidence, latest.turn == now.monotonic { return latest.evidence }
+        let latest = OutOfMemoryCounter.read()
+        let evidence = latest.evidence(after: counter, at: countedAt.wall)
+        counter = latest
+        countedAt = now
+        latestEvidence = (now.monotonic, evidence)
+        return evidence
     }
 
     /// A run begins: the counters should not be much older than it.
