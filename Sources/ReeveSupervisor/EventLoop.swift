@@ -42,6 +42,8 @@ final class EventLoop {
     private var ready: [(token: Token, events: PollEvents)] = []
     /// SIGCHLD came, or more children ended than a turn reaps.
     private var hasChildrenToReap = true
+    /// Whom the SIGCHLD of this turn named, where none was waiting to be reaped before.
+    private var namedChild: PID?
     private var deadline = CoreDeadline.asks
     /// What the hand-over needed and the first turns no longer do was given back.
     private var hasReleasedMemory = false
@@ -151,7 +153,8 @@ final class EventLoop {
         inbox.append(contentsOf: executor.takeOutcomes())
         for (token, events) in ready { gather(token, events, at: now) }
         if hasChildrenToReap || executor.isReapingDue(at: now) {
-            let reaping = executor.reap(at: now)
+            let reaping = executor.reap(named: namedChild, at: now)
+            namedChild = nil
             hasChildrenToReap = reaping.isBounded
             inbox.append(contentsOf: reaping.events)
         }
@@ -232,6 +235,7 @@ final class EventLoop {
     private func gather(_ received: ReceivedSignal, at now: Moment) {
         switch received.signal {
         case .child:
+            namedChild = hasChildrenToReap ? nil : received.sender
             hasChildrenToReap = true
         case .terminate, .interrupt, .quit, .powerFailure, .containerHalt:
             inbox.append(.shutdownRequested(.signal(received.signal)))

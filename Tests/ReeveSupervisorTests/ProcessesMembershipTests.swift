@@ -19,6 +19,38 @@ import Testing
         }
     }
 
+    @Test func `whom a signal names is reaped before the others, and they soon after`() async {
+        await #expect(processExitsWith: .success) {
+            let nursery = try Nursery()
+            let runs = try (0..<3).map { _ in try nursery.spawn("exit 3") }
+            func hasEnded(_ run: Run) throws -> Bool { try Reaper.peek(run.leader.pid) != nil }
+            let deadline = Clock.now().monotonic + .seconds(10)
+            while try !runs.allSatisfy(hasEnded), Clock.now().monotonic < deadline {
+                usleep(1_000)
+            }
+            func ended(_ reaping: Processes.Reaping) -> Set<RunID> {
+                Set(
+                    reaping.events.compactMap { event in
+                        if case .exited(let run, _, leftovers: [], used: _) = event {
+                            run
+                        } else {
+                            nil
+                        }
+                    })
+            }
+            let first = nursery.processes.reap(named: runs[1].leader.pid, at: Clock.now())
+            #expect(ended(first) == [runs[1].id])
+            #expect(first.isBounded)
+            // One that was reaped already is no reason to leave the others.
+            let later = Moment(
+                monotonic: Clock.now().monotonic + .seconds(1), wall: Clock.now().wall)
+            let second = nursery.processes.reap(named: runs[1].leader.pid, at: later)
+            #expect(ended(second) == [runs[0].id, runs[2].id])
+            #expect(!second.isBounded)
+            nursery.end()
+        }
+    }
+
     @Test func `what a leader leaves behind in its session is named at its end`() async {
         await #expect(processExitsWith: .success) {
             let nursery = try Nursery()

@@ -132,9 +132,9 @@ final class Executor {
     /// Whether children that were reaped wait to be told of.
     func isReapingDue(at now: Moment) -> Bool { isDue(processes.nextDeadline, at: now) }
 
-    /// Reaps. Returns what that gave, and whether there may be more.
-    func reap(at now: Moment) -> (events: [Event], isBounded: Bool) {
-        let reaping = processes.reap(at: now)
+    /// Reaps, at first whom a SIGCHLD named. Returns what that gave, and whether there may be more.
+    func reap(named: PID?, at now: Moment) -> (events: [Event], isBounded: Bool) {
+        let reaping = processes.reap(named: named, at: now)
         sayWhatWasRefused()
         var said: [Event] = []
         for run in reaping.ended {

@@ -71,8 +71,25 @@ final class Processes {
     /// children; only where that names a stranger, a look at /proc. In a storm of exits that read,
     /// whose cost grows with the number of children, is held back for a moment, so that one serves
     /// many exits.
-    func reap(at now: Moment) -> Reaping {
+    ///
+    /// `named`: a child whose end a SIGCHLD told of. Where it has ended it is the only one that is reaped, and
+    /// the others are for the next turn: to find it the kernel need not go through all children, and its
+    /// restart does not wait for that. The signal is no proof that there are no others, since only one at a
+    /// time can be pending.
+    func reap(named: PID? = nil, at now: Moment) -> Reaping {
         var reaping = Reaping()
+        // ECHILD: it was reaped before its signal was read.
+        if let named, let reaped = try? Reaper.reap(named) {
+            take(reaped, &reaping)
+            reaping.isBounded = true
+        } else {
+            reapAll(&reaping)
+        }
+        if !held.isEmpty, mayLookAgainAt <= now.monotonic { lookAfterHeld(&reaping) }
+        return reaping
+    }
+
+    private func reapAll(_ reaping: inout Reaping) {
         var count = 0
         while count < Processes.reapedPerTurnMax {
             do {
@@ -85,8 +102,6 @@ final class Processes {
             count += 1
         }
         reaping.isBounded = count == Processes.reapedPerTurnMax
-        if !held.isEmpty, mayLookAgainAt <= now.monotonic { lookAfterHeld(&reaping) }
-        return reaping
     }
 
     /// When exits that are held back are due.
