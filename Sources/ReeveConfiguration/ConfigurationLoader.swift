@@ -72,8 +72,9 @@ package struct LoadOutcome: Sendable {
 
 /// Text to specification. Reads one file, and of the machine what it refers to: accounts, mounts, zones.
 package enum ConfigurationLoader {
-    /// Largest file that is read.
-    package static let bytesMax = 1 << 20
+    /// Largest file that is read: room for 10,000 schedulers of 800 bytes.
+    package static let bytesMax = 8 << 20
+    static let tooLargeWords = "the file is larger than \(bytesMax >> 20) MiB, so it is not read"
 
     /// Reads and validates a file. A file that cannot be read is an error in the outcome.
     ///
@@ -125,7 +126,7 @@ package enum ConfigurationLoader {
 
     private static func tooLarge(_ path: String) -> LoadOutcome {
         failure(
-            path, "the file is larger than 1 MiB, so it is not read",
+            path, tooLargeWords,
             help: "10,000 schedulers fit into that; is this the right file?")
     }
 

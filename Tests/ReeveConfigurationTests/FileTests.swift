@@ -114,7 +114,7 @@ import Testing
         }
     }
 
-    @Test func `a file of one megabyte is read, a larger one is not`() throws {
+    @Test func `a file of eight megabytes is read, a larger one is not`() throws {
         try withDirectory { directory in
             let path = directory + "/reeve.toml"
             var bytes = Array("[schedulers.a]\ncommand = [\"a\"]\n#".utf8)
@@ -125,7 +125,7 @@ import Testing
                 ConfigurationLoader.load(path: path, environment: [:]).specification != nil)
             try write(bytes + [UInt8(ascii: "x")], to: path)
             let tooLarge = Found(
-                "- error", "the file is larger than 1 MiB, so it is not read",
+                "- error", "the file is larger than 8 MiB, so it is not read",
                 help: "10,000 schedulers fit into that; is this the right file?")
             #expect(found(path) == [tooLarge])
             #expect(found("/dev/zero") == [tooLarge])

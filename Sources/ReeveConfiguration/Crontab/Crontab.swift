@@ -77,7 +77,7 @@ package struct CrontabOutcome: Sendable {
 }
 
 extension Crontab {
-    /// Reads a file, at most 1 MiB. A file that cannot be read is an error in the outcome.
+    /// Reads a file, at most `ConfigurationLoader.bytesMax`. A file that cannot be read is an error in the outcome.
     ///
     /// `names` are those that jobs have had, by the fingerprint of what they execute (`Program`): a job
     /// keeps its name for as long as it executes the same, wherever in the file it stands.
@@ -92,7 +92,7 @@ extension Crontab {
         switch readFile(path, bytesMax: ConfigurationLoader.bytesMax) {
         case .bytes(let bytes):
             return read(bytes, path: path, form: form, user: user, names: names)
-        case .tooLarge: return failure("the file is larger than 1 MiB, so it is not read", nil)
+        case .tooLarge: return failure(ConfigurationLoader.tooLargeWords, nil)
         case .failed(let message, let help): return failure(message, help)
         }
     }

@@ -9,7 +9,7 @@ class Adapter:
     name = "?"
     # which measurements make sense: cold mem idle status restart mass stop stopignore pid1
     does = {"cold", "mem", "idle", "status", "restart", "mass", "stop", "stopignore"}
-    max_n = 1000          # most services it is asked to hold
+    max_n = 10_000        # most services it is asked to hold
     kills = 100           # how many single kills for the restart latency
     cli_calls = 100       # how many calls for the status latency
     up_timeout = 120      # seconds until all children must have started
