@@ -58,6 +58,11 @@ package struct Diagnostic: Hashable, Sendable {
         Diagnostic(severity: .warning, file: file, location: nil, message: message, help: help)
     }
 
+    /// An error about a file as a whole.
+    package static func error(of file: String, _ message: String, help: String?) -> Diagnostic {
+        Diagnostic(severity: .error, file: file, location: nil, message: message, help: help)
+    }
+
     /// Several lines, the last without a line break:
     ///
     ///     reeve.toml:3:1: error: [schedulers.web] has no key `comand`

@@ -28,7 +28,12 @@ enum ParserRole {
             StandardError.write("nothing is registered under the name \"\(name)\"\n")
             return ParserFailure.unknown.rawValue
         }
-        let outcome = outcome(of: source)
+        let (texts, hindrances) = registered(source)
+        guard hindrances.isEmpty else {
+            write(hindrances)
+            return (source.change == nil ? ParserFailure.invalid : .notKept).rawValue
+        }
+        let outcome = outcome(of: source, registered: texts)
         guard let specification = outcome.specification else {
             write(outcome.errors)
             return (outcome.isConflict ? ParserFailure.conflict : .invalid).rawValue
@@ -50,18 +55,41 @@ enum ParserRole {
 
     /// Reads a file of either kind, and what is registered beside it.
     static func outcome(of source: ConfigurationSource) -> LoadOutcome {
-        let (texts, warnings) =
-            source.registeredDirectory.map { RegisteredFiles(directory: $0).read() } ?? ([], [])
+        let (texts, hindrances) = registered(source)
+        return hindrances.isEmpty
+            ? outcome(of: source, registered: texts) : .failed(hindrances)
+    }
+
+    private static func outcome(
+        of source: ConfigurationSource, registered texts: [RegisteredText]
+    ) -> LoadOutcome {
         let change = source.change.map(RegisteredChange.init)
-        var outcome =
-            switch source.form {
-            case .configuration:
-                ConfigurationFile(path: source.path).outcome(registered: texts, change: change)
-            case .crontab, .systemCrontab:
-                CrontabFile(source: source).load(registered: texts, change: change)
-            }
-        if change == nil { outcome.diagnostics += warnings }
-        return outcome
+        return switch source.form {
+        case .configuration:
+            ConfigurationFile(path: source.path).outcome(registered: texts, change: change)
+        case .crontab, .systemCrontab:
+            CrontabFile(source: source).load(registered: texts, change: change)
+        }
+    }
+
+    /// What is registered; and what of it cannot be read, which must not end what runs of it. Another text of
+    /// what is changed does not count.
+    private static func registered(
+        _ source: ConfigurationSource
+    ) -> (texts: [RegisteredText], hindrances: [Diagnostic]) {
+        guard let directory = source.registeredDirectory else { return ([], []) }
+        let (texts, unreadable) = RegisteredFiles(directory: directory).read()
+        let hindrances = unreadable.filter { $0.name == nil || $0.name != source.change?.name.text }
+        return (texts, hindrances.map { $0.error(consequence(source)) })
+    }
+
+    /// What follows where a change cannot be made.
+    private static func consequence(_ source: ConfigurationSource) -> String {
+        switch source.change {
+        case nil: "what is registered there goes on as it is"
+        case .register: "nothing is registered"
+        case .unregister: "it stays registered"
+        }
     }
 
     private static func handOver(_ specification: Specification) -> ParserFailure? {
@@ -112,11 +140,7 @@ enum ParserRole {
             }
             return nil
         } catch {
-            let consequence =
-                if case .register = change { "nothing is registered" } else {
-                    "it stays registered"
-                }
-            StandardError.write("\(error.words); \(consequence)".printable + "\n")
+            StandardError.write("\(error.words); \(consequence(source))".printable + "\n")
             return .notKept
         }
     }

@@ -18,19 +18,38 @@ struct RegisteredFiles {
     }
 
     /// Whether this user may look at them.
-    var isReadable: Bool { (try? files.names(max: RegisteredFiles.filesMax)) != nil }
-
-    /// All of them, by name, and what is to be said of those that cannot be read. What has another name
-    /// than a scheduler's is nobody's.
-    func read() -> (texts: [RegisteredText], warnings: [Diagnostic]) {
-        var texts: [RegisteredText] = []
-        var warnings: [Diagnostic] = []
-        func warn(_ path: String, _ words: String) {
-            warnings.append(
-                .warning(
-                    of: path, "\(words); what is registered there is left out",
-                    help: "mend it, or remove it"))
+    var isPermitted: Bool {
+        do {
+            _ = try files.names(max: RegisteredFiles.filesMax)
+            return true
+        } catch {
+            return error.errno != .accessDenied && error.errno != .notPermitted
         }
+    }
+
+    /// What is kept, and cannot be read.
+    struct Unreadable {
+        /// nil: the directory.
+        let name: String?
+        let path: String
+        let words: String
+
+        var warning: Diagnostic {
+            .warning(
+                of: path, "\(words); what is registered there is left out",
+                help: "mend it, or remove it")
+        }
+
+        func error(_ consequence: String) -> Diagnostic {
+            .error(of: path, "\(words); \(consequence)", help: "mend it, or remove it")
+        }
+    }
+
+    /// All of them, by name, and those that cannot be read. What has another name than a scheduler's is
+    /// nobody's.
+    func read() -> (texts: [RegisteredText], unreadable: [Unreadable]) {
+        var texts: [RegisteredText] = []
+        var unreadable: [Unreadable] = []
         do {
             for entry in try files.names(max: RegisteredFiles.filesMax)
             where entry.hasSuffix(RegisteredFiles.suffix) {
@@ -46,13 +65,14 @@ struct RegisteredFiles {
                     texts.append(
                         RegisteredText(name: name, file: files.path(of: entry), bytes: bytes))
                 } catch {
-                    warn(files.path(of: entry), error.words)
+                    unreadable.append(
+                        Unreadable(name: name, path: files.path(of: entry), words: error.words))
                 }
             }
         } catch {
-            warn(files.directory, error.words)
+            unreadable.append(Unreadable(name: nil, path: files.directory, words: error.words))
         }
-        return (texts, warnings)
+        return (texts, unreadable)
     }
 
     /// Keeps a text; one that is kept like this already is left alone. Throws a sentence.
@@ -87,9 +107,9 @@ struct RegisteredFiles {
             let directory = StateLocation.path(settings)
         else { return outcome }
         let registered = StateLocation.registered(in: directory)
-        let (texts, warnings) = RegisteredFiles(directory: registered).read()
+        let (texts, unreadable) = RegisteredFiles(directory: registered).read()
         var whole = texts.isEmpty ? outcome : load(texts)
-        whole.diagnostics += warnings
+        whole.diagnostics += unreadable.map(\.warning)
         return whole
     }
 }

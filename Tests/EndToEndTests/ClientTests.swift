@@ -149,6 +149,10 @@ import Testing
             [schedulers.web]
             command = \(place.child("forever"))
             ready = "200ms"
+            [schedulers.broken]
+            command = \(place.child("exit", "3"))
+            restart = "never"
+            enabled = false
             """
         }) { reeve in
             try await reeve.scheduler("web", becomes: "ready") { $0.lifecycle == "running" }
@@ -164,11 +168,15 @@ import Testing
             }
             let run1 = try await run("example", "web")
             #expect(run1.code == 0, "\(run1)")
-            #expect(run1.output.contains("healthy: 1 of 1 are healthy"), "\(run1)")
+            #expect(run1.output.contains("1 of 2 are healthy"), "\(run1)")
             #expect(run1.output.contains(" ready: ready after"), "\(run1)")
             #expect(run1.output.contains("web: done, "), "\(run1)")
             let run2 = try await run("example-2", "wbe")
             #expect(run2.output.contains("unknown-scheduler: no scheduler is named"), "\(run2)")
+            #expect(run2.code == 1)
+            let run3 = try await run("example-3", "broken")
+            #expect(run3.code == 1, "\(run3)")
+            #expect(run3.output.contains("failed: given up: failed with exit code 3"), "\(run3)")
         }
     }
 }

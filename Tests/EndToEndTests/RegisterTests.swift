@@ -247,6 +247,38 @@ import Testing
         }
     }
 
+    @Test func `what is registered and cannot be read is not taken for gone`() async throws {
+        try await Reeve.supervising(Self.file) { reeve in
+            let place = Place(at: reeve.directory)
+            #expect(try await Self.register(Self.web(place), as: "web", with: reeve).code == 0)
+            let pid = try await reeve.scheduler("web").pid
+            let (file, aside) = (place.file("state/registered/web.toml"), place.file("aside"))
+            for (path, name) in [
+                (file, "web.toml"), (place.file("state/registered"), "registered"),
+            ] {
+                #expect(unsafe rename(path, aside) == 0)
+                // A link is not followed, and no directory.
+                #expect(unsafe symlink("/dev/null", path) == 0)
+                let reload = try await reeve.command("reload")
+                #expect(reload.code == 1, "\(reload)")
+                #expect(
+                    reload.errors.contains("what is registered there goes on as it is"), "\(reload)"
+                )
+                #expect(reload.errors.contains(name), "\(reload)")
+                let plan = try await reeve.command("plan")
+                #expect(plan.code != 0 && plan.errors.contains("cannot be read"), "\(plan)")
+                let late = "[schedulers.late]\ncommand = [\"true\"]\ninterval = \"1h\"\n"
+                let refused = try await Self.register(late, as: "late", with: reeve)
+                #expect(refused.code == 1)
+                #expect(refused.errors.contains("; nothing is registered"), "\(refused)")
+                #expect(try await reeve.scheduler("web").pid == pid)
+                #expect(unsafe unlink(path) == 0 && rename(aside, path) == 0)
+            }
+            #expect(try await reeve.command("reload").code == 0)
+            #expect(try await reeve.scheduler("web").pid == pid)
+        }
+    }
+
     @Test(.needs("root and unshare", if: Machine.isRoot && Machine.has("unshare")))
     func `on a full disk what was registered stays as it was`() async throws {
         let mount = """

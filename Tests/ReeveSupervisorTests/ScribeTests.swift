@@ -231,6 +231,21 @@ private func bytes(_ text: String) -> ArraySlice<UInt8> { Array(text.utf8)[...] 
         #expect(try text() == "three\n")
     }
 
+    @Test func `a line that stands torn in a file is ended, and one's own goes on`() throws {
+        try SmallFile.replace(path, contents: Array("torn".utf8))
+        let file = LogFile(0, LogFileSettings(path: path))
+        write(file, "one\nhal")
+        #expect(try text() == "torn\none\nhal")
+        // The next scribe goes on where the line is.
+        let next = LogFile(0, LogFileSettings(path: path))
+        write(next, "f\n", at: 7)
+        #expect(try text() == "torn\none\nhalf\n")
+        // Another program has put a file of its own there.
+        try SmallFile.replace(path, contents: Array("other".utf8))
+        write(next, "two\n", at: 9)
+        #expect(try text() == "other\ntwo\n")
+    }
+
     @Test func `what cannot be rotated grows on, and that is told once`() throws {
         #expect(unsafe mkdir(path + ".1", 0o700) == 0)
         defer { unsafe rmdir(path + ".1") }

@@ -12,6 +12,8 @@ final class LogFile {
     private var file: AppendFile?
     private var size: Int64 = 0
     private var isLineOpen = false
+    /// Whether what was written last ended a line; nil: an earlier scribe wrote it.
+    private var hasEndedLine: Bool?
     /// Bytes were written that the storage may not have.
     private(set) var isDirty = false
     /// Nothing was written since `closeIfIdle` last looked.
@@ -47,6 +49,12 @@ final class LogFile {
             } catch {
                 return (bytes.count - rest.count, LogTrouble(step: .open, errno: error))
             }
+            let from = position &+ UInt64(bytes.count - rest.count)
+            do throws(Errno) {
+                try endForeignLine(before: from)
+            } catch {
+                return (bytes.count - rest.count, LogTrouble(step: .write, errno: error))
+            }
             var part = rest
             switch Rotation.next(
                 rest, size: size, maxSize: settings.maxSize, isLineOpen: isLineOpen)
@@ -57,7 +65,6 @@ final class LogFile {
                 continue
             }
             do throws(Errno) {
-                let from = position &+ UInt64(bytes.count - rest.count)
                 let count = try append(part, at: from, mark: mark)
                 rest = rest.dropFirst(count)
             } catch {
@@ -84,8 +91,18 @@ final class LogFile {
         isDirty = true
         if count > 0 {
             isLineOpen = part[part.startIndex + count - 1] != UInt8(ascii: "\n")
+            hasEndedLine = !isLineOpen
         }
         return count
+    }
+
+    /// Ends a line that stands torn in the file, of a time when the machine or reeve was killed, where a line
+    /// of ours begins. It counts as no byte of ours.
+    private func endForeignLine(before position: UInt64) throws(Errno) {
+        guard isLineOpen, hasEndedLine ?? (position == 0) else { return }
+        let lineBreak: [UInt8] = [UInt8(ascii: "\n")]
+        size += Int64(try file?.append(lineBreak.span) ?? 0)
+        isLineOpen = false
     }
 
     /// Opens the file that has the name now: another program may have renamed or removed it. A line that was

@@ -44,7 +44,7 @@ struct PlanCommand: ParsableCommand {
         let (settings, standings) = try inForce.get()
         var new = specification
         new.schedulers = new.schedulers.map(\.withoutSecrets)
-        if !Self.isReadable(settings) {
+        if !Self.isPermitted(settings) {
             let registered = standings.map(\.specification).filter { $0.origin == .registered }
             let names = Set(new.schedulers.map(\.name))
             new.schedulers += registered.filter { !names.contains($0.name) }
@@ -62,9 +62,9 @@ struct PlanCommand: ParsableCommand {
         try output.flush()
     }
 
-    /// Whether what is registered can be read: it belongs to the user that reeve runs as.
-    private static func isReadable(_ settings: SupervisorSettings) -> Bool {
-        settings.registeredDirectory.map { RegisteredFiles(directory: $0).isReadable } ?? true
+    /// Whether what is registered may be read: it belongs to the user that reeve runs as.
+    private static func isPermitted(_ settings: SupervisorSettings) -> Bool {
+        settings.registeredDirectory.map { RegisteredFiles(directory: $0).isPermitted } ?? true
     }
 
     private typealias InForce = (settings: SupervisorSettings, standings: [SchedulerStanding])
@@ -86,7 +86,12 @@ struct PlanCommand: ParsableCommand {
         var registered: [RegisteredText] = []
         if case .success(let (settings, standings)) = inForce {
             running = config == nil ? settings.source : nil
-            registered = Self.registered(settings)
+            let kept = Self.registered(settings)
+            if !kept.unreadable.isEmpty {
+                let errors = kept.unreadable.map { $0.error("a reload would be refused") }
+                return (settings.source ?? "", .failed(errors))
+            }
+            registered = kept.texts
             if settings.sourceForm != .configuration,
                 var source = ConfigurationSource(
                     of: Specification(
@@ -94,7 +99,7 @@ struct PlanCommand: ParsableCommand {
             {
                 if let running { warnOfRelative(running, taking: running) }
                 source.path = config ?? source.path
-                if !Self.isReadable(settings) { source.registeredDirectory = nil }
+                if !Self.isPermitted(settings) { source.registeredDirectory = nil }
                 return (source.path, ParserRole.outcome(of: source))
             }
         }
@@ -107,16 +112,16 @@ struct PlanCommand: ParsableCommand {
     }
 
     /// What is registered with the running reeve, as a reload would read it.
-    private static func registered(_ settings: SupervisorSettings) -> [RegisteredText] {
-        guard let directory = settings.registeredDirectory else { return [] }
-        guard isReadable(settings) else {
+    private static func registered(
+        _ settings: SupervisorSettings
+    ) -> (texts: [RegisteredText], unreadable: [RegisteredFiles.Unreadable]) {
+        guard let directory = settings.registeredDirectory else { return ([], []) }
+        guard isPermitted(settings) else {
             StandardError.say(
                 "what is registered may not be read by this user, and is taken as it is in force")
-            return []
+            return ([], [])
         }
-        let (texts, warnings) = RegisteredFiles(directory: directory).read()
-        StandardError.write(warnings.rendered)
-        return texts
+        return RegisteredFiles(directory: directory).read()
     }
 
     /// The supervisor's working directory need not be this one.

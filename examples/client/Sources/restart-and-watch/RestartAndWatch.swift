@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import ReeveClient
 
 /// `restart-and-watch NAME`: shows how everything is, restarts one scheduler, and shows what happens to it until
-/// it is ready again.
+/// it is ready again. Ends with 1 where it did not become ready, or could not be asked to.
 @main struct RestartAndWatch {
     static func main() async throws {
         guard let name = CommandLine.arguments.dropFirst().first else {
-            return print("usage: restart-and-watch NAME")
+            print("usage: restart-and-watch NAME")
+            exit(64)
         }
         do {
             // REEVE_SOCKET, or the socket in one of the usual places.
             let supervisor = try await SupervisorClient.connect()
             try await show(supervisor)
-            try await watch(name, supervisor)
+            guard try await restart(name, supervisor) else { exit(1) }
         } catch let error as SupervisorError {
             print("\(error.reason.rawValue): \(error)")
+            exit(1)
         }
     }
 
@@ -29,19 +32,33 @@ import ReeveClient
         }
     }
 
-    private static func watch(_ name: String, _ supervisor: SupervisorClient) async throws {
+    /// Returns whether it is ready again.
+    private static func restart(
+        _ name: String, _ supervisor: SupervisorClient
+    ) async throws -> Bool {
         let before = try await supervisor.health(of: name).runID
-        // Comes back when it is ready; meanwhile the events are read.
-        async let restart = supervisor.restart(name)
+        let watching = Task { try await watch(name, after: before, supervisor) }
+        defer { watching.cancel() }
+        // Comes back when it is ready, or will not be; meanwhile the events are read.
+        let outcomes = try await supervisor.restart(name)
+        let isReady = outcomes.allSatisfy { $0.result == .done }
+        if isReady { try await watching.value }
+        for outcome in outcomes {
+            print("\(outcome.scheduler): \(outcome.result.rawValue), \(outcome.message)")
+        }
+        return isReady
+    }
+
+    /// Until the event that it is ready.
+    private static func watch(
+        _ name: String, after before: String?, _ supervisor: SupervisorClient
+    ) async throws {
         for try await event in supervisor.events() where event.scheduler == name {
             print("\(event.at) \(event.name): \(event.message)")
             if event.name == "ready", event.runID != before, try await isCurrent(event, supervisor)
             {
-                break
+                return
             }
-        }
-        for outcome in try await restart {
-            print("\(outcome.scheduler): \(outcome.result.rawValue), \(outcome.message)")
         }
     }
 
