@@ -11,6 +11,8 @@ struct MemoryChecker: Checker {
     private var above: [RunID: Int] = [:]
     /// Shown as stopping after the last turn: it waits for its dependents to go first.
     private var isStopping: [SchedulerID: Bool] = [:]
+    /// The timeout in force, and since when: a reload may give a run one that is over already.
+    private var timeouts: [SchedulerID: (timeout: Duration?, since: Instant)] = [:]
 
     init(scenario: Scenario) {
         self.scenario = scenario
@@ -87,7 +89,13 @@ struct MemoryChecker: Checker {
                     return "\(kernel.label(run.id)) was not sampled for \(kernel.now - last)"
                 }
             }
-            if let timeout = specification.timeout, kernel.now - told > timeout + slack {
+            if timeouts[run.scheduler]?.timeout != specification.timeout {
+                timeouts[run.scheduler] = (specification.timeout, kernel.now)
+            }
+            let since = timeouts[run.scheduler]?.since ?? told
+            if let timeout = specification.timeout,
+                kernel.now - max(told + timeout, since) > slack
+            {
                 return "\(kernel.label(run.id)) runs for \(kernel.now - told), past its timeout"
             }
         }
