@@ -15,9 +15,9 @@ package enum ChildrenApart {
     }
 
     /// Runs `body` on a thread of its own while the calling one, which must be the main thread, does nothing
-    /// but wait for its end, without taking signals; what `body` returns. From then on `ProcFS.inheritedChildren` costs what there is
-    /// of those, however many children `body` makes. Where no thread can be had, `body` runs on the main
-    /// thread, and both kinds are in that list.
+    /// but wait for its end, without taking signals; what `body` returns. From then on
+    /// `ProcFS.inheritedChildren` costs what there is of those, however many children `body` makes. Where no
+    /// thread can be had, `body` runs on the main thread, and both kinds are in that list.
     package static func run(_ body: () -> Int32) -> Int32 {
         // The caller waits, so that the body does not outlive this call, and nothing runs beside it.
         withoutActuallyEscaping(body) { body in

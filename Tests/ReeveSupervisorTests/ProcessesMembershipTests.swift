@@ -120,6 +120,35 @@ import Testing
         }
     }
 
+    @Test func `where others are hidden a storm of stops still asks each for its children`() throws
+    {
+        // Process 7 has a child that is not shown: as with hidepid=2, and a program that changes its user.
+        let directory = "/tmp/rv-hidden-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+        func make(_ path: String) {
+            #expect(unsafe mkdir(directory + path, 0o700) == 0)
+        }
+        for path in ["", "/thread-self", "/7", "/7/task", "/7/task/7"] { make(path) }
+        defer {
+            for path in ["/7/task/7", "/7/task", "/7", "/thread-self", ""] {
+                unsafe unlink(directory + path + "/children")
+                unsafe rmdir(directory + path)
+            }
+        }
+        for (path, text) in [("/thread-self/children", ""), ("/7/task/7/children", "8 ")] {
+            let file = try StateFile.open(directory + path)
+            try file.writeAll(Array(text.utf8).span)
+        }
+        let tree = ProcessTree(proc: ProcFS(root: directory), own: PID(5))
+        // Longer than one answer may take before a pass is made.
+        let end = Clock.now().monotonic + .milliseconds(50)
+        while Clock.now().monotonic < end {
+            guard tree.hasChildren(PID(7), isOwn: { $0 == PID(7) }) else {
+                Issue.record("its child was not seen")
+                return
+            }
+        }
+    }
+
     @Test func `an escapee without a trace that nobody saw is a stranger and not touched`() async {
         await #expect(processExitsWith: .success) {
             let nursery = try Nursery()

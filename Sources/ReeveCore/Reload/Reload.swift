@@ -430,6 +430,7 @@ extension Scheduler {
             if wish?.isPaused == true { schedule?.pause() }
             return
         }
+        // Not of `self` while the schedule is being changed.
         let zones = zones
         if now == nil, schedule?.enabledAt != nil {
             schedule?.successor = (settings, zones)

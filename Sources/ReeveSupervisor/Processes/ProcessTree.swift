@@ -9,6 +9,8 @@ final class ProcessTree {
     private let proc: ProcFS
     private let own: PID
     private let listsChildren: Bool
+    /// A pass over all processes shows all; not with `hidepid`, where only the lists name them.
+    private let showsOthers: Bool
     /// Where the kernel keeps no lists: who is whose child, as of the last `refresh`.
     private var snapshot: [PID: [PID]] = [:]
     /// Kept for its storage.
@@ -47,6 +49,7 @@ final class ProcessTree {
         self.proc = proc
         self.own = own
         listsChildren = proc.listsChildren
+        showsOthers = !proc.hidesOthers
         reserve = Reserve()
     }
 
@@ -116,7 +119,7 @@ final class ProcessTree {
             storm.spent = .zero
             storm.end = now + ProcessTree.passLife
         }
-        if listsChildren, storm.spent < storm.passCost {
+        if listsChildren, !showsOthers || storm.spent < storm.passCost {
             let found = !children(of: pid).isEmpty
             storm.spent = storm.spent + (Clock.now().monotonic - now)
             return found

@@ -89,7 +89,7 @@ struct PlanCommand: ParsableCommand {
             let kept = Self.registered(settings)
             if !kept.unreadable.isEmpty {
                 let errors = kept.unreadable.map { $0.error("a reload would be refused") }
-                return (settings.source ?? "", .failed(errors))
+                return (config ?? settings.source ?? "", .failed(errors))
             }
             registered = kept.texts
             if settings.sourceForm != .configuration,
