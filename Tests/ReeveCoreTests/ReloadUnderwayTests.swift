@@ -115,6 +115,37 @@ import Testing
         #expect(ended == ["17:40:00Z skipped-overlap"])
     }
 
+    @Test func `what another schedule would have made due while it was gone was never due`() {
+        // Found by the simulator: 1,200 occurrences of an interval that nobody had asked for yet.
+        let expiring = scheduled("job", minutely) {
+            $0.expiresAt = WallTime(rfc3339: "2026-11-25T17:40:00Z")
+        }
+        var world = World.booted([expiring])
+        world.pass(.seconds(30))
+        #expect(world.lifecycle("job") == .running)
+        world.pass(.minutes(20))
+        world.reload([])
+        world.pass(.minutes(1))
+        world.reload([scheduled("job", .interval(.seconds(1)))])
+        #expect(world.ledger.compactMap(\.outcome) == [])
+        world.exit("job", code: 0)
+        world.pass(.seconds(1))
+        #expect(world.ledger.compactMap(\.outcome) == [.succeeded])
+        #expect(world.lifecycle("job") == .running)
+    }
+
+    @Test func `what was due while it was gone has its outcome when another schedule follows`() {
+        var world = World.booted([scheduled("job", minutely)])
+        world.pass(.seconds(30))
+        world.reload([])
+        world.pass(.minutes(2))
+        world.reload([scheduled("job", .cron("0 0 * * *"))])
+        let ended = world.ledger.filter { $0.outcome != nil }
+        #expect(ended.map(\.outcome) == [.paused])
+        #expect(ended.map(\.count) == [2])
+        #expect(ended.map(\.occurrence.description) == ["2026-11-25T17:40:00Z"])
+    }
+
     @Test func `one that comes back while its execution ends has the zones of the new file`() {
         let bytes = ZoneFiles.bytes(of: "/usr/share/zoneinfo/Europe/Berlin")
         let there = scheduled("job", .cron("0 20 * * *")) { $0.zone = "Europe/Berlin" }

@@ -223,6 +223,7 @@ extension Supervisor {
         guard schedulers[id.index].isDropped else {
             schedulers[id.index].isRemoved = false
             schedulers[id.index].zones = zones
+            if let schedule = specification.schedule { settleBefore(schedule, id, &turn) }
             schedulers[id.index].replacement = specification
             schedulers[id.index].specification.order = specification.order
             schedulers[id.index].followSchedule(of: specification, zones: zones, at: turn.now)

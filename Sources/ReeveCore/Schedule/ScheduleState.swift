@@ -198,9 +198,9 @@ struct ScheduleState: Sendable {
         let differs = differs(from: settings, zones: zones)
         self.settings = settings
         timetable = Timetable(settings, zones: zones)
-        guard differs, let now, enabledAt != nil else { return }
+        guard differs, let now, enabledAt != nil || isStopped else { return }
         if let through = accounted?.through, through < now.wall { accounted?.through = now.wall }
-        if !isPaused { plan(at: now) }
+        if enabledAt != nil, !isPaused { plan(at: now) }
     }
 
     /// Takes over what a predecessor of the same name has dealt with, so that a clock that is set back

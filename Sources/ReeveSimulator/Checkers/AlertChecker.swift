@@ -61,6 +61,7 @@ struct AlertChecker: Checker {
             // what is scheduled were taken for executions.
             for index in troubles.indices
             where kernel.isRemoved[index]
+                || kernel.comingBack(by: event).contains(SchedulerID(index))
                 || kernel.kindChangedAt[SchedulerID(index)] == kernel.now
             {
                 troubles[index].unsureUntil = kernel.now
