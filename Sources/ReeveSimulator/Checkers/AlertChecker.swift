@@ -332,6 +332,8 @@ struct AlertChecker: Checker {
                 let status = view.schedulers.first(where: { $0.name == alert.scheduler }),
                 status.consecutiveFailures == 0, status.restartsInWindow == 0,
                 troubles.indices.contains(status.id.index),
+                // One that cannot be started again has ended none in time since.
+                alert.kind != .timeouts || troubles[status.id.index].timeoutsInRow == 0,
                 // A recovery restarts without a failure.
                 !(troubles[status.id.index].failures + troubles[status.id.index].restarts)
                     .contains(where: { kernel.now - $0 < .minutes(11) })
