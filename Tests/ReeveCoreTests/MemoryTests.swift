@@ -276,6 +276,24 @@ import Testing
                 == [.signal(run, .terminate, to: .leader)])
     }
 
+    @Test func `what a recovery brought is held to the threshold while it is not yet ready`() {
+        var world = pressed(
+            watched {
+                $0.readiness.rule = .notify
+                $0.notify.socket = .path
+                $0.readiness.startTimeout = .minutes(10)
+            })
+        world.sample("web", megabytes: 62)
+        world.exit("web", .killed(.terminate))
+        #expect(world.lifecycle("web") == .starting)
+        world.pass(.seconds(40))
+        let run = world.run(of: "web")
+        for megabytes: Int64 in [60, 61] { world.sample("web", megabytes: megabytes) }
+        let third = world.sample("web", megabytes: 62)
+        #expect(third.actions == [.signal(run, .terminate, to: .leader)])
+        #expect(third.recordNames().prefix(2) == ["recovery-failed", "memory-above"])
+    }
+
     @Test func `action alert only says it, once, and says when it is over`() {
         var world = pressed(watched { $0.memory.action = .alert })
         let third = world.sample("web", megabytes: 62)

@@ -115,6 +115,28 @@ import Testing
         #expect(ended == ["17:40:00Z skipped-overlap"])
     }
 
+    @Test func `an execution that is the last keeps its limit of memory`() {
+        let hungry = scheduled("job", minutely, { _ in }) {
+            $0.memory.threshold = Bytes(50_000_000)
+            $0.memory.samples = 2
+        }
+        var off = hungry
+        off.enabled = false
+        for configured in [[], [off]] {
+            var world = World.booted([hungry])
+            world.pass(.seconds(30))
+            let run = world.run(of: "job")
+            world.reload(configured)
+            world.send(.sampled(run, .resident(Bytes(60_000_000))))
+            let effects = world.send(.sampled(run, .resident(Bytes(60_000_000))))
+            #expect(effects.contains { if case .signal = $0 { true } else { false } })
+            world.send(.exited(run, .killed(.terminate), leftovers: []))
+            #expect(world.ledger.compactMap(\.outcome) == [.failed])
+            world.pass(.minutes(5))
+            #expect(world.history.spawned.count == 1)
+        }
+    }
+
     @Test func `what another schedule would have made due while it was gone was never due`() {
         // Found by the simulator: 1,200 occurrences of an interval that nobody had asked for yet.
         let expiring = scheduled("job", minutely) {

@@ -38,6 +38,20 @@ import Testing
         #expect(wishes(world.request(2, .startAll)) == ["0 nothing", "2 nothing"])
     }
 
+    @Test func `start-all takes a stop back from what has completed, too`() {
+        var world = World.booted([task("once")])
+        world.isObedient = true
+        world.exit("once", code: 0)
+        #expect(wishes(world.request(1, .stopAll)) == ["0 stopped"])
+        let effects = world.request(2, .startAll)
+        #expect(wishes(effects) == ["0 nothing"])
+        #expect(effects.spawned == [])
+        // And it follows the schedule that it is given then.
+        world.reload([scheduled("once", .interval(.seconds(10)))])
+        world.pass(.seconds(10))
+        #expect(world.lifecycle("once") == .running)
+    }
+
     @Test func `a restart takes a stop back`() {
         var world = World.booted([daemon("web")])
         world.pass(.seconds(1))

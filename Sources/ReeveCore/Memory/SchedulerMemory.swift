@@ -99,6 +99,10 @@ extension Scheduler {
         _ run: Run, _ bytes: Bytes, limit: Bytes, samples: Int, _ autoRecovery: Bool,
         _ turn: inout Turn
     ) {
+        if let recovery, recovery.step == .restarting, recovery.run != run.id {
+            // However long the run that it brought takes to be ready, it is not better than the one before.
+            endRecovery(.failed("the new run is above its threshold, too"), &turn)
+        }
         guard recovery == nil else { return }
         let refusal = memoryRefusal(autoRecovery, at: turn.now.monotonic)
         if let refusal {
@@ -125,7 +129,7 @@ extension Scheduler {
         case .recover, .restart: break
         }
         if mayCleanUp {
-            if desired != .up || pendingStop != nil { return "it is being stopped anyway" }
+            if isBeingStopped { return "it is being stopped anyway" }
             return autoRecovery ? nil : "it would be cleaned up, but auto-recovery is off"
         }
         return recoveryRestartRefusal(.memory, autoRecovery, at: now)

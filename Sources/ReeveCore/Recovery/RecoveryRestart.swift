@@ -12,7 +12,7 @@ extension Scheduler {
         if specification.restart.mode == .never && schedule == nil && trigger != .memory {
             return "restart is \"never\"; `reeve restart` does it all the same"
         }
-        if desired != .up || pendingStop != nil { return "it is being stopped anyway" }
+        if isBeingStopped { return "it is being stopped anyway" }
         if !autoRecovery { return "it would be restarted, but auto-recovery is off" }
         let policy = specification.restart
         if let last = lastRecoveryRestart, now - last < policy.cooldown {
@@ -23,6 +23,17 @@ extension Scheduler {
             return "it would be restarted, but was \(maxRestarts) times within \(policy.window)"
         }
         return nil
+    }
+
+    /// Its run is to end, or does. One that is no longer configured, or not enabled, may execute for the last
+    /// time: that goes on to its end, and has the limits that it has.
+    var isBeingStopped: Bool {
+        if pendingStop != nil || isStopping { return true }
+        return switch desired {
+        case .up: false
+        case .down: schedule == nil
+        case .downForShutdown: true
+        }
     }
 
     /// What a recovery's restart does, for the log.

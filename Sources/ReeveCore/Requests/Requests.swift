@@ -267,8 +267,12 @@ extension Supervisor {
         }.map(\.id)
         for id in targets {
             switch schedulers[id.index].lifecycle {
-            case .stopped(.survivors), .stopped(.unstartable), .completed, .waitingForPhase:
-                continue
+            case .stopped(.survivors), .stopped(.unstartable), .waitingForPhase: continue
+            case .completed:
+                // It is not done again; but a stop that it was told meanwhile does not hold any more.
+                keep(stopped: false, of: id, &turn)
+                schedulers[id.index].desired = .up
+                touch(id)
             case .backingOff where schedulers[id.index].schedule != nil: continue
             case .stopped, .exhausted, .backingOff:
                 keep(stopped: false, of: id, &turn)

@@ -73,7 +73,9 @@ struct AlertChecker: Checker {
 
     private mutating func ended(_ run: RunID, _ status: ExitStatus, in kernel: Kernel) {
         // An execution of a scheduled one counts once, with its outcome in the ledger.
-        guard let truth = kernel.run(run), !kernel.isScheduled(truth.scheduler) else { return }
+        guard let truth = kernel.run(run), !isExecution(run, of: truth.scheduler, kernel) else {
+            return
+        }
         let index = truth.scheduler.index
         if troubles[index].timedOut == run {
             troubles[index].timeoutsInRow += 1
@@ -84,6 +86,17 @@ struct AlertChecker: Checker {
             troubles[index].successes.append(kernel.now)
             troubles[index].timeoutsInRow = 0
         }
+    }
+
+    /// Whether it is told of by the ledger: what began as a task or a daemon is not, whatever it is by now.
+    private func isExecution(
+        _ run: RunID?, of scheduler: SchedulerID, _ kernel: Kernel
+    ) -> Bool {
+        guard kernel.isScheduled(scheduler) else { return false }
+        guard let began = run.flatMap({ kernel.run($0) })?.askedAt,
+            let changed = kernel.kindChangedAt[scheduler]
+        else { return true }
+        return began >= changed
     }
 
     private func isReady(_ run: RunTruth, _ kernel: Kernel) -> Bool {
@@ -97,11 +110,12 @@ struct AlertChecker: Checker {
         let index = record.scheduler.flatMap { name in
             kernel.specification.schedulers.firstIndex { $0.name == name }
         }
-        let isScheduled = index.map { kernel.isScheduled(SchedulerID($0)) } ?? false
+        let isExecution =
+            index.map { self.isExecution(record.run, of: SchedulerID($0), kernel) } ?? false
         switch record.fact {
         case .shutdownBegan: isShuttingDown = true
         case .alert(let alert): return check(alert, index, in: kernel)
-        case _ where isScheduled: break
+        case _ where isExecution: break
         case .timedOut:
             if let index { troubles[index].timedOut = record.run }
         case .spawnFailed, .hookFailed(.onStart, words: _):
