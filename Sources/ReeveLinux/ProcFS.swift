@@ -109,20 +109,18 @@ package struct ProcFS: Sendable {
     }
 
     /// Appends the children that all threads of a process have, in no order of meaning. Ended ones
-    /// that were not reaped are among them.
+    /// that were not reaped are among them. `threads`: how many it has, where its `stat` was just read.
     ///
     /// The list is exact only while no child ends: the kernel may leave out others then. Look until
     /// two readings are equal. Throws ENOENT or ESRCH where the process has gone, ENOSYS where the
     /// kernel keeps no lists: then `everyProcess` and its parents have to do.
-    package func children(of pid: PID, into children: inout [PID]) throws(Errno) {
-        var facts = reeve_file_facts()
-        let found = unsafe root.withCString { root in
-            unsafe reeve_proc_stat(root, pid.number, "task", &facts)
-        }
-        try Errno.check(found)
-        // The directory has two links of its own and one for each thread, as proc_task_getattr in
-        // the kernel counts: nearly every process has one thread, and needs no listing.
-        if facts.links == 3 {
+    package func children(
+        of pid: PID, threads count: Int? = nil, into children: inout [PID]
+    ) throws(Errno) {
+        var known = count
+        if known == nil { known = try threadCount(of: pid) }
+        // Nearly every process has one thread, and needs no listing.
+        if known == 1 {
             do {
                 return try appendChildren(of: pid, thread: pid, to: &children)
             } catch {
@@ -141,6 +139,16 @@ package struct ProcFS: Sendable {
                 guard error.isGone else { throw error }
             }
         }
+    }
+
+    /// The directory has two links of its own and one for each thread, as proc_task_getattr in the kernel counts.
+    private func threadCount(of pid: PID) throws(Errno) -> Int {
+        var facts = reeve_file_facts()
+        let found = unsafe root.withCString { root in
+            unsafe reeve_proc_stat(root, pid.number, "task", &facts)
+        }
+        try Errno.check(found)
+        return Int(clamping: facts.links) - 2
     }
 
     /// Appends the children that this process has on its main thread: with `ChildrenApart` those that it took

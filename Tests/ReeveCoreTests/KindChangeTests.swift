@@ -176,6 +176,19 @@ import Testing
         #expect(world.pass(.seconds(30)).spawned == [world.id("job")])
     }
 
+    @Test func `a task that completed and was stopped is stopped as another kind`() {
+        for other in [scheduled("job", .interval(.seconds(10))), daemon("job")] {
+            var world = World.booted([task("job")])
+            world.exit("job", code: 0)
+            world.request(1, .stop(world.id("job")))
+            world.reload([other])
+            #expect(world.lifecycle("job") == .stopped)
+            world.request(2, .startAll)
+            world.pass(.seconds(11))
+            #expect(world.lifecycle("job") == .running)
+        }
+    }
+
     @Test func `a clock that goes back repeats nothing of an earlier schedule`() {
         let job = scheduled("job", minutely)
         var world = World.booted([job])

@@ -196,6 +196,26 @@ import Testing
             phases(later) == ["1 begins (1)", "1 ended", "4 begins (1)", "4 ended"])
     }
 
+    @Test func `start-all calls off the stops that waited for others, and nobody is lost by it`() {
+        // Dependents stand before what they need.
+        var world = World.booted([
+            daemon("front") { $0.needs("web") }, daemon("web") { $0.needs("db") },
+            daemon("db") { $0.needs("disk", onFailure: .restart) }, daemon("disk"),
+        ])
+        world.pass(.seconds(20))
+        world.request(1, .stopAll)
+        #expect(world.lifecycle("web") == .running && world.health("web") == .stopping)
+        let effects = world.request(2, .startAll)
+        for name in ["web", "db", "disk"] {
+            #expect(effects.recordNames(of: name) == ["health-changed"], "\(name)")
+            #expect(world.health(name) == .healthy)
+        }
+        world.exit("front", .killed(.terminate))
+        world.pass(.seconds(20))
+        #expect(world.history.spawned.count == 5)
+        #expect(world.overall.alertCount == 0)
+    }
+
     @Test func `start-all in the middle of start-up skips no phase`() {
         var world = World.booted([unit("late", 0), unit("first", 10)])
         #expect(world.request(1, .startAll).spawned == [])

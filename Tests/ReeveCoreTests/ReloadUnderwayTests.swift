@@ -98,6 +98,16 @@ import Testing
         #expect(world.probes.last?.probe.target.port == 81)
     }
 
+    @Test func `what is being asked is called off with the check that asked it`() {
+        let check = HealthCheckSettings(.tcp(ProbeTarget(host: "localhost", port: 80)))
+        var world = World.booted([daemon("web") { $0.healthCheck = check }])
+        while world.probes.isEmpty { world.advance() }
+        let id = world.probes[0].id
+        #expect(world.reload([daemon("web")]).contains(.endCommand(id)))
+        #expect(world.answer(id, .failed(words: "refused")) == [])
+        #expect(world.health("web") == .healthy)
+    }
+
     // MARK: Schedules
 
     @Test func `what was due beside an execution has its outcome before the schedule changes`() {

@@ -135,7 +135,7 @@ extension Supervisor {
             let health = dependency.health.health
             // What an operator stopped is no failure, until patience is over.
             let isLost = health == .unhealthy && dependency.desired == .up
-            let isMissing = hasTimedOut && !dependency.meets(edge.condition, health: health)
+            let isMissing = hasTimedOut && !SchedulerView(of: dependency).holds(edge)
             guard isLost || isMissing else { continue }
             let blamed = dependency.failedDependencies.filter { $0 != id }
             failed += (blamed.isEmpty ? [target] : blamed).filter { !failed.contains($0) }

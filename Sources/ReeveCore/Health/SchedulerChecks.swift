@@ -44,8 +44,13 @@ extension Scheduler {
     /// The run is up no longer: what is being asked is of no use any more.
     mutating func endChecks(_ turn: inout Turn) {
         guard !hasRunBeside else { return }
-        if let pending = check.pending, !pending.isStale { turn.end(pending.id) }
+        endProbe(&turn)
         check.end()
+    }
+
+    /// What is being asked is of no use any more; that it ended is told all the same.
+    func endProbe(_ turn: inout Turn) {
+        if let pending = check.pending, !pending.isStale { turn.end(pending.id) }
     }
 
     /// Asks when it is time to, and nothing is being asked.

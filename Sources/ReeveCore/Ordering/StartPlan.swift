@@ -24,6 +24,8 @@ package struct StartPlan: Equatable, Sendable {
     package let ownPhases: [Int]
     /// By scheduler: length of the longest chain of dependencies, 0 for none.
     package let depths: [Int]
+    /// All, each after what it depends on; the `unstartable` ones come last.
+    package let dependenciesFirst: [SchedulerID]
     /// One cycle, closed: a, b, a. Empty where there is none. Its members never start.
     package let cycle: [SchedulerName]
     /// All members of cycles and whatever depends on them, ascending.
@@ -81,6 +83,7 @@ package struct StartPlan: Equatable, Sendable {
         self.phases = phases
         self.ownPhases = ownPhases
         self.depths = depths
+        dependenciesFirst = (settled + left).map { SchedulerID($0) }
         unstartable = left.map { SchedulerID($0) }
         cycle = StartPlan.findCycle(among: left, edges).map { schedulers[$0].name }
     }

@@ -172,8 +172,8 @@ extension Supervisor {
                 schedulers[index].enter(.stopped(.notStarted))
                 if schedulers[index].specification.enabled { queueForPhase(SchedulerID(index)) }
             }
-            touch(SchedulerID(index))
         }
+        for id in plan.dependenciesFirst { touch(id) }
         // What starts looks at what the others are by now.
         settle(&turn)
         guard startup.phase != nil else { return beginNextPhase(&turn) }
@@ -290,14 +290,19 @@ extension Supervisor {
         } else if let schedule = new.schedule {
             settleBefore(schedule, id, &turn)
         }
-        schedulers[id.index].adopt(
-            new, zones: zones, needsRestart: change.needsRestart, at: turn.now)
+        schedulers[id.index].adopt(new, zones: zones, needsRestart: change.needsRestart, &turn)
         if isLive, schedulers[id.index].specification.hasOtherFile(than: standing.specification) {
             turn.effects.append(.adoptLog(id))
         }
         if standing.specification.enabled && !new.enabled {
             takeDown(id, step, &turn)
             return isLive && step == .stop
+        }
+        if standing.presence == .completed, !standing.isWanted,
+            new.kind != standing.specification.kind
+        {
+            // What it has done it has done as another kind; an operator wants it down, and says so.
+            schedulers[id.index].enter(.stopped(.byOperator))
         }
         switch step {
         case .start where isLive:
@@ -364,8 +369,10 @@ extension Scheduler {
     /// Takes new settings: at once, or when what runs under the old ones is over. The order is everyone's
     /// business and changes for all at the same time.
     mutating func adopt(
-        _ new: SchedulerSpecification, zones: [ZoneFile], needsRestart: Bool, at now: Moment
+        _ new: SchedulerSpecification, zones: [ZoneFile], needsRestart: Bool,
+        _ turn: inout Turn
     ) {
+        let now = turn.now
         self.zones = zones
         if let owed = owesRestart, !new.order.dependencies.contains(where: { $0.name == owed }) {
             owesRestart = nil
@@ -384,6 +391,7 @@ extension Scheduler {
         replacement = nil
         adoptSchedule(at: now)
         if isOtherCheck {
+            endProbe(&turn)
             check.begin(due: nil)
             beginChecks(at: now.monotonic)
         }

@@ -265,7 +265,9 @@ extension Supervisor {
         let targets = schedulers.filter {
             $0.configured.enabled && !$0.isRemoved && !$0.specification.isComponent
         }.map(\.id)
-        for id in targets {
+        // Dependencies first: one that is looked at before them would still take them for stopped.
+        let isTarget = Set(targets)
+        for id in plan.dependenciesFirst where isTarget.contains(id) {
             switch schedulers[id.index].lifecycle {
             case .stopped(.survivors), .stopped(.unstartable), .waitingForPhase: continue
             case .completed:

@@ -35,27 +35,27 @@ package struct RunID: Comparable, Hashable, Sendable, CustomStringConvertible {
     /// The instant the run was asked for, cut to milliseconds.
     package var milliseconds: UInt64 { order >> 16 }
 
+    private static let alphabet = Array("0123456789ABCDEFGHJKMNPQRSTVWXYZ".utf8)
+
     package var description: String {
         // 130 bits for 26 characters: the first takes three bits of the number, the rest five each.
-        let alphabet = Array("0123456789ABCDEFGHJKMNPQRSTVWXYZ")
-        var digits: [Character] = []
+        var digits = [UInt8](repeating: 0, count: 26)
         var (high, low) = (order, origin)
-        for _ in 0..<26 {
-            digits.append(alphabet[Int(low & 31)])
+        for index in digits.indices.reversed() {
+            digits[index] = RunID.alphabet[Int(low & 31)]
             low = (low >> 5) | (high << 59)
             high >>= 5
         }
-        return String(digits.reversed())
+        return String(decoding: digits, as: UTF8.self)
     }
 
     /// Reads what `description` writes; nil for anything else.
     package init?(_ text: String) {
         let characters = Array(text.utf8)
         guard characters.count == 26, characters[0] <= UInt8(ascii: "7") else { return nil }
-        let alphabet = Array("0123456789ABCDEFGHJKMNPQRSTVWXYZ".utf8)
         var (high, low): (UInt64, UInt64) = (0, 0)
         for character in characters {
-            guard let digit = alphabet.firstIndex(of: character) else { return nil }
+            guard let digit = RunID.alphabet.firstIndex(of: character) else { return nil }
             high = (high << 5) | (low >> 59)
             low = (low << 5) | UInt64(digit)
         }

@@ -34,6 +34,8 @@ struct AlertChecker: Checker {
     private var troubles: [Trouble]
     /// Began in this turn for others that depend on it: whether there are such shows after it.
     private var blamed: [Int] = []
+    /// Who was waited for after the last turn. Looked up, never iterated.
+    private var waitedFor: Set<SchedulerName> = []
     /// Not at its best after the last turn.
     private var wasUnwell: [Bool]
     private var isShuttingDown = false
@@ -221,7 +223,12 @@ struct AlertChecker: Checker {
 
     /// Who is blamed is not well, or others have waited for it in vain.
     private mutating func checkBlame(_ view: View) -> String? {
-        defer { blamed = [] }
+        defer {
+            blamed = []
+            waitedFor = Set(
+                view.schedulers.filter { $0.lifecycle == .waitingForDependencies }
+                    .flatMap { $0.dependencies.map(\.name) })
+        }
         // Who suffered is no longer shown to, once reeve shuts down.
         for index in blamed where !isShuttingDown && !wasUnwell[index] {
             guard let status = view.schedulers.first(where: { $0.id.index == index }) else {
@@ -231,7 +238,8 @@ struct AlertChecker: Checker {
                 other.lifecycle == .waitingForDependencies
                     && other.dependencies.contains { $0.name == status.name && !$0.isMet }
             }
-            if !isUnwell(status), !isWaitedFor {
+            // Who waited may have been stopped in the same turn.
+            if !isUnwell(status), !isWaitedFor, !waitedFor.contains(status.name) {
                 return "others suffer from \(status.name), which is \(status.health.rawValue)"
             }
         }

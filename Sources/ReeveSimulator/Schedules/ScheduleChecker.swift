@@ -24,6 +24,8 @@ struct ScheduleChecker: Checker {
     var isFollowed: [Bool]
     /// When its program was last asked for.
     var startedLast: [Instant]
+    /// When something of a run that could not be ended was last alive: nothing is started over it.
+    private var survivedLast: [Int: Instant] = [:]
     var intervals: [IntervalBooks]
     var isShuttingDown = false
     /// Runs that were written down and not yet asked for.
@@ -476,6 +478,10 @@ struct ScheduleChecker: Checker {
     private mutating func overdue(
         _ index: Int, _ settings: ScheduleSettings, _ status: SchedulerStatus?, in kernel: Kernel
     ) -> String? {
+        let survivors = kernel.openRuns.filter { $0.survivedAt != nil }
+        if survivors.contains(where: { $0.scheduler.index == index }) {
+            survivedLast[index] = kernel.now
+        }
         // It waits for the least distance between two starts.
         if status?.lifecycle == .backingOff { return nil }
         let isBusy =
@@ -520,11 +526,10 @@ struct ScheduleChecker: Checker {
     ) -> String? {
         guard !hasReloaded, !isDown[index] else { return nil }
         for execution in accounts[index].open {
-            guard let run = kernel.run(execution.run), let over = run.forgottenAt,
-                !kernel.openRuns.contains(where: {
-                    $0.scheduler.index == index && $0.survivedAt != nil
-                })
-            else { continue }
+            guard let run = kernel.run(execution.run), let forgotten = run.forgottenAt else {
+                continue
+            }
+            let over = max(forgotten, survivedLast[index] ?? .zero)
             let delay = ScheduleChecker.delay(settings, before: execution.attempt + 1)
             let most = delay + .milliseconds(500) + scenario.delivery.slack
             if kernel.now - over > most {

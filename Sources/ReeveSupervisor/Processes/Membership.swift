@@ -119,7 +119,8 @@ extension Processes {
                 continue
             }
             found.append(process)
-            for child in tree.children(of: process.pid) {
+            let threads = process.isSeen ? process.threads : nil
+            for child in tree.children(of: process.pid, threads: threads) {
                 pending.append((child, nil, process.pid))
             }
         }

@@ -91,13 +91,14 @@ final class ProcessTree {
         if taken == nil { snapshot = [:] }
     }
 
-    /// The children of a process, with those that ended and were not reaped.
-    func children(of pid: PID) -> [PID] {
+    /// The children of a process, with those that ended and were not reaped. `threads`: how many it has,
+    /// where that was just read.
+    func children(of pid: PID, threads: Int? = nil) -> [PID] {
         guard listsChildren else { return snapshot[pid] ?? [] }
         // Where it has gone, its children have become someone else's: reeve's, as a rule.
         let found: [PID]? = reading { () throws(Errno) in
             buffer.removeAll(keepingCapacity: true)
-            try proc.children(of: pid, into: &buffer)
+            try proc.children(of: pid, threads: threads, into: &buffer)
             return buffer
         }
         return found ?? []

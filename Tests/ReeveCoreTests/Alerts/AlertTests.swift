@@ -218,6 +218,24 @@ extension World {
         return world
     }
 
+    @Test func `a dependency that waits with its own stop is missed by who is started after that`() {
+        var world = World.booted([
+            daemon("db"), daemon("slow") { $0.needs("db") },
+            daemon("web") {
+                $0.needs("db")
+                $0.order.dependencyTimeout = .seconds(2)
+            },
+        ])
+        world.pass(.seconds(5))
+        world.exit("web", code: 1)
+        // Until `slow` has gone, `db` runs.
+        world.request(1, .stop(world.id("db")))
+        #expect(world.lifecycle("db") == .running)
+        world.pass(.seconds(1))
+        #expect(world.lifecycle("web") == .waitingForDependencies)
+        #expect(world.pass(.seconds(2)).alerts == ["began dependency-failure db"])
+    }
+
     @Test func `many that lose the same dependency are one alert that names them`() {
         var world = family(3)
         let effects = world.exit("db", code: 1)
