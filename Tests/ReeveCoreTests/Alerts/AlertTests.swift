@@ -218,7 +218,8 @@ extension World {
         return world
     }
 
-    @Test func `a dependency that waits with its own stop is missed by who is started after that`() {
+    @Test func `a dependency that waits with its own stop is missed by who is started after that`()
+    {
         var world = World.booted([
             daemon("db"), daemon("slow") { $0.needs("db") },
             daemon("web") {
