@@ -162,19 +162,30 @@ extension Supervisor {
             let reason = "the one due at \(made.at) stands for it"
             settleMissed(due, except: due.isAbandoned ? [] : [last], .coalesced, reason, id, &turn)
             offer(made, "made up for, \(late) late", mayWait: true, id, &turn)
-        case .runAll:
-            let eligible =
-                due.isAbandoned
-                ? []
-                : due.missed.filter { nominal in
-                    settings.misfireDeadline.map { turn.now.wall - nominal.due <= $0 } ?? true
-                }
-            let reason = "too late, or too many to make up for"
-            settleMissed(due, except: eligible, .missed, reason, id, &turn)
-            for nominal in eligible {
-                let late = turn.now.wall - nominal.due
-                offer(nominal, "made up for, \(late) late", mayWait: true, id, &turn)
+        case .runAll: makeUpForAll(due, within: settings.misfireDeadline, id, &turn)
+        }
+    }
+
+    /// Executes all that are not too late. With jitter an earlier one may have been due later than the next.
+    private mutating func makeUpForAll(
+        _ due: DueOccurrences, within deadline: Duration?, _ id: SchedulerID, _ turn: inout Turn
+    ) {
+        let now = turn.now.wall
+        func isTooLate(_ nominal: DueOccurrences.Nominal) -> Bool {
+            deadline.map { now - nominal.due > $0 } ?? false
+        }
+        let last = due.isAbandoned ? [] : Array(due.missed.drop(while: isTooLate))
+        let reason = "too late, or too many to make up for"
+        settleMissed(due, except: last, .missed, reason, id, &turn)
+        for nominal in last {
+            guard isTooLate(nominal) else {
+                offer(
+                    nominal, "made up for, \(now - nominal.due) late", mayWait: true, id, &turn)
+                continue
             }
+            schedulers[id.index].settle(
+                .schedule, from: nominal.at, through: nominal.at, count: 1 + nominal.merged,
+                .missed, reason: reason, &turn)
         }
     }
 

@@ -36,7 +36,7 @@ struct AlertChecker: Checker {
     private var blamed: [Int] = []
     /// Who was waited for after the last turn. Looked up, never iterated.
     private var waitedFor: Set<SchedulerName> = []
-    /// Not at its best after the last turn.
+    /// Not at its best after the last turn, or in this one.
     private var wasUnwell: [Bool]
     private var isShuttingDown = false
 
@@ -116,6 +116,9 @@ struct AlertChecker: Checker {
             index.map { self.isExecution(record.run, of: SchedulerID($0), kernel) } ?? false
         switch record.fact {
         case .shutdownBegan: isShuttingDown = true
+        case .healthChanged(from: let before, to: let after, reason: _):
+            // Within a turn of many events it may be unwell, and stopped before the turn is over.
+            if let index, isUnwell(before) || isUnwell(after) { wasUnwell[index] = true }
         case .alert(let alert): return check(alert, index, in: kernel)
         case _ where isExecution: break
         case .timedOut:
@@ -239,15 +242,15 @@ struct AlertChecker: Checker {
                     && other.dependencies.contains { $0.name == status.name && !$0.isMet }
             }
             // Who waited may have been stopped in the same turn.
-            if !isUnwell(status), !isWaitedFor, !waitedFor.contains(status.name) {
+            if !isUnwell(status.health), !isWaitedFor, !waitedFor.contains(status.name) {
                 return "others suffer from \(status.name), which is \(status.health.rawValue)"
             }
         }
         return nil
     }
 
-    private func isUnwell(_ status: SchedulerStatus) -> Bool {
-        switch status.health {
+    private func isUnwell(_ health: Health) -> Bool {
+        switch health {
         case .unhealthy, .stopped: true
         case .healthy, .degraded, .starting, .stopping: false
         }
@@ -281,7 +284,7 @@ struct AlertChecker: Checker {
     mutating func turnEnded(_ view: View, in kernel: Kernel) -> String? {
         if let sentence = checkBlame(view) { return sentence }
         for status in view.schedulers where wasUnwell.indices.contains(status.id.index) {
-            wasUnwell[status.id.index] = isUnwell(status)
+            wasUnwell[status.id.index] = isUnwell(status.health)
         }
         let shown = view.alerts.map(\.number)
         let expected = on.values.map(\.number).sorted()

@@ -334,6 +334,32 @@ import Testing
         #expect(outcomes(world).last == "17:42:00 succeeded")
     }
 
+    @Test func `with jitter the one before may be made up for and the next not, each counted once`() {
+        var wereParted = 0
+        for seed: UInt64 in 1...40 {
+            var world = World.booted([
+                scheduled("job", minutely) {
+                    $0.misfire = .runAll
+                    $0.misfireDeadline = .seconds(120)
+                    $0.jitter = .seconds(170)
+                    $0.overlap = .queue
+                }
+            ])
+            world.pass(.seconds(230))
+            world.exit("job", code: 0)
+            let before = world.ledger.count
+            world.replaceSupervisor(after: .seconds(600), seed: seed)
+            let entries = world.ledger.dropFirst(before).filter { $0.trigger == .schedule }
+            for entry in entries where entry.outcome == .missed {
+                let minutes =
+                    entry.through.second / 60 - (entry.occurrence.second + 59) / 60 + 1
+                #expect(Int64(entry.count) == minutes, "seed \(seed)")
+                if entries.contains(where: { $0.occurrence < entry.occurrence }) { wereParted += 1 }
+            }
+        }
+        #expect(wereParted > 0)
+    }
+
     @Test func `what comes is told with its delays, and why nothing does`() throws {
         var world = World.booted([
             scheduled("job", .cron("0 18 * * *")) {
