@@ -334,7 +334,8 @@ import Testing
         #expect(outcomes(world).last == "17:42:00 succeeded")
     }
 
-    @Test func `with jitter the one before may be made up for and the next not, each counted once`() {
+    @Test func `with jitter the one before may be made up for and the next not, each counted once`()
+    {
         var wereParted = 0
         for seed: UInt64 in 1...40 {
             var world = World.booted([
