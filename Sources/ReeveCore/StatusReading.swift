@@ -86,7 +86,9 @@ extension Supervisor {
     private func describe(_ reason: String, of id: SchedulerID) -> String {
         guard case .waitingForDependencies = schedulers[id.index].lifecycle else { return reason }
         let unmet = unmetDependencies(of: id).map { name in
-            guard let target = scheduler(named: name.text) else { return "\(name) (unknown)" }
+            guard let target = configuredScheduler(named: name.text) else {
+                return "\(name) (unknown)"
+            }
             return "\(name) (\(views[target.index].health.rawValue))"
         }
         return unmet.isEmpty ? reason : "\(reason): \(listed(unmet))"

@@ -158,8 +158,14 @@ package struct Supervisor: Sendable {
     /// `[reeve]` as it is in force.
     package var supervisorSettings: SupervisorSettings { settings }
 
-    /// Finds a scheduler by name; one that is no longer configured is not found.
+    /// Finds a scheduler by name; one that is no longer configured as long as something of it is left.
     package func scheduler(named name: String) -> SchedulerID? {
+        guard let id = idsByName[name], !schedulers[id.index].isDropped else { return nil }
+        return id
+    }
+
+    /// The same, but only one that is configured.
+    func configuredScheduler(named name: String) -> SchedulerID? {
         guard let id = idsByName[name], !schedulers[id.index].isRemoved else { return nil }
         return id
     }

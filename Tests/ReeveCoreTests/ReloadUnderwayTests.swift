@@ -147,6 +147,26 @@ import Testing
         }
     }
 
+    @Test func `the last execution of one that is gone is found, and can be stopped and signalled`()
+    {
+        var world = World.booted([scheduled("job", minutely)])
+        world.pass(.seconds(30))
+        let (job, run) = (world.id("job"), world.run(of: "job"))
+        world.reload([])
+        #expect(world.supervisor.scheduler(named: "job") == job)
+        let start = world.request(1, .start(job, force: false)).replies(to: 1).first
+        #expect(start?.outcomes.map(\.words) == ["is no longer configured"])
+        #expect(world.request(2, .signal(job, .hangup)).contains(.passSignal(run, .hangup)))
+        let stop = world.request(3, .stop(job))
+        #expect(stop.contains(.signal(run, .terminate, to: .leader)))
+        #expect(!stop.contains { if case .keep = $0 { true } else { false } })
+        let effects = world.send(.exited(run, .killed(.terminate), leftovers: []))
+        #expect(effects.replies(to: 3).first?.outcomes.map(\.result) == [.done])
+        #expect(world.supervisor.scheduler(named: "job") == nil)
+        let again = world.request(4, .stop(job)).replies(to: 4).first
+        #expect(again?.outcomes.map(\.words) == ["is no longer configured"])
+    }
+
     @Test func `what another schedule would have made due while it was gone was never due`() {
         // Found by the simulator: 1,200 occurrences of an interval that nobody had asked for yet.
         let expiring = scheduled("job", minutely) {

@@ -104,7 +104,7 @@ extension Supervisor {
                 .dependencyCheck, .done, "met: \(listed(edges.map(\.name)))", &turn)
         }
         let reasons = unmet.map { name in
-            let reason = scheduler(named: name.text).map { views[$0.index].reason }
+            let reason = configuredScheduler(named: name.text).map { views[$0.index].reason }
             return "\(name) (\(reason ?? "not configured"))"
         }
         // Back-off restarts it anyway: nothing waits for this.

@@ -104,7 +104,7 @@ extension Supervisor {
     private func objection(to change: RegistrationChange) -> String? {
         let name = change.name
         let file = settings.source ?? "the configuration"
-        guard let id = scheduler(named: name.text) else { return nil }
+        guard let id = configuredScheduler(named: name.text) else { return nil }
         let specification = schedulers[id.index].configured
         if specification.isComponent {
             return "\(name) is a part of reeve itself, which [gateway] in \(file) is about"
@@ -180,7 +180,7 @@ extension Supervisor {
                 result = .added
                 words = "\(name) is registered"
             }
-            var targets = scheduler(named: name.text).map { [$0] } ?? []
+            var targets = configuredScheduler(named: name.text).map { [$0] } ?? []
             // Disabled, it goes on to its end: nothing is done that could be waited for.
             var rest = ""
             targets.removeAll { id in

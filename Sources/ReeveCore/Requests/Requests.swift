@@ -21,7 +21,7 @@ extension Supervisor {
             start(scheduler, &turn)
             wait(id, .up, [scheduler], &turn)
         case .stop(let scheduler):
-            guard isKnown(scheduler, id, &turn) else { return }
+            guard isThere(scheduler, id, &turn) else { return }
             schedulers[scheduler.index].stoppedFirst = takenDown(with: scheduler)
             stop(scheduler, &turn)
             wait(id, .down, [scheduler], &turn)
@@ -39,7 +39,7 @@ extension Supervisor {
             guard isKnown(scheduler, id, &turn) else { return }
             recover(scheduler, id, &turn)
         case .signal(let scheduler, let signal):
-            guard isKnown(scheduler, id, &turn) else { return }
+            guard isThere(scheduler, id, &turn) else { return }
             pass(signal, to: scheduler, id, &turn)
         case .runNow(let scheduler, let force):
             guard isKnown(scheduler, id, &turn) else { return }
@@ -77,8 +77,25 @@ extension Supervisor {
     private mutating func isKnown(
         _ scheduler: SchedulerID, _ id: RequestID, _ turn: inout Turn
     ) -> Bool {
+        let isRemoved =
+            schedulers.indices.contains(scheduler.index) && schedulers[scheduler.index].isRemoved
+        return check(scheduler, isGone: isRemoved, id, &turn)
+    }
+
+    /// Whether it is configured, or something of it is left.
+    private mutating func isThere(
+        _ scheduler: SchedulerID, _ id: RequestID, _ turn: inout Turn
+    ) -> Bool {
+        let isDropped =
+            schedulers.indices.contains(scheduler.index) && schedulers[scheduler.index].isDropped
+        return check(scheduler, isGone: isDropped, id, &turn)
+    }
+
+    private mutating func check(
+        _ scheduler: SchedulerID, isGone: Bool, _ id: RequestID, _ turn: inout Turn
+    ) -> Bool {
         if schedulers.indices.contains(scheduler.index) {
-            guard schedulers[scheduler.index].isRemoved else { return true }
+            guard isGone else { return true }
             // It was asked for by name, and a reload came first.
             let outcome = Reply.Outcome(
                 scheduler: scheduler, result: .failed, words: "is no longer configured")
@@ -115,6 +132,7 @@ extension Supervisor {
         stopped isStopped: Bool? = nil, paused isPaused: Bool? = nil, of id: SchedulerID,
         _ turn: inout Turn
     ) {
+        guard !schedulers[id.index].isRemoved else { return }
         let before = schedulers[id.index].wish
         let wish = Wish(
             stopped: isStopped ?? before?.isStopped ?? false,
@@ -385,7 +403,7 @@ extension Supervisor {
     }
 
     private func isOnItsWay(_ name: SchedulerName) -> Bool {
-        guard let id = scheduler(named: name.text) else { return false }
+        guard let id = configuredScheduler(named: name.text) else { return false }
         let scheduler = schedulers[id.index]
         return scheduler.desired == .up && views[id.index].health != .unhealthy
     }

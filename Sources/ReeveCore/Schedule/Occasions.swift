@@ -303,7 +303,7 @@ extension Supervisor {
         boot = history.boot
         for entry in history.entries {
             // What it began has an end, although it may be scheduled no longer.
-            guard let id = scheduler(named: entry.scheduler.text) else { continue }
+            guard let id = configuredScheduler(named: entry.scheduler.text) else { continue }
             switch entry.trigger {
             case .schedule:
                 schedulers[id.index].schedule?.restore(through: entry.through)

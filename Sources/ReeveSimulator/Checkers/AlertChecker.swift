@@ -292,8 +292,8 @@ struct AlertChecker: Checker {
         if view.whole.alertCount != shown.count {
             return "\(view.whole.alertCount) alerts are counted, and \(shown.count) shown"
         }
-        if let sentence = forgotten(view, in: kernel) { return sentence }
         guard !isShuttingDown else { return nil }
+        if let sentence = forgotten(view, in: kernel) { return sentence }
         for status in view.schedulers {
             let index = status.id.index
             guard troubles.indices.contains(index) else { continue }

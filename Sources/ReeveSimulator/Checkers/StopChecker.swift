@@ -77,7 +77,9 @@ struct StopChecker: Checker {
         for dependent in graph.dependents[truth.scheduler.index] {
             let edges = graph.edges[dependent.index]
             guard edges.contains(where: { $0.target == truth.scheduler && $0.onFailure == .stop }),
-                let other = kernel.upRuns(of: dependent).first, !kernel.isScheduled(dependent)
+                let other = kernel.upRuns(of: dependent).first, !kernel.isScheduled(dependent),
+                // What runs as an execution of before needs nobody.
+                kernel.kindChangedAt[dependent].map({ other.askedAt >= $0 }) ?? true
             else { continue }
             return "\(kernel.label(run)) is stopped before \(kernel.label(other.id)), "
                 + "which cannot be without it"

@@ -41,6 +41,10 @@ struct ScheduleChecker: Checker {
     private(set) var hasReloaded = false
     /// The schedulers that the present event is about.
     var touched: [SchedulerID] = []
+    /// By scheduler: when an operator, or a configuration, was last about it.
+    var touchedLast: [Int: Instant] = [:]
+    /// Wanted down by some event since the last turn. Looked up, never iterated.
+    var wasDown: Set<Int> = []
     /// An operator has asked for a run since it last rested: what waits is not all in the books.
     var wasAskedFor: [Bool]
     /// A dependency was shown as not met after the last turn.
@@ -157,10 +161,12 @@ struct ScheduleChecker: Checker {
 
     mutating func told(_ event: Event, in kernel: Kernel) -> String? {
         touched = event.touched(of: kernel.count) ?? []
+        for scheduler in touched { touchedLast[scheduler.index] = kernel.now }
         switch event {
         case .shutdownRequested: isShuttingDown = true
         case .configurationLoaded:
             hasReloaded = true
+            for index in accounts.indices { touchedLast[index] = kernel.now }
             reloaded(in: kernel)
         case .exited(let run, let status, leftovers: _, used: _):
             ended(run, status.shellCode, in: kernel)
@@ -169,7 +175,10 @@ struct ScheduleChecker: Checker {
             ended(run, failure.errno == 2 ? 127 : 126, in: kernel)
         case .requested(let id, let request):
             wantedUp = event.wantedUp(of: kernel.count)
-            for scheduler in event.wantedDown(of: kernel.count) { isDown[scheduler.index] = true }
+            for scheduler in event.wantedDown(of: kernel.count) {
+                isDown[scheduler.index] = true
+                wasDown.insert(scheduler.index)
+            }
             if case .runNow(let scheduler, force: _) = request {
                 wasAskedFor[scheduler.index] = true
             }
@@ -394,6 +403,7 @@ struct ScheduleChecker: Checker {
     // MARK: Turns
 
     mutating func turnEnded(_ view: View, in kernel: Kernel) -> String? {
+        defer { wasDown = [] }
         for index in accounts.indices {
             guard let settings = schedule(index, kernel) else { continue }
             let status = view.schedulers.first { $0.id.index == index }

@@ -71,7 +71,9 @@ extension ScheduleChecker {
             return "\(entry.occurrence) is \(outcome.rawValue) and was never begun"
         case .skippedOverlap: return room(for: entry, index, settings, in: kernel)
         case .paused:
+            // What passed before a stop in this turn, and was not seen, is told with what came after it.
             return isPaused[index] || isDown[index] || hasReloaded || !isFollowed[index]
+                || wasDown.contains(index)
                 ? nil : "\(entry.occurrence) is paused, which the schedule is not"
         case .missed, .coalesced:
             // Late by more than the tolerance, or the clock skipped it, or another is due at the same time.
@@ -103,7 +105,10 @@ extension ScheduleChecker {
         _ execution: ExecutionTruth, _ index: Int, _ settings: ScheduleSettings, in kernel: Kernel
     ) -> Bool {
         if isCalledOff(index) { return true }
-        guard let run = kernel.run(execution.run) else { return false }
+        guard let run = kernel.run(execution.run) else {
+            // Its on-start command was ended, and no program was asked for.
+            return touchedLast[index].map { kernel.now - $0 <= scenario.delivery.slack } ?? false
+        }
         if run.wasStopped || run.abandonedAt != nil || run.survivedAt != nil { return true }
         if run.passedSignal != nil { return true }
         // It waited for a further attempt, and the next one took its place.

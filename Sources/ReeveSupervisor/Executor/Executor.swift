@@ -229,6 +229,8 @@ final class Executor {
     /// Carries out effects in their order.
     func perform(_ effects: [Effect], at now: Moment) {
         self.now = now
+        processes.expectStops(
+            effects.count { if case .signal(_, _, to: .leader) = $0 { true } else { false } })
         for effect in effects { perform(effect) }
     }
 

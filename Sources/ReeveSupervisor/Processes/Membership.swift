@@ -138,6 +138,11 @@ extension Processes {
         if tree.hasChildren(run.leader.pid, isOwn: { table.children[$0] != nil }) { scan(run) }
     }
 
+    /// So many runs are about to be stopped, one after the other.
+    func expectStops(_ count: Int) {
+        tree.expectQuestions(count, isOwn: { table.children[$0] != nil })
+    }
+
     /// Whether what now has this pid is the process that was meant: by its start time, or by its
     /// parent. A parent that ended in between has left it to reeve.
     private func belongs(

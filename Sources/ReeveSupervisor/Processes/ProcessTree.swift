@@ -129,6 +129,18 @@ final class ProcessTree {
         return storm.parents.contains(pid)
     }
 
+    /// What a look costs, with what it leaves for the kernel to drop.
+    private static let lookCost = Duration.microseconds(40)
+
+    /// So many will be asked for: where a pass takes less than as many looks, it is made at once.
+    func expectQuestions(_ count: Int, isOwn: (PID) -> Bool) {
+        let now = Clock.now().monotonic
+        guard ProcessTree.lookCost * Int64(count) > storm.passCost, listsChildren, showsOthers,
+            now >= storm.passHolds
+        else { return }
+        _ = passOver(since: now, isOwn)
+    }
+
     private func passOver(since start: Instant, _ isOwn: (PID) -> Bool) -> Bool {
         storm.parents.removeAll(keepingCapacity: true)
         let pids: [PID]? = reading { () throws(Errno) in try proc.processes() }
