@@ -83,6 +83,53 @@ extension Reeve {
         }
     }
 
+    @Test func `a disk that does not answer for what failed runs leave holds up nobody`()
+        async throws
+    {
+        try await Reeve.supervising({ _ in
+            """
+            [schedulers.web]
+            command = "echo said; exit 3"
+            restart-delay = "100ms"
+            restart-factor = 1.0
+            restart-jitter = 0.0
+            max-restarts = "unlimited"
+            """
+        }) { reeve in
+            let file = URL(fileURLWithPath: reeve.directory + "/state/failures/web")
+            func kept() -> String {
+                String(decoding: (try? Data(contentsOf: file)) ?? Data(), as: UTF8.self)
+            }
+            try await eventually("a bundle") { kept().contains("runId") }
+            let scribe = try await eventually("the scribe") {
+                Processes.children(of: reeve.pid).first { process in
+                    let name = try? String(
+                        contentsOfFile: "/proc/\(process.pid)/comm", encoding: .utf8)
+                    return name == "reeve-scribe\n"
+                }?.pid
+            }
+            Processes.signal(scribe, SIGSTOP)
+            let before = try #require(try await reeve.failedRun("web")).runId
+            // Restarts go on, and what waits is found.
+            let later = try await eventually("later failures") {
+                let run = try await reeve.failedRun("web")
+                return run.flatMap { $0.runId > before && !kept().contains($0.runId) ? $0 : nil }
+            }
+            #expect(later.log.map(\.line) == ["said"])
+            try await eventually("the status") {
+                try await reeve.command("status", "--json").output.contains(
+                    "what failed runs leave is not kept: the scribe does not come forward")
+            }
+            // What it was given and has not written the next one writes.
+            Processes.signal(scribe, SIGKILL)
+            try await eventually("newer bundles") {
+                kept().matches(of: /"runId":"([0-9A-Z]{26})"/).contains {
+                    $0.output.1 > later.runId
+                }
+            }
+        }
+    }
+
     @Test func `one that could not be started has the words of what was to be done before`()
         async throws
     {

@@ -49,6 +49,24 @@ import Testing
             ran: .milliseconds(900), status: .exited(code: 3), meaning: "failed")
     }
 
+    /// Writes all that is due, as the scribe does. Returns how many that were.
+    @discardableResult
+    private func write(from store: FailureStore) -> Int {
+        var count = 0
+        while let bundle = store.nextBundle() {
+            // One at a time.
+            #expect(store.nextBundle() == nil)
+            do throws(Errno) {
+                try bundle.write()
+                store.bundleEnded(nil, at: Clock.now())
+            } catch {
+                store.bundleEnded(error, at: Clock.now())
+            }
+            count += 1
+        }
+        return count
+    }
+
     /// A line of the tail, at a second after the start of time.
     private func line(_ text: String, second: Int64) -> [UInt8] {
         let at = WallTime(nanoseconds: 1_795_628_314_500_000_000) + .seconds(second)
@@ -66,7 +84,8 @@ import Testing
             store.keep(
                 try report(UInt64(number), second: Int64(number)), of: SchedulerID(0),
                 among: 1, at: Clock.now())
-            store.finish(until: .distantFuture)
+            store.hurry()
+            write(from: store)
         }
         let web = try #require(name)
         for number in 35..<40 {
@@ -96,9 +115,11 @@ import Testing
         store.keep(try report(1, second: 0), of: SchedulerID(0), among: 1, at: Clock.now())
         let waits = try #require(store.failure(of: web, run: nil))
         #expect(waits.bundle.runID == RunID(order: 1, origin: 1).description)
-        store.finish(until: .distantFuture)
+        store.hurry()
+        write(from: store)
         store.keep(try report(2, second: 1), of: SchedulerID(0), among: 1_000, at: Clock.now())
-        store.finish(until: .distantFuture)
+        store.hurry()
+        write(from: store)
         for number: UInt64 in [1, 2] {
             let run = RunID(order: number, origin: 1).description
             #expect(store.failure(of: web, run: run)?.bundle.runID == run)
@@ -115,8 +136,11 @@ import Testing
         #expect(place.said.count == 1)
         #expect(store.nextDeadline == now.monotonic + FailureStore.delay)
         store.timePassed(at: now)
+        #expect(write(from: store) == FailureStore.batch)
+        #expect(store.nextDeadline != nil)
         #expect(place.said.count == 2 && place.said[1].contains("of 50 nothing was"))
-        store.finish(until: .distantFuture)
+        store.hurry()
+        write(from: store)
         #expect(store.nextDeadline != nil)
         store.timePassed(at: now)
         #expect(store.nextDeadline == nil)
@@ -141,7 +165,8 @@ import Testing
             store.keep(
                 try report(UInt64(number), second: 0), of: SchedulerID(0), among: 1, at: Clock.now()
             )
-            store.finish(until: .distantFuture)
+            store.hurry()
+            write(from: store)
         }
         #expect(place.said.count == 1)
         #expect(place.said.first?.contains("everything else goes on") == true)

@@ -122,4 +122,58 @@ import Testing
         #expect(other.starts == 2)
         #expect(try other.writes() == [1: "two\n"])
     }
+
+    // MARK: Bundles
+
+    private final class Source: BundleSource {
+        var waiting: [Bundle] = []
+        private var isUnderWay = false
+        private(set) var ends: [Errno?] = []
+
+        var bundleCount: Int { waiting.count + (isUnderWay ? 1 : 0) }
+
+        func nextBundle() -> Bundle? {
+            guard !isUnderWay, !waiting.isEmpty else { return nil }
+            isUnderWay = true
+            return waiting.removeFirst()
+        }
+
+        func bundleEnded(_ failure: Errno?, at now: Moment) {
+            isUnderWay = false
+            ends.append(failure)
+        }
+    }
+
+    private func bundle(_ text: String) -> Bundle {
+        Bundle(path: "/failures/\(text)", capacity: 9_216, bytes: Array(text.utf8))
+    }
+
+    @Test func `bundles go one at a time, beside the lines, and each has one end`() throws {
+        let source = Source()
+        link.bundles = source
+        source.waiting = [bundle("a"), bundle("b")]
+        add("line", to: 0, at: moment(1))
+        var requests = try other.requests()
+        #expect(requests.first == .bundle(bundle("a")))
+        #expect(requests.count == 3)
+        try other.answer(.written(0, position: 5))
+        try other.answer(.kept(.noSpace))
+        link.ready(at: moment(1))
+        requests = try other.requests()
+        #expect(requests == [.bundle(bundle("b"))])
+        #expect(source.ends == [.noSpace])
+        // A scribe that died may have written it or not: the next one is given it again.
+        other.die()
+        add("line", to: 0, at: moment(1))
+        #expect(link.ended(other.process.pid, .signalled(.kill, coreDumped: false), at: moment(2)))
+        link.timePassed(at: moment(3))
+        #expect(try other.requests().first == .bundle(bundle("b")))
+        try other.answer(.kept(nil))
+        link.ready(at: moment(3))
+        #expect(source.ends == [.noSpace, nil] && source.bundleCount == 0)
+        // Nobody asked.
+        try other.answer(.kept(nil))
+        link.ready(at: moment(4))
+        #expect(source.ends.count == 2)
+    }
 }

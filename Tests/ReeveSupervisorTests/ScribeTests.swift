@@ -16,11 +16,17 @@ private func bytes(_ text: String) -> ArraySlice<UInt8> { Array(text.utf8)[...] 
         .file(.max, LogFileSettings(path: "/ä b", maxSize: 1, maxFiles: 7, makesDirectory: true)),
         .write(3, position: .max, bytes: []),
         .write(4, position: 9, bytes: Array(repeating: 10, count: ScribeRequest.writeBytesMax)),
+        .bundle(Bundle(path: "/failures/wéb", capacity: 9_216, bytes: Array("{}\n".utf8))),
+        .bundle(
+            Bundle(
+                path: "/" + String(repeating: "p", count: 4_094), capacity: .max,
+                bytes: Array(repeating: 9, count: Bundle.bytesMax))),
     ]
     private static let answers: [ScribeAnswer] = [
         .written(3, position: 1 << 40),
         .failed(4, position: 0, LogTrouble(step: .write, errno: .noSpace)),
         .troubled(5, LogTrouble(step: .rotate, errno: .accessDenied)), .troubled(6, nil),
+        .kept(nil), .kept(.noSpace),
     ]
 
     /// Cuts a stream in pieces of one size, and reads what is whole after each.

@@ -108,6 +108,7 @@ final class Executor {
 
     /// Ends a turn: what it had to say is written in one go, and the service manager told what is new.
     func endTurn(at now: Moment) {
+        failures.noteEvidence(at: now)
         reportStrangers(at: now)
         notify.endTurn()
         output.flush(at: now)
@@ -207,7 +208,7 @@ final class Executor {
             syslog.ready(at: Clock.now())
             syslog.close()
         }
-        failures.finish(until: deadline)
+        failures.hurry()
         ledger?.finish(until: deadline, at: Clock.now())
         output.finish(until: deadline)
         control.close(at: Clock.now(), view: view)

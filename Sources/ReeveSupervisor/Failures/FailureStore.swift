@@ -3,9 +3,10 @@
 // What is kept of failed runs, in the state directory: for each scheduler one file of fixed size, a ring, in
 // which the newest few bundles are. A bundle is a line of JSON and the last lines of the run's log, as text.
 //
-// What the core tells is queued, and written a little later, a few at a time, so that a thousand programs
-// that fail together do not hold up their own restarts; the log is read from the tail only then. A write goes to the kernel's cache and is never synchronised: a bundle survives any death of
-// reeve, and not a crash of the host. What cannot be written (a full disk) is dropped, counted and said once.
+// What the core tells is queued, and handed to the scribe a little later, a few at a time, so that a thousand programs
+// that fail together do not hold up their own restarts; the log is read from the tail only then. A write goes to the
+// kernel's cache and is never synchronised: a bundle survives any death of reeve, and not a crash of the host. What
+// cannot be written (a full disk) is dropped, counted and said once.
 
 internal import DequeModule
 internal import ReeveControl
@@ -13,7 +14,7 @@ internal import ReeveCore
 internal import ReeveLinux
 
 /// The bundles of all schedulers.
-final class FailureStore {
+final class FailureStore: BundleSource {
     /// Log of one run at most.
     static let logBytesMax = 65_536
     /// Bundles that always fit a file.
@@ -35,7 +36,9 @@ final class FailureStore {
     private struct Waiting {
         let report: FailureReport
         let scheduler: SchedulerID
-        let reading: String
+        let turn: Instant
+        /// nil until the end of its turn.
+        var evidence: OutOfMemoryEvidence?
         /// Of its scheduler's file, in bytes.
         let capacity: Int
 
@@ -46,14 +49,20 @@ final class FailureStore {
     private let tails: Tails
     private let say: (SupervisorSettings.LogLevel, String) -> Void
     private var waiting = Deque<Waiting>()
+    /// Handed out, without an answer.
+    private var underWay: Waiting?
+    /// So many may be handed out before the next pause.
+    private var quota = 0
     private var dueAt: Instant?
+    /// Called when bundles are due.
+    var onDue: ((Moment) -> Void)?
     /// Written to no file since it was last said; and whether it was.
     private var lost = 0
     private var hasComplained = false
     private var counter: OutOfMemoryCounter
     private var countedAt: Moment
-    /// Of the turn in which it was last asked for.
-    private var latestEvidence: (turn: Instant, evidence: OutOfMemoryEvidence)?
+    /// One that waits has none yet.
+    private var lacksEvidence = false
 
     /// `directory`: the state directory; nil keeps nothing.
     init(
@@ -91,9 +100,10 @@ final class FailureStore {
         _ report: FailureReport, of scheduler: SchedulerID, among count: Int, at now: Moment
     ) {
         guard directory != nil else { return }
-        var evidence = OutOfMemoryEvidence.unknown
+        var evidence: OutOfMemoryEvidence? = .unknown
         if case .signalled(.kill, _)? = report.status, report.stop == nil {
-            evidence = outOfMemoryEvidence(at: now)
+            evidence = nil
+            lacksEvidence = true
         }
         guard waiting.count < FailureStore.waitingMax else {
             lost += 1
@@ -101,21 +111,26 @@ final class FailureStore {
         }
         waiting.append(
             Waiting(
-                report: report, scheduler: scheduler, reading: report.reading(evidence),
+                report: report, scheduler: scheduler, turn: now.monotonic, evidence: evidence,
                 capacity: FailureStore.capacity(schedulers: count)))
-        if dueAt == nil { dueAt = now.monotonic + FailureStore.delay }
+        if dueAt == nil, underWay == nil { dueAt = now.monotonic + FailureStore.delay }
     }
 
-    /// All that SIGKILL ended in one turn get one reading: they may be hundreds, and which of them the kernel
-    /// killed it does not tell.
-    private func outOfMemoryEvidence(at now: Moment) -> OutOfMemoryEvidence {
-        if let latest = latestEvidence, latest.turn == now.monotonic { return latest.evidence }
+    /// Looks for what says that the kernel killed for want of memory, where a run of this turn may have been. To be
+    /// called at the turn's end: nobody's restart waits for it. All get one reading: they may be hundreds, and which
+    /// of them the kernel killed it does not tell.
+    func noteEvidence(at now: Moment) {
+        guard lacksEvidence else { return }
+        lacksEvidence = false
         let latest = OutOfMemoryCounter.read()
         let evidence = latest.evidence(after: counter, at: countedAt.wall)
         counter = latest
         countedAt = now
-        latestEvidence = (now.monotonic, evidence)
-        return evidence
+        // Those of this turn are the last ones.
+        for index in waiting.indices.reversed() {
+            if waiting[index].turn != now.monotonic { return }
+            if waiting[index].evidence == nil { waiting[index].evidence = evidence }
+        }
     }
 
     /// A run begins: the counters should not be much older than it.
@@ -131,35 +146,42 @@ final class FailureStore {
     var nextDeadline: Instant? { dueAt }
 
     func timePassed(at now: Moment) {
-        for _ in 0..<FailureStore.batch {
-            guard let next = waiting.popFirst() else { break }
-            write(next)
-        }
-        dueAt = waiting.isEmpty ? nil : now.monotonic + FailureStore.delay
+        dueAt = nil
+        quota = FailureStore.batch
+        onDue?(now)
     }
 
-    /// The end of reeve: writes what waits, until the deadline.
-    func finish(until deadline: Instant) {
-        while let next = waiting.popFirst() {
-            if Clock.now().monotonic >= deadline { return }
-            write(next)
-        }
+    /// The end of reeve: no pauses any more.
+    func hurry() {
+        quota = .max
     }
 
-    private func write(_ item: Waiting) {
-        guard let directory else { return }
+    // MARK: The scribe
+
+    var bundleCount: Int { waiting.count + (underWay == nil ? 0 : 1) }
+
+    func nextBundle() -> Bundle? {
+        guard let directory, underWay == nil, quota > 0, let item = waiting.popFirst() else {
+            return nil
+        }
+        quota -= 1
+        underWay = item
         let (bundle, log) = bundle(of: item)
         var bytes: [UInt8] = []
         bundle.write(to: &bytes)
         bytes.append(UInt8(ascii: "\n"))
         bytes += log
-        do throws(Errno) {
-            var file = try RingFile(
-                path: directory + "/" + item.report.scheduler.text, capacity: item.capacity)
-            try file.append(bytes.span)
-        } catch {
+        return Bundle(
+            path: "\(directory)/\(item.report.scheduler)", capacity: item.capacity,
+            bytes: Array(bytes.prefix(Bundle.bytesMax)))
+    }
+
+    func bundleEnded(_ failure: Errno?, at now: Moment) {
+        underWay = nil
+        if quota == 0, !waiting.isEmpty { dueAt = now.monotonic + FailureStore.delay }
+        if let failure {
             lost += 1
-            return complain("\(error)")
+            return complain("\(failure)")
         }
         guard hasComplained else { return }
         hasComplained = false
@@ -179,7 +201,8 @@ final class FailureStore {
     private func bundle(of item: Waiting) -> (FailureBundle, log: [UInt8]) {
         let log = log(of: item)
         let bundle = FailureBundle(
-            item.report, reading: item.reading, logLines: log.lines, logNote: log.note)
+            item.report, reading: item.report.reading(item.evidence ?? .unknown),
+            logLines: log.lines, logNote: log.note)
         return (bundle, log.bytes)
     }
 
@@ -201,10 +224,12 @@ final class FailureStore {
     /// The newest bundle of a scheduler, or that of a run; nil where there is none, or none that can be
     /// read. What still waits is found, too.
     func failure(of name: SchedulerName, run: String?) -> KeptFailure? {
-        let waits = waiting.last { item in
+        let isMeant = { (item: Waiting) in
             item.report.scheduler == name && (run == nil || item.report.run.description == run)
         }
-        if let waits {
+        if let waits = waiting.last(where: isMeant)
+            ?? underWay.flatMap({ isMeant($0) ? $0 : nil })
+        {
             let (bundle, log) = bundle(of: waits)
             return KeptFailure(bundle: bundle, log: log[...])
         }

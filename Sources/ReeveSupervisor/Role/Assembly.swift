@@ -113,6 +113,11 @@ private struct Parts {
         failures = FailureStore(
             directory: state.path, tails: output.tails, at: start
         ) { [output] level, words in output.notice(level, words, at: Clock.now()) }
+        scribe.bundles = failures
+        failures.onDue = { now in
+            scribe.begin(at: now)
+            scribe.flush(at: now)
+        }
         core = CoreCell(
             Supervisor(
                 specification, wishes: ledger?.index.wishes ?? [],
@@ -121,7 +126,7 @@ private struct Parts {
                 origin: state.origin, seed: seed, at: start))
     }
 
-    /// What writes log files.
+    /// What writes log files and what failed runs leave.
     private static func scribe(
         _ epoll: Epoll, _ processes: Processes, state: String?
     ) -> ScribeLink {

@@ -3,7 +3,8 @@
 // The supervisor's end of the scribe. Lines wait here, in bounded queues, until the scribe has said that they
 // are in their file. Of each file one message at most is under way, so that a file that fails takes nothing
 // from the others; a scribe that died is followed by another, which is sent once more what had no answer, and
-// finds out how much of that was written (`WriteMark`). Nothing here waits, save `finish`, at the very end.
+// finds out how much of that was written (`WriteMark`). Bundles go the same way, one at a time; one that had no
+// answer is written once more. Nothing here waits, save `finish`, at the very end.
 
 internal import ReeveControl
 internal import ReeveCore
@@ -85,6 +86,11 @@ final class ScribeLink {
     private var sentences: [String] = []
     /// Called when a file has room again.
     var onRoom: ((SchedulerID) -> Void)?
+    weak var bundles: (any BundleSource)?
+    /// The message of the bundle that has no answer yet; and whether this scribe was sent it.
+    private var bundle: [UInt8]?
+    private var isBundleSent = false
+    private var bundleSince = Instant.zero
 
     /// `directory`: for the files that have no path of their own. `start` is called from here only.
     init(epoll: Epoll, directory: String?, start: @escaping Starter) {
@@ -244,7 +250,7 @@ final class ScribeLink {
             ScribeLink.delay(after: failures), time < .seconds(1) ? ScribeLink.restartDelay : .zero)
         connection = .waiting(until: now.monotonic + delay, failures: failures + 1)
         sentences.append(
-            "the scribe (pid \(pid)), which writes log files, ended by \(status); it is started again"
+            "the scribe (pid \(pid)), which writes log files and keeps what failed runs leave, ended by \(status); it is started again"
                 + (delay == .zero ? "" : " in \(delay)")
                 + ", and what it had not written waits for that")
         return true
@@ -257,6 +263,7 @@ final class ScribeLink {
     }
 
     private func lost() {
+        isBundleSent = false
         waiting = []
         for index in channels.keys.sorted() {
             guard let channel = channels[index] else { continue }
@@ -276,7 +283,7 @@ final class ScribeLink {
             guard failures == 0 else { return }
             let words = (error as? SpawnFailure)?.words ?? "\(error)"
             sentences.append(
-                "the scribe, which writes log files, could not be started: \(words); it is tried again, and "
+                "the scribe, which writes log files and keeps what failed runs leave, could not be started: \(words); it is tried again, and "
                     + "lines wait for that as far as they fit the buffer")
         }
     }
@@ -307,6 +314,17 @@ final class ScribeLink {
 
     /// Puts the next message into `outgoing`.
     private func fill(_ running: Running, at now: Instant) {
+        if bundle == nil, let next = bundles?.nextBundle() {
+            var bytes: [UInt8] = []
+            ScribeRequest.bundle(next).append(to: &bytes)
+            bundle = bytes
+            bundleSince = now
+        }
+        if let bundle, !isBundleSent {
+            isBundleSent = true
+            running.outgoing.append { $0 += bundle }
+            return
+        }
         while !waiting.isEmpty {
             let index = waiting.removeFirst()
             guard let channel = channels[index], channel.isSendable(at: now) else { continue }
@@ -387,6 +405,11 @@ final class ScribeLink {
             guard let channel = channels[Int(number)] else { throw ScribeFault() }
             sentences.append(
                 "\(channel.label) \(trouble?.words ?? "is rotated and brought to its disk again")")
+        case .kept(let failure):
+            guard bundle != nil, isBundleSent else { throw ScribeFault() }
+            (bundle, isBundleSent) = (nil, false)
+            if case .running(let running) = connection { running.hasWritten = true }
+            bundles?.bundleEnded(failure, at: now)
         }
     }
 
@@ -410,7 +433,8 @@ final class ScribeLink {
         let troubled = channels.values.filter { $0.failure != nil || $0.isStalled }
             .sorted { $0.scheduler < $1.scheduler }
         var report = ComponentReport(
-            name: ScribeRole.name, status: .healthy, reason: "writes log files", pid: nil,
+            name: ScribeRole.name, status: .healthy,
+            reason: "writes log files and what failed runs leave", pid: nil,
             uptime: 0,
             restartCount: restarts, memoryBytes: nil)
         if let first = troubled.first {
@@ -419,6 +443,10 @@ final class ScribeLink {
             let more = troubled.count > 1 ? ", and \(troubled.count - 1) more" : ""
             report.status = .degraded
             report.reason = "\(first.label) \(why)\(more)"
+        }
+        if troubled.isEmpty, bundle != nil, now.monotonic - bundleSince >= ScribeLink.patience {
+            report.status = .degraded
+            report.reason = "what failed runs leave is not kept: the scribe does not come forward"
         }
         switch connection {
         case .none: return nil
@@ -438,10 +466,13 @@ final class ScribeLink {
     /// At exit: writes until all is written or the deadline comes, and waits for the scribe's end. What was not
     /// written is a sentence then. Blocks at most that long.
     func finish(until deadline: Instant) {
-        if case .none = connection { return }
+        if case .none = connection {
+            guard bundlesLeft > 0 else { return }
+            begin(at: Clock.now())
+        }
         for channel in channels.values { channel.tryNow() }
         var starts = 0
-        while total > 0, Clock.now().monotonic < deadline {
+        while total > 0 || bundlesLeft > 0, Clock.now().monotonic < deadline {
             let now = Clock.now()
             switch connection {
             case .running(let running) where !running.isOver:
@@ -465,13 +496,20 @@ final class ScribeLink {
             if let words = channels[index]?.giveUp(at: now) { sentences.append(words) }
         }
         total = 0
+        guard bundlesLeft > 0 else { return }
+        sentences.append(
+            "the bundles of \(bundlesLeft) failed runs are not kept: the scribe did not come to them in time"
+        )
     }
+
+    private var bundlesLeft: Int { bundles?.bundleCount ?? 0 }
 
     /// What waits fails, all of it, and was tried once more.
     private var isHopeless: Bool {
-        channels.values.allSatisfy { channel in
-            channel.queue.isEmpty || (channel.failure.map { $0.retryAt > .zero } ?? false)
-        }
+        bundlesLeft == 0
+            && channels.values.allSatisfy { channel in
+                channel.queue.isEmpty || (channel.failure.map { $0.retryAt > .zero } ?? false)
+            }
     }
 
     private func awaitAnswer(_ running: Running, until deadline: Instant) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What the supervisor and the scribe tell each other, over a socket of their own. A message is its length
-// (4 bytes), a letter, the number of the file (4 bytes) and what the letter stands for; all numbers have their
-// lowest byte first. Neither side believes the other: what cannot be read ends the connection.
+// (4 bytes), a letter, the number of the file (4 bytes, 0 for a bundle) and what the letter stands for; all numbers
+// have their lowest byte first. Neither side believes the other: what cannot be read ends the connection.
 
 internal import ReeveLinux
 
@@ -41,9 +41,11 @@ enum ScribeRequest: Equatable {
     case file(UInt32, LogFileSettings)
     /// Bytes that follow those before `position`, counted over the life of the supervisor.
     case write(UInt32, position: UInt64, bytes: [UInt8])
+    /// Something to be kept beside the log files.
+    case bundle(Bundle)
 }
 
-/// What the scribe answers: to `write` `written` or `failed`, exactly once.
+/// What the scribe answers: to `write` `written` or `failed`, to `bundle` `kept`, exactly once.
 enum ScribeAnswer: Equatable {
     /// What is before `position` is in the file.
     case written(UInt32, position: UInt64)
@@ -51,6 +53,8 @@ enum ScribeAnswer: Equatable {
     case failed(UInt32, position: UInt64, LogTrouble)
     /// It is written, and something else about it fails; nil: no longer.
     case troubled(UInt32, LogTrouble?)
+    /// The bundle is in its file; or it is not, and why.
+    case kept(Errno?)
 }
 
 /// A message that is none.
@@ -60,7 +64,7 @@ extension ScribeRequest {
     /// Bytes of one `write` at most.
     static let writeBytesMax = 65_536
     /// The longest message; a path has at most 4,095 bytes.
-    static let messageBytesMax = writeBytesMax + 8_192
+    static let messageBytesMax = max(writeBytesMax, Bundle.bytesMax) + 8_192
 
     func append(to bytes: inout [UInt8]) {
         switch self {
@@ -75,6 +79,13 @@ extension ScribeRequest {
             bytes.appendMessage("W", number) {
                 $0.append(position)
                 $0.append(contentsOf: text)
+            }
+        case .bundle(let bundle):
+            bytes.appendMessage("B", 0) {
+                $0.append(UInt64(clamping: bundle.capacity))
+                $0.append(UInt64(clamping: bundle.path.utf8.count))
+                $0.append(contentsOf: bundle.path.utf8)
+                $0.append(contentsOf: bundle.bytes)
             }
         }
     }
@@ -98,6 +109,15 @@ extension ScribeRequest {
         case UInt8(ascii: "W"):
             let position = try reader.number()
             self = .write(reader.file, position: position, bytes: Array(reader.rest))
+        case UInt8(ascii: "B"):
+            guard let capacity = Int(exactly: try reader.number()),
+                let length = Int(exactly: try reader.number()), length <= reader.rest.count,
+                let path = String(validating: reader.rest.prefix(length), as: UTF8.self),
+                path.hasPrefix("/")
+            else { throw ScribeFault() }
+            self = .bundle(
+                Bundle(
+                    path: path, capacity: capacity, bytes: Array(reader.rest.dropFirst(length))))
         default: throw ScribeFault()
         }
     }
@@ -119,6 +139,8 @@ extension ScribeAnswer {
             bytes.appendMessage("t", number) {
                 if let trouble { $0.append(trouble) }
             }
+        case .kept(let errno):
+            bytes.appendMessage("k", 0) { $0.append(UInt64(clamping: errno?.code ?? 0)) }
         }
     }
 
@@ -131,6 +153,9 @@ extension ScribeAnswer {
             self = .failed(reader.file, position: position, try reader.trouble())
         case UInt8(ascii: "t"):
             self = .troubled(reader.file, reader.rest.isEmpty ? nil : try reader.trouble())
+        case UInt8(ascii: "k"):
+            let code = Int32(truncatingIfNeeded: try reader.number())
+            self = .kept(code == 0 ? nil : Errno(code))
         default: throw ScribeFault()
         }
         guard reader.rest.isEmpty else { throw ScribeFault() }

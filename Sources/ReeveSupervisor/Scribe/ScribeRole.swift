@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The scribe: the process that writes log files, so that no disk which does not answer holds up the
+// The scribe: the process that writes log files and bundles of failed runs, so that no disk which does not answer holds up the
 // supervisor. It keeps nothing of its own: what it is given it writes at once, or says why not, and the
 // supervisor keeps whatever is not written. It ends with the connection, when all that came is written and
 // the storage has it; signals that are meant for reeve are none of its business.
@@ -105,6 +105,21 @@ private final class Scribe {
                 files[number] = LogFile(number, settings)
             }
         case .write(let number, let position, let bytes): write(bytes, to: number, at: position)
+        case .bundle(let bundle): keep(bundle)
+        }
+    }
+
+    private func keep(_ bundle: Bundle) {
+        do throws(Errno) {
+            do throws(Errno) {
+                try bundle.write()
+            } catch .tooManyOpenFiles where !opened.isEmpty {
+                closeOldest()
+                try bundle.write()
+            }
+            answer(.kept(nil))
+        } catch {
+            answer(.kept(error))
         }
     }
 

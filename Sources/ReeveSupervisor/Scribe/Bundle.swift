@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the scribe writes besides log files: bundles of failed runs, each into a ring of its scheduler.
+
+internal import ReeveCore
+internal import ReeveLinux
+
+/// Bytes for the end of a ring file.
+struct Bundle: Equatable {
+    /// More than `bytesMax` are no bundle.
+    static let bytesMax = FailureStore.headBytesMax + FailureStore.logBytesMax
+
+    /// Of the file; absolute.
+    var path: String
+    /// Of the ring, in bytes.
+    var capacity: Int
+    var bytes: [UInt8]
+
+    /// Waits for the disk: only the scribe does that. Throws as `RingFile` does.
+    func write() throws(Errno) {
+        var file = try RingFile(path: path, capacity: capacity)
+        try file.append(bytes.span)
+    }
+}
+
+/// Where bundles come from.
+protocol BundleSource: AnyObject {
+    /// How many are left, with the one that is under way.
+    var bundleCount: Int { get }
+    /// The next one that is due. It is under way until `bundleEnded`, and none follows before.
+    func nextBundle() -> Bundle?
+    /// It is kept, or is not, and is not tried again.
+    func bundleEnded(_ failure: Errno?, at now: Moment)
+}
