@@ -215,6 +215,62 @@ import Testing
         #expect(unfinished.value == nil)
     }
 
+    @Test func `a listing passes over runs of processes that are known, and over nobody else`()
+        throws
+    {
+        let children = try (0..<80).map { _ in try Child(["sleep", "100"]) }
+        for every in [1, 2, 30] {
+            // What the others list stays as it is for a moment, or is looked at again.
+            let isSame = eventually {
+                guard let before = try? processes.processes() else { return false }
+                let known = Set(
+                    children.map(\.pid).filter { Int($0.number) % every == 0 || every == 1 })
+                guard let found = try? processes.processes(besides: known.contains),
+                    let after = try? processes.processes(), before == after
+                else { return false }
+                #expect(found == before.filter { !known.contains($0) })
+                return true
+            }
+            #expect(isSame)
+        }
+        withExtendedLifetime(children) {}
+    }
+
+    @Test func `nothing is passed over where places are no pids`() {
+        /// Entries of a directory with these names and places.
+        func entries(_ list: [(name: String, next: UInt64)]) -> [UInt8] {
+            list.flatMap { entry in
+                let name = Array(entry.name.utf8) + [0]
+                let length = (19 + name.count + 7) / 8 * 8
+                let place = (0..<8).map { UInt8(truncatingIfNeeded: entry.next >> (8 * $0)) }
+                let head = [UInt8](repeating: 0, count: 8) + place + [UInt8(length), 0, 4]
+                return head + name + [UInt8](repeating: 0, count: length - 19 - name.count)
+            }
+        }
+        let isKnown = { (pid: PID) in pid.number >= 10 }
+        let regular: [(String, UInt64)] = [
+            ("self", 258), ("1", 260), ("2", 263), ("5", 268), ("10", 269), ("11", 270),
+        ]
+        var listing = ProcessListing()
+        listing.take(entries(regular).span, { (10...99).contains($0.number) })
+        #expect(listing.found.map(\.number) == [1, 2, 5])
+        #expect(listing.placeToGoOn { (10...99).contains($0.number) } == 100 + 258)
+        // A run that is short is read.
+        #expect(listing.placeToGoOn { (10...12).contains($0.number) } == nil)
+        var other = regular
+        other[3].1 = 77
+        listing = ProcessListing()
+        listing.take(entries(other).span, isKnown)
+        #expect(listing.found.map(\.number) == [1, 2, 5])
+        #expect(listing.placeToGoOn(isKnown) == nil)
+        // Too few to tell.
+        listing = ProcessListing()
+        listing.take(entries(Array(regular.suffix(2))).span, isKnown)
+        #expect(listing.placeToGoOn { (10...99).contains($0.number) } == nil)
+        listing.take([1, 2, 3].span, isKnown)
+        #expect(listing.found == [])
+    }
+
     @Test func `ten thousand children are read from any kernel's file`() throws {
         let directory = try TemporaryDirectory()
         let pids = (1...10_000).map { $0 * 409 }

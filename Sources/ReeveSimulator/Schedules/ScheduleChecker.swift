@@ -28,8 +28,9 @@ struct ScheduleChecker: Checker {
     private var survivedLast: [Int: Instant] = [:]
     var intervals: [IntervalBooks]
     var isShuttingDown = false
-    /// Runs that were written down and not yet asked for.
-    private var announced: RunID?
+    /// Runs that were written down and not yet asked for: an on-start command may come before. Looked up, never
+    /// iterated.
+    private var announced: Set<RunID> = []
     /// When occurrences were written off that were too many to be counted.
     var countedOut: WallTime?
     private var startsWritten: [Int]
@@ -146,7 +147,7 @@ struct ScheduleChecker: Checker {
                 accounts[index].forget()
             }
         }
-        announced = nil
+        announced = []
         return nil
     }
 
@@ -246,8 +247,7 @@ struct ScheduleChecker: Checker {
             return check(entry, index, in: kernel).map { "\(entry.scheduler): \($0)" }
         case .spawn(let run, let scheduler):
             guard schedule(scheduler.index, kernel) != nil else { return nil }
-            defer { announced = nil }
-            return announced == run
+            return announced.remove(run) != nil
                 ? nil : "\(kernel.name(scheduler)) is started and nothing was written before"
         case .record(let record):
             if case .shutdownBegan = record.fact { isShuttingDown = true }
@@ -279,7 +279,7 @@ struct ScheduleChecker: Checker {
         case .started(let run, let attempt):
             if schedule(index, kernel) == nil { return "it begins, and has no schedule" }
             if isShuttingDown { return "an execution begins in a shutdown" }
-            announced = run
+            announced.insert(run)
             startedLast[index] = kernel.now
             if attempt > 1 { return retried(entry, run, attempt, index, settings, in: kernel) }
             return started(entry, run, index, settings, in: kernel)

@@ -143,9 +143,11 @@ final class ProcessTree {
 
     private func passOver(since start: Instant, _ isOwn: (PID) -> Bool) -> Bool {
         storm.parents.removeAll(keepingCapacity: true)
-        let pids: [PID]? = reading { () throws(Errno) in try proc.processes() }
+        let pids: [PID]? = reading { () throws(Errno) in
+            try proc.processes(besides: { $0 == own || isOwn($0) })
+        }
         guard let pids else { return false }
-        for pid in pids where pid != own && !isOwn(pid) {
+        for pid in pids {
             if let parent = look(at: pid)?.parent { storm.parents.insert(parent) }
         }
         let end = Clock.now().monotonic
