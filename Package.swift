@@ -132,6 +132,7 @@ let package = Package(
 
         // What only the tests need: three programs and a harness around the built `reeve`.
         .executableTarget(name: "reeve-test-child", path: "Tests/Fixtures/Child"),
+        .executableTarget(name: "reeve-test-machine", path: "Tests/Fixtures/Machine"),
         .executableTarget(name: "reeve-test-warden", path: "Tests/Fixtures/Warden"),
         .executableTarget(
             name: "reeve-test-scheduler", dependencies: ["ReeveKit"],

@@ -108,4 +108,47 @@ import Testing
             #expect(reeve.log.contains("SIGKILL to x?[31m?) R 1"))
         }
     }
+
+    @Test(.needs("root, unshare and /dev/fuse", if: Machine.mayMountDeaf))
+    func `what no signal ends is named, and reeve goes on`() async throws {
+        try await Reeve.supervising(
+            { place in
+                """
+                [defaults]
+                ready = "spawn"
+                stop-timeout = "300ms"
+                [schedulers.stuck]
+                command = "cat \(place.file("away/file")) & wait"
+                [schedulers.near]
+                command = ["sleep", "1000"]
+                """
+            },
+            setup: {
+                $0.settings = "force-timeout = \"500ms\""
+                $0.prefix = Machine.withDeafMount(isStuck: true)
+            }
+        ) { reeve in
+            // It has asked by the time it is in state D, or is about to.
+            let cat = try await eventually("its cat") {
+                Processes.children(of: reeve.pid).flatMap { Processes.children(of: $0.pid) }
+                    .first { $0.name == "cat" }?.pid
+            }
+            let stop = try await reeve.command("stop", "stuck")
+            #expect(stop.code == 1)
+            #expect(
+                stop.errors.contains(
+                    "could not be ended: cat (pid \(cat), waits for a device (state D))"),
+                "\(stop.output)\(stop.errors)")
+            let one = try await reeve.scheduler("stuck")
+            #expect(one.status == "unhealthy" && one.lifecycle == "stopped")
+            let start = try await reeve.command("start", "stuck")
+            #expect(start.code == 1 && (start.output + start.errors).contains("--force"))
+            #expect(try await reeve.command("restart", "near").code == 0)
+            // Its disk answers again, and the signal that it was sent ends it.
+            try Place.touch(reeve.directory + "/back")
+            try await reeve.log(says: "stuck: stopped after")
+            #expect(!Processes.isAlive(cat))
+            #expect(try await reeve.command("start", "stuck").code == 0)
+        }
+    }
 }

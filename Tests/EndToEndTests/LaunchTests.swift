@@ -212,6 +212,52 @@ private let canChangeUser = unsafe Machine.isRoot && getpwnam("nobody") != nil
         }
     }
 
+    @Test(.needs("root, unshare and /dev/fuse", if: Machine.mayMountDeaf))
+    func `a file system whose server is away holds up who needs it, and nobody else`() async throws
+    {
+        try await Reeve.supervising({ place in
+            """
+            [defaults]
+            ready = "spawn"
+            restart-delay = "100ms"
+            restart-factor = 1.0
+            [schedulers.program]
+            command = ["\(place.file("away/bin/server"))"]
+            start-timeout = "500ms"
+            [schedulers.directory]
+            command = ["sleep", "1000"]
+            working-directory = "\(place.file("away/data"))"
+            start-timeout = "10m"
+            [schedulers.near]
+            command = ["sleep", "1000"]
+            """
+        }) {
+            $0.prefix = Machine.withDeafMount(isStuck: false)
+        } _: { reeve in
+            try await reeve.scheduler("near", becomes: "healthy") { $0.status == "healthy" }
+            try await reeve.log(
+                says: "program: could not be started: its program had not begun after the "
+                    + "start-timeout of 500ms")
+            try await reeve.scheduler("program", becomes: "tried again") {
+                $0.consecutiveFailures > 1
+            }
+            #expect(try await reeve.scheduler("directory").lifecycle == "starting")
+            let begin = ContinuousClock.now
+            #expect(try await reeve.command("restart", "near").code == 0)
+            let stop = try await reeve.command("stop", "directory")
+            #expect(stop.code == 0 && ContinuousClock.now - begin < .seconds(5), "\(stop.errors)")
+            #expect(try await reeve.scheduler("directory").consecutiveFailures == 0)
+            // What waits is told by the kernel when the server is given up.
+            let start = try reeve.start(["start", "directory"])
+            try await eventually("the launcher to wait") {
+                try await reeve.scheduler("directory").lifecycle == "starting"
+            }
+            try Place.touch(reeve.directory + "/back")
+            #expect(try await start.ended(within: 20) == .exit(1))
+            try await reeve.log(says: "directory: could not be started: working directory")
+        }
+    }
+
     @Test func `a shutdown does not wait for a program that has not begun`() async throws {
         try await Reeve.supervising({ place in
             unsafe mkfifo(place.file("fifo"), 0o600)

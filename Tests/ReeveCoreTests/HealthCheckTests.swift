@@ -33,6 +33,36 @@ import Testing
 
     private func state(_ world: World) -> CheckState? { world.status("web").checks?.state }
 
+    @Test func `what cannot be asked for want of something tells nothing of who was to be asked`() {
+        var world = World.booted([checked()])
+        probe(&world, true)
+        func ask(_ outcome: ProbeOutcome) {
+            while world.probes.isEmpty { world.advance() }
+            world.answer(world.probes[0].id, outcome)
+        }
+        for _ in 0..<20 { ask(.unasked(words: "too many open files (EMFILE)")) }
+        #expect(state(world) == .passed && world.health("web") == .healthy)
+        #expect(
+            world.status("web").checks?.results.last?.outcome.words
+                == "could not be asked: too many open files (EMFILE)")
+        // Nor does it end a series.
+        ask(.failed(words: "refused"))
+        ask(.failed(words: "refused"))
+        ask(.unasked(words: "too many open files (EMFILE)"))
+        #expect(state(world) == .passed)
+        ask(.failed(words: "refused"))
+        #expect(state(world) == .failed)
+        let shortage = SpawnFailure(errno: 11, words: "no more processes may be made (EAGAIN)")
+        #expect(
+            CommandOutcome(shortage).checkOutcome(within: .seconds(3))
+                == .unasked(words: shortage.words))
+        let missing = CommandOutcome(SpawnFailure(errno: 2, words: "/x: no such file (ENOENT)"))
+        guard case .failed = missing.checkOutcome(within: .seconds(3)) else {
+            Issue.record("a command that is not there has failed")
+            return
+        }
+    }
+
     @Test func `the first check comes within an interval, on the scheduler's own second`() {
         var world = World.booted((0..<10).map { checked("d\($0)") })
         var dueAt: [String: Int64] = [:]

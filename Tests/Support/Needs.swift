@@ -28,6 +28,21 @@ package enum Machine {
         return (mask ?? 0) & (1 << 21) != 0
     }()
 
+    /// Whether a file system that does not answer can be mounted, in a namespace of its own.
+    package static let mayMountDeaf =
+        mayMount && has("unshare") && FileManager.default.fileExists(atPath: "/dev/fuse")
+
+    /// Goes before `reeve run`: below "away", in its working directory, is a file system that does not answer, until
+    /// there is a file "back". `isStuck`: whoever asks it cannot even be killed.
+    package static func withDeafMount(isStuck: Bool) -> [String] {
+        let program = Tree.product("reeve-test-machine")
+        let words = isStuck ? "stuck" : "away"
+        return [
+            "unshare", "--mount", "--propagation", "private", "sh", "-c",
+            "mkdir -p away && exec \"$@\"", "sh", program, words, "away", "back",
+        ]
+    }
+
     /// Whether all of these programs are in one of the usual directories.
     package static func has(_ programs: String...) -> Bool {
         programs.allSatisfy { program in

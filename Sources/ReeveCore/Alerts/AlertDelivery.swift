@@ -108,7 +108,7 @@ extension CommandOutcome {
         case .ended(.exited(code: 0), output: _): nil
         case .ended(let status, let output): "it ended with \(status)" + saying(output)
         case .timedOut(let output): "it took longer than \(Limits.alertTimeout)" + saying(output)
-        case .notStarted(let words): words
+        case .notStarted(let words, isShortage: _): words
         }
     }
 

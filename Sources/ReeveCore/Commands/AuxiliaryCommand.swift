@@ -70,6 +70,14 @@ package enum CommandOutcome: Equatable, Sendable {
     case ended(ExitStatus, output: String)
     /// It took longer than its timeout and was killed.
     case timedOut(output: String)
-    /// The program could not be started; and why, as a sentence without a full stop.
-    case notStarted(words: String)
+    /// The program could not be started; and why, as a sentence without a full stop. `isShortage`: as in
+    /// `SpawnFailure`.
+    case notStarted(words: String, isShortage: Bool = false)
+}
+
+extension CommandOutcome {
+    /// Of one whose program could not be started.
+    package init(_ failure: SpawnFailure) {
+        self = .notStarted(words: failure.words, isShortage: failure.isShortage)
+    }
 }

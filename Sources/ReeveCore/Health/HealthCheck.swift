@@ -63,7 +63,8 @@ struct HealthCheck: Equatable, Sendable {
         due = nil
     }
 
-    /// Takes an answer. Returns what it changes; a failure changes nothing while `isGrace`.
+    /// Takes an answer. Returns what it changes; a failure changes nothing while `isGrace`, and what could not be
+    /// asked never does.
     mutating func take(
         _ outcome: ProbeOutcome, _ asked: Pending, _ settings: HealthCheckSettings, isGrace: Bool,
         at now: Moment
@@ -73,6 +74,7 @@ struct HealthCheck: Equatable, Sendable {
                 at: asked.began.wall, duration: now.monotonic - asked.began.monotonic,
                 outcome: outcome))
         if results.count > Limits.checkResultsMax { results.removeFirst() }
+        if case .unasked = outcome { return nil }
         if outcome.isPassed {
             failuresInRow = 0
             successesInRow += 1
@@ -101,7 +103,9 @@ extension CommandOutcome {
         case .ended(.exited(code: 0), let output): .passed(words: said("exit code 0", output))
         case .ended(let status, let output): .failed(words: said("\(status)", output))
         case .timedOut(let output): .failed(words: said("no end within \(timeout)", output))
-        case .notStarted(let words): .failed(words: "it could not be started: \(words)")
+        case .notStarted(let words, isShortage: true): .unasked(words: words)
+        case .notStarted(let words, isShortage: false):
+            .failed(words: "it could not be started: \(words)")
         }
     }
 

@@ -127,7 +127,7 @@ extension CommandOutcome {
             "ended with \(status)" + (output.isEmpty ? "" : ": \(output)")
         case .timedOut(let output):
             "took too long and was killed" + (output.isEmpty ? "" : ": \(output)")
-        case .notStarted(let words): "could not be started: \(words)"
+        case .notStarted(let words, isShortage: _): "could not be started: \(words)"
         }
     }
 

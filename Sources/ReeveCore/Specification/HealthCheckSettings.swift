@@ -71,6 +71,8 @@ package struct Probe: Equatable, Sendable {
 package enum ProbeOutcome: Equatable, Sendable {
     case passed(words: String)
     case failed(words: String)
+    /// There were no descriptors, processes or memory to ask: that tells nothing of who was to be asked.
+    case unasked(words: String)
 
     /// Whether it passed.
     package var isPassed: Bool {
@@ -81,6 +83,7 @@ package enum ProbeOutcome: Equatable, Sendable {
     package var words: String {
         switch self {
         case .passed(let words), .failed(let words): words
+        case .unasked(let words): "could not be asked: \(words)"
         }
     }
 }

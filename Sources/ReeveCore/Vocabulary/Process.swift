@@ -118,6 +118,10 @@ package struct SpawnFailure: Hashable, Sendable, CustomStringConvertible {
     }
 
     package var description: String { words }
+
+    /// The machine has no more of something for the moment: EAGAIN, ENOMEM, ENFILE or EMFILE. It says nothing of the
+    /// program.
+    package var isShortage: Bool { [11, 12, 23, 24].contains(errno) }
 }
 
 /// The resident memory of a run's whole process tree, at one moment.

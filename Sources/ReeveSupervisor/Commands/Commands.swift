@@ -167,7 +167,7 @@ final class Commands {
             return .commandEnded(command.id, .timedOut(output: text))
         }
         if let failure = command.run.launchFailure {
-            return .commandEnded(command.id, .notStarted(words: failure.words))
+            return .commandEnded(command.id, CommandOutcome(failure))
         }
         return .commandEnded(command.id, .ended(status, output: text))
     }

@@ -338,7 +338,7 @@ final class Executor {
         do throws(SpawnFailure) {
             try commands.start(id, command, nil, input: input, at: now)
         } catch {
-            outcomes.append(.commandEnded(id, .notStarted(words: error.words)))
+            outcomes.append(.commandEnded(id, CommandOutcome(error)))
         }
     }
 
@@ -347,7 +347,7 @@ final class Executor {
         do throws(SpawnFailure) {
             try commands.start(id, command, specification, at: now)
         } catch {
-            outcomes.append(.commandEnded(id, .notStarted(words: error.words)))
+            outcomes.append(.commandEnded(id, CommandOutcome(error)))
         }
     }
 
@@ -369,7 +369,7 @@ final class Executor {
             try commands.start(id, command, nil, role: ProbeRole.name, at: now)
             probesByChild[id] = probe.timeout
         } catch {
-            let outcome = CommandOutcome.notStarted(words: error.words)
+            let outcome = CommandOutcome(error)
             outcomes.append(.probed(id, outcome.probeOutcome(within: probe.timeout)))
         }
     }

@@ -90,7 +90,8 @@ extension CommandOutcome {
         case .ended(.exited(code: 1), let output) where !output.isEmpty: .failed(words: output)
         case .ended(let status, _): .failed(words: "the process that probes ended by \(status)")
         case .timedOut: .failed(words: "no answer within \(timeout)")
-        case .notStarted(let words):
+        case .notStarted(let words, isShortage: true): .unasked(words: words)
+        case .notStarted(let words, isShortage: false):
             .failed(words: "the process that probes could not be started: \(words)")
         }
     }

@@ -25,6 +25,8 @@ final class Prober {
         var response: [UInt8] = []
         /// Why the first address failed.
         var firstFailure: String?
+        /// That was for want of descriptors or memory.
+        var lacksRoom = false
 
         init(
             id: CommandID, _ probe: Probe, addresses: [String], token: Token, deadline: Instant
@@ -130,11 +132,18 @@ final class Prober {
                 note(error, of: probe)
             }
         }
-        return finish(probe, .failed(words: probe.firstFailure ?? "it has no address"))
+        let words = probe.firstFailure ?? "it has no address"
+        return finish(
+            probe, probe.lacksRoom ? .unasked(words: words) : .failed(words: words))
     }
 
     private func note(_ error: Errno, of probe: Running) {
-        if probe.firstFailure == nil { probe.firstFailure = error.description }
+        guard probe.firstFailure == nil else { return }
+        probe.firstFailure = error.description
+        switch error {
+        case .tooManyOpenFiles, .fileTableOverflow, .noMemory: probe.lacksRoom = true
+        default: break
+        }
     }
 
     private func connected(_ probe: Running) -> Event? {

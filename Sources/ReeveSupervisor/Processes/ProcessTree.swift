@@ -105,7 +105,7 @@ final class ProcessTree {
     }
 
     /// How long a pass over all processes answers for.
-    private static let passLife = Duration.milliseconds(10)
+    private static let passLife = Duration.milliseconds(30)
 
     /// Whether one of reeve's own children has children. `isOwn` tells those apart.
     ///

@@ -59,6 +59,8 @@ final class ScribeLink {
     private static let goodTime = Duration.seconds(10)
     private static let restartDelay = Duration.milliseconds(100)
     private static let restartDelayMax = Duration.seconds(10)
+    /// From the end of its connection to its own.
+    private static let endTime = Duration.milliseconds(100)
     /// Scribes that are started when everything has ended, one after the other.
     private static let lastStartsMax = 3
 
@@ -532,6 +534,20 @@ final class ScribeLink {
             awaitAnswer(running, until: deadline)
             receive(running, at: Clock.now())
             if Clock.now().monotonic >= deadline { end(running) }
+        }
+        reap(running.process.pid)
+    }
+
+    /// Its socket was closed by its end, which is a moment away. One that hangs in its disk is left to whoever comes
+    /// after.
+    private func reap(_ pid: PID) {
+        guard let pause = try? Epoll() else { return }
+        let patience = Clock.now().monotonic + ScribeLink.endTime
+        // ECHILD: it was reaped.
+        while let found = try? Optional.some(Reaper.reap(pid)), found == nil {
+            let now = Clock.now().monotonic
+            guard now < patience else { return }
+            _ = try? pause.wait(until: now + .milliseconds(1)) { _, _ in }
         }
     }
 }
