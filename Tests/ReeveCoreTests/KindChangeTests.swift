@@ -176,6 +176,29 @@ import Testing
         #expect(world.pass(.seconds(30)).spawned == [world.id("job")])
     }
 
+    @Test func `what could not be ended and has its outcome is not counted again as a task`() {
+        let job = scheduled("job", .interval(.seconds(60)), { _ in }) {
+            $0.timeout = .seconds(2)
+            $0.stop.timeout = .seconds(1)
+        }
+        var world = World.booted([job])
+        world.pass(.seconds(60))
+        let run = world.run(of: "job")
+        let leader = world.leader(of: "job")
+        world.pass(.seconds(3))
+        world.pass(.seconds(6))
+        world.send(.surveyed(run, alive: [leader], reached: nil))
+        world.pass(.seconds(10))
+        #expect(world.ledger.compactMap(\.outcome) == [.timedOut])
+        var new = task("job")
+        new.timeout = .seconds(2)
+        world.reload([new])
+        #expect(world.status("job").consecutiveFailures == 1)
+        world.send(.exited(run, .killed(.kill), leftovers: []))
+        #expect(world.status("job").consecutiveFailures <= 1)
+        #expect(world.supervisor.schedulers[0].metrics.timeoutsInRow == 1)
+    }
+
     @Test func `a task that completed and was stopped is stopped as another kind`() {
         for other in [scheduled("job", .interval(.seconds(10))), daemon("job")] {
             var world = World.booted([task("job")])

@@ -221,4 +221,6 @@ struct Stop: Equatable, Sendable {
     var alive: [ProcessDescription] = []
     /// Everything that SIGKILL was sent to.
     var killed: [ProcessDescription] = []
+    /// What it executed has its outcome, although something of it is alive.
+    var isConcluded = false
 }

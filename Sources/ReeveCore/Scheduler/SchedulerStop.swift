@@ -206,7 +206,8 @@ extension Scheduler {
                 startedAt: stop.run.startedAt.wall, duration: ran, end: EndKind(status),
                 outcome: isBad ? .failed : isGood ? .succeeded : .ended))
         if isFailure { metrics.took(ran) }
-        if isFailure && schedule == nil {
+        // One that was scheduled when it survived may be a task or a daemon by now.
+        if isFailure && schedule == nil && !stop.isConcluded {
             countFailure(&turn)
             metrics.executed(
                 succeeded: false, timedOut: stop.cause == .timeout, at: turn.now.monotonic)
@@ -427,7 +428,10 @@ extension Scheduler {
             stop.alive = [ProcessDescription(identity: leader, name: specification.name.text)]
         }
         record(.survived(stop.alive), run: stop.run.id, in: &turn)
-        concludeSurvived(stop, &turn)
+        if schedule?.current != nil {
+            concludeSurvived(stop, &turn)
+            stop.isConcluded = true
+        }
         let nextSurvey = turn.now.monotonic + Limits.survivorSurveyInterval
         enter(.stopped(.survivors(stop, nextSurvey: nextSurvey)))
     }

@@ -414,6 +414,8 @@ struct ScheduleChecker: Checker {
             if let sentence = accounts[index].mergedOwed() {
                 return "\(kernel.name(SchedulerID(index))): \(sentence)"
             }
+            // Stopped and started again in one turn: its grid begins anew.
+            if wasDown.contains(index) { intervals[index] = IntervalBooks() }
             let isFirst = isFollowed && !wasFollowed[index]
             if isFollowed { wasFollowed[index] = true }
             self.isFollowed[index] = isFollowed
