@@ -10,7 +10,8 @@ package struct ChecksReport: Equatable, Sendable {
         package var at: WallTime
         /// Whole milliseconds, rounded towards zero.
         package var duration: Int64
-        package var passed: Bool
+        /// nil where it could not be asked.
+        package var passed: Bool?
         /// What was seen.
         package var words: String
     }
@@ -54,7 +55,11 @@ extension ChecksReport.Result {
     init(_ result: CheckResult) {
         at = result.at
         duration = result.duration.milliseconds
-        passed = result.outcome.isPassed
+        if case .unasked = result.outcome {
+            passed = nil
+        } else {
+            passed = result.outcome.isPassed
+        }
         words = result.outcome.words
     }
 
@@ -70,7 +75,7 @@ extension ChecksReport.Result {
     init(reading value: JSONValue) throws(JSONFault) {
         at = try value.time("at")
         duration = try value.wholeNumber("duration")
-        passed = try value.truth("passed")
+        passed = try value.optionalTruth("passed")
         words = try value.text("words")
     }
 }

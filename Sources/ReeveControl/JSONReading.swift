@@ -255,6 +255,10 @@ extension JSONValue {
         return number
     }
 
+    func optionalTruth(_ key: StaticString) throws(JSONFault) -> Bool? {
+        try member(key).isNull ? nil : try truth(key)
+    }
+
     func truth(_ key: StaticString) throws(JSONFault) -> Bool {
         let member = try member(key)
         guard let truth = member.truth else { throw member.fault(key, expected: "true or false") }

@@ -52,8 +52,9 @@ extension [UInt8] {
         appendNumber(Int64(number))
     }
 
-    mutating func field(_ key: StaticString, _ isTrue: Bool) {
+    mutating func field(_ key: StaticString, _ isTrue: Bool?) {
         begin(key)
+        guard let isTrue else { return appendNull() }
         append(contentsOf: (isTrue ? "true" : "false").utf8)
     }
 

@@ -66,7 +66,7 @@ struct ProcessListing {
             var scanner = Scanner(from: start + 19)
             if let value = scanner.number(in: entries), let id = Int32(exactly: value), id > 0 {
                 let pid = PID(id)
-                if let next { measure(next - Int64(id)) }
+                if let next { measure(next.subtractingReportingOverflow(Int64(id))) }
                 if !isKnown(pid) { found.append(pid) }
                 last = pid
             }
@@ -77,9 +77,13 @@ struct ProcessListing {
         }
     }
 
-    private mutating func measure(_ found: Int64) {
-        if samples > 0, difference != found { difference = nil }
-        if samples == 0 { difference = found }
+    private mutating func measure(_ found: (partialValue: Int64, overflow: Bool)) {
+        let value = found.overflow ? nil : found.partialValue
+        if samples == 0 {
+            difference = value
+        } else if difference != value {
+            difference = nil
+        }
         samples += 1
     }
 
@@ -91,6 +95,7 @@ struct ProcessListing {
         var end = last.number
         while end < Int32.max, isKnown(PID(end + 1)) { end += 1 }
         guard end - last.number >= ProcessListing.runMin else { return nil }
-        return Int(exactly: Int64(end) + 1 + difference)
+        let (place, overflows) = difference.addingReportingOverflow(Int64(end) + 1)
+        return overflows ? nil : Int(exactly: place)
     }
 }

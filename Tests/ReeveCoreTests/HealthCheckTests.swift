@@ -37,8 +37,8 @@ import Testing
         var world = World.booted([checked()])
         probe(&world, true)
         func ask(_ outcome: ProbeOutcome) {
-            while world.probes.isEmpty { world.advance() }
-            world.answer(world.probes[0].id, outcome)
+            for _ in 0..<100 where world.probes.isEmpty { world.advance() }
+            if let id = world.probes.first?.id { world.answer(id, outcome) }
         }
         for _ in 0..<20 { ask(.unasked(words: "too many open files (EMFILE)")) }
         #expect(state(world) == .passed && world.health("web") == .healthy)
@@ -61,6 +61,26 @@ import Testing
             Issue.record("a command that is not there has failed")
             return
         }
+    }
+
+    @Test func `a recovery that was put off does not come because nobody can ask`() {
+        var world = World.booted([checked { $0.restart.cooldown = .seconds(600) }])
+        func ask(_ outcome: ProbeOutcome) -> [Effect] {
+            for _ in 0..<100 where world.probes.isEmpty { world.advance() }
+            return world.probes.first.map { world.answer($0.id, outcome) } ?? []
+        }
+        world.isObedient = true
+        for _ in 0..<3 { _ = ask(.failed(words: "refused")) }
+        #expect(world.history.spawned.count == 2)
+        for _ in 0..<3 { _ = ask(.failed(words: "refused")) }
+        #expect(world.history.spawned.count == 2)
+        // The cooldown is over meanwhile.
+        for _ in 0..<80 { _ = ask(.unasked(words: "too many open files (EMFILE)")) }
+        #expect(world.history.spawned.count == 2)
+        // What it has failed for is what was seen last.
+        #expect(world.status("web").reason.hasSuffix("refused"), "\(world.status("web").reason)")
+        _ = ask(.failed(words: "refused"))
+        #expect(world.history.spawned.count == 3)
     }
 
     @Test func `the first check comes within an interval, on the scheduler's own second`() {

@@ -143,7 +143,7 @@ private func other(_ name: String) -> SchedulerSpecification {
         #expect(world.supervisor.scheduler(named: "old") == nil)
         #expect(world.supervisor.status(of: old, at: world.now) == nil)
         let late = world.request(9, .start(old, force: true))
-        #expect(late.spawned.isEmpty && late.replies(to: 9).first?.refusal == .notRunning)
+        #expect(late.spawned.isEmpty && late.replies(to: 9).first?.refusal == .unknownScheduler)
         #expect(world.overall.total == 1)
         #expect(world.supervisor.statusLine == "1 of 1 scheduler healthy")
         #expect(world.supervisor.schedulerCount == 2)

@@ -155,7 +155,10 @@ import Testing
         world.reload([])
         #expect(world.supervisor.scheduler(named: "job") == job)
         let start = world.request(1, .start(job, force: false)).replies(to: 1).first
-        #expect(start?.outcomes.map(\.words) == ["is no longer configured"])
+        #expect(
+            start?.outcomes.map(\.words) == [
+                "is no longer configured, and what runs of it comes to its end"
+            ])
         #expect(world.request(2, .signal(job, .hangup)).contains(.passSignal(run, .hangup)))
         let stop = world.request(3, .stop(job))
         #expect(stop.contains(.signal(run, .terminate, to: .leader)))

@@ -263,6 +263,11 @@ import Testing
         listing.take(entries(other).span, isKnown)
         #expect(listing.found.map(\.number) == [1, 2, 5])
         #expect(listing.placeToGoOn(isKnown) == nil)
+        // Nonsense is no reason to end.
+        listing = ProcessListing()
+        let wild = regular.map { ($0.0, $0.1 == 258 ? 1 << 63 : UInt64(Int64.max)) }
+        listing.take(entries(wild).span, isKnown)
+        #expect(listing.placeToGoOn(isKnown) == nil)
         // Too few to tell.
         listing = ProcessListing()
         listing.take(entries(Array(regular.suffix(2))).span, isKnown)

@@ -84,7 +84,7 @@ import Testing
             store.keep(
                 try report(UInt64(number), second: Int64(number)), of: SchedulerID(0),
                 among: 1, at: Clock.now())
-            store.hurry()
+            store.hurry(at: Clock.now())
             write(from: store)
         }
         let web = try #require(name)
@@ -115,10 +115,10 @@ import Testing
         store.keep(try report(1, second: 0), of: SchedulerID(0), among: 1, at: Clock.now())
         let waits = try #require(store.failure(of: web, run: nil))
         #expect(waits.bundle.runID == RunID(order: 1, origin: 1).description)
-        store.hurry()
+        store.hurry(at: Clock.now())
         write(from: store)
         store.keep(try report(2, second: 1), of: SchedulerID(0), among: 1_000, at: Clock.now())
-        store.hurry()
+        store.hurry(at: Clock.now())
         write(from: store)
         for number: UInt64 in [1, 2] {
             let run = RunID(order: number, origin: 1).description
@@ -139,11 +139,32 @@ import Testing
         #expect(write(from: store) == FailureStore.batch)
         #expect(store.nextDeadline != nil)
         #expect(place.said.count == 2 && place.said[1].contains("of 50 nothing was"))
-        store.hurry()
+        store.hurry(at: Clock.now())
         write(from: store)
         #expect(store.nextDeadline != nil)
         store.timePassed(at: now)
         #expect(store.nextDeadline == nil)
+    }
+
+    @Test func `a bundle leaves after its turn and its pause, with what its turn has seen`() throws
+    {
+        let place = try Place()
+        let store = place.store()
+        var now = Clock.now()
+        var killed = try report(1, second: 0)
+        killed.status = .signalled(.kill, coreDumped: false)
+        store.timePassed(at: now)
+        store.keep(killed, of: SchedulerID(0), among: 1, at: now)
+        #expect(store.nextBundle() == nil)
+        store.noteEvidence(at: now)
+        #expect(store.nextBundle() == nil)
+        now = Moment(monotonic: now.monotonic + FailureStore.delay, wall: now.wall)
+        store.timePassed(at: now)
+        #expect(write(from: store) == 1)
+        // The pause holds for the next one, too.
+        store.keep(try report(2, second: 0), of: SchedulerID(0), among: 1, at: now)
+        #expect(store.nextBundle() == nil)
+        #expect(store.nextDeadline == now.monotonic + FailureStore.delay)
     }
 
     @Test func `without a state directory nothing is kept and nothing is due`() throws {
@@ -165,7 +186,7 @@ import Testing
             store.keep(
                 try report(UInt64(number), second: 0), of: SchedulerID(0), among: 1, at: Clock.now()
             )
-            store.hurry()
+            store.hurry(at: Clock.now())
             write(from: store)
         }
         #expect(place.said.count == 1)

@@ -176,4 +176,20 @@ import Testing
         link.ready(at: moment(4))
         #expect(source.ends.count == 2)
     }
+
+    @Test func `a bundle with which scribes end is given up, and lines are written again`() throws {
+        let source = Source()
+        link.bundles = source
+        source.waiting = [bundle("a")]
+        add("line", to: 0, at: moment(1))
+        for number in 1...3 {
+            #expect(try other.requests().first == .bundle(bundle("a")), "\(number)")
+            other.die()
+            let end = ExitStatus.signalled(.kill, coreDumped: false)
+            #expect(link.ended(other.process.pid, end, at: moment(Int64(number * 100))))
+            link.timePassed(at: moment(Int64(number * 100 + 50)))
+        }
+        #expect(source.ends == [.inputOutput])
+        #expect(try other.writes() == [0: "line\n"])
+    }
 }

@@ -130,7 +130,12 @@ extension StatusText {
     static func checkWords(
         _ result: ChecksReport.Result, _ when: String, _ appearance: Appearance
     ) -> String {
-        let how = result.passed ? "passed" : Tint.bad.paint("failed", appearance)
+        let how =
+            switch result.passed {
+            case true?: "passed"
+            case false?: Tint.bad.paint("failed", appearance)
+            case nil: "not asked"
+            }
         let took = Duration.milliseconds(result.duration)
         return "\(how) \(when), took \(took): \(result.words.printable)"
     }

@@ -75,6 +75,7 @@ struct HealthCheck: Equatable, Sendable {
                 outcome: outcome))
         if results.count > Limits.checkResultsMax { results.removeFirst() }
         if case .unasked = outcome { return nil }
+        lastWords = outcome.words
         if outcome.isPassed {
             failuresInRow = 0
             successesInRow += 1
@@ -92,8 +93,8 @@ struct HealthCheck: Equatable, Sendable {
         return .failed
     }
 
-    /// What the last one saw.
-    var lastWords: String? { results.last?.outcome.words }
+    /// What the last one saw that could be asked.
+    private(set) var lastWords: String?
 }
 
 extension CommandOutcome {

@@ -117,7 +117,7 @@ extension Scheduler {
             if schedule == nil { countFailure(&turn) }
         case .passed, nil:
             // It fails on: a recovery that was put off may be due.
-            if wasFailed, check.state == .failed {
+            if wasFailed, check.state == .failed, case .failed = outcome {
                 healthCheckFailsOn(autoRecovery: autoRecovery, &turn)
             }
         }

@@ -99,7 +99,9 @@ extension Scheduler {
         _ run: Run, _ bytes: Bytes, limit: Bytes, samples: Int, _ autoRecovery: Bool,
         _ turn: inout Turn
     ) {
-        if let recovery, recovery.step == .restarting, recovery.run != run.id {
+        if let recovery, recovery.trigger == .memory, recovery.step == .restarting,
+            let restarted = lastRecoveryRestart, run.askedAt.monotonic >= restarted
+        {
             // However long the run that it brought takes to be ready, it is not better than the one before.
             endRecovery(.failed("the new run is above its threshold, too"), &turn)
         }

@@ -97,9 +97,12 @@ extension Supervisor {
         if schedulers.indices.contains(scheduler.index) {
             guard isGone else { return true }
             // It was asked for by name, and a reload came first.
-            let outcome = Reply.Outcome(
-                scheduler: scheduler, result: .failed, words: "is no longer configured")
-            turn.effects.append(.reply(id, Reply(refusal: .notRunning, outcomes: [outcome])))
+            let isLeft = !schedulers[scheduler.index].isDropped
+            let words =
+                "is no longer configured" + (isLeft ? ", and what runs of it comes to its end" : "")
+            let outcome = Reply.Outcome(scheduler: scheduler, result: .failed, words: words)
+            turn.effects.append(
+                .reply(id, Reply(refusal: .unknownScheduler, outcomes: [outcome])))
             return false
         }
         defect("a request for scheduler number \(scheduler.index)", &turn)

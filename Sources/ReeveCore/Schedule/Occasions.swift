@@ -148,7 +148,7 @@ extension Supervisor {
         case .skip:
             let reason = "nothing could run at its time; misfire = \"skip\""
             settleMissed(due, except: [], .missed, reason, id, &turn)
-        case .runOnce where isTooLate, .runAll where isTooLate:
+        case .runOnce where isTooLate:
             let reason = "\(late) late, more than misfire-deadline allows"
             settleMissed(due, except: [], .missed, reason, id, &turn)
         case .runOnce:

@@ -69,7 +69,8 @@ enum Schemas {
             "results": .list(
                 .object([
                     "at": .time, "duration": .count.about("Whole milliseconds"),
-                    "passed": .boolean, "words": words,
+                    "passed": .boolean.orNull.about("null where it could not be asked"),
+                    "words": words,
                 ])),
         ]),
         "Dependency": .object([

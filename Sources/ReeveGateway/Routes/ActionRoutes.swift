@@ -20,6 +20,7 @@ extension Gateway {
         default: break
         }
         let answer: ActionAnswer
+        let before = try? await link.scheduler(name)
         do {
             answer = try await link.act(operation, within: limit(query))
         } catch LinkFailure.timedOut {
@@ -29,7 +30,14 @@ extension Gateway {
         if let waiting = answer.outcomes.first(where: { $0.result == .pending }) {
             return stillGoingOn("\(waiting.name): \(waiting.message)")
         }
-        let report = try await link.scheduler(name)
+        let report: SchedulerReport
+        do {
+            report = try await link.scheduler(name)
+        } catch LinkFailure.refused(let error) where error.code == .unknownScheduler {
+            // The last of one that is no longer configured was stopped, and with that it is gone.
+            guard case .stop = operation, let before else { throw Problem(error) }
+            report = before.gone
+        }
         guard case .recover = operation else { return response(to: report, status: .ok) }
         let actions = answer.outcomes.first { $0.name == name }?.actions ?? []
         var body: [UInt8] = []
@@ -94,4 +102,18 @@ struct SchedulersResultDocument: Codable, Equatable, Sendable {
     /// Each scheduler that was touched.
     var results: [Result]
     var timestamp: String
+}
+
+extension SchedulerReport {
+    /// As it would be shown if it still were.
+    fileprivate var gone: SchedulerReport {
+        var report = self
+        report.status = .stopped
+        report.lifecycle = .stopped
+        report.reason = "no longer configured, and gone"
+        (report.pid, report.runID, report.mainPID) = (nil, nil, nil)
+        (report.runs, report.runCount) = ([], 0)
+        (report.memoryUsage, report.memoryBytes, report.uptime) = (nil, nil, 0)
+        return report
+    }
 }

@@ -208,7 +208,7 @@ final class Executor {
             syslog.ready(at: Clock.now())
             syslog.close()
         }
-        failures.hurry()
+        failures.hurry(at: Clock.now())
         ledger?.finish(until: deadline, at: Clock.now())
         output.finish(until: deadline)
         control.close(at: Clock.now(), view: view)

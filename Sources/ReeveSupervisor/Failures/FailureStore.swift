@@ -53,6 +53,8 @@ final class FailureStore: BundleSource {
     private var underWay: Waiting?
     /// So many may be handed out before the next pause.
     private var quota = 0
+    /// Without pauses.
+    private var isLast = false
     private var dueAt: Instant?
     /// Called when bundles are due.
     var onDue: ((Moment) -> Void)?
@@ -127,15 +129,17 @@ final class FailureStore: BundleSource {
         counter = latest
         countedAt = now
         // Those of this turn are the last ones.
+        let turn = waiting.last?.turn
         for index in waiting.indices.reversed() {
-            if waiting[index].turn != now.monotonic { return }
+            if waiting[index].turn != turn { return }
             if waiting[index].evidence == nil { waiting[index].evidence = evidence }
         }
     }
 
     /// A run begins: the counters should not be much older than it.
     func runBegins(at now: Moment) {
-        guard directory != nil,
+        // Whoever waits for what they say needs them as they were before its end.
+        guard directory != nil, !lacksEvidence,
             now.monotonic - countedAt.monotonic >= FailureStore.counterAge
         else { return }
         counter = .read()
@@ -147,13 +151,14 @@ final class FailureStore: BundleSource {
 
     func timePassed(at now: Moment) {
         dueAt = nil
-        quota = FailureStore.batch
+        quota = waiting.isEmpty ? 0 : FailureStore.batch
         onDue?(now)
     }
 
     /// The end of reeve: no pauses any more.
-    func hurry() {
-        quota = .max
+    func hurry(at now: Moment) {
+        noteEvidence(at: now)
+        isLast = true
     }
 
     // MARK: The scribe
@@ -161,10 +166,10 @@ final class FailureStore: BundleSource {
     var bundleCount: Int { waiting.count + (underWay == nil ? 0 : 1) }
 
     func nextBundle() -> Bundle? {
-        guard let directory, underWay == nil, quota > 0, let item = waiting.popFirst() else {
-            return nil
-        }
-        quota -= 1
+        guard let directory, underWay == nil, isLast || quota > 0,
+            let first = waiting.first, first.evidence != nil, let item = waiting.popFirst()
+        else { return nil }
+        quota = waiting.isEmpty ? 0 : max(0, quota - 1)
         underWay = item
         let (bundle, log) = bundle(of: item)
         var bytes: [UInt8] = []
@@ -173,7 +178,7 @@ final class FailureStore: BundleSource {
         bytes += log
         return Bundle(
             path: "\(directory)/\(item.report.scheduler)", capacity: item.capacity,
-            bytes: Array(bytes.prefix(Bundle.bytesMax)))
+            bytes: bytes)
     }
 
     func bundleEnded(_ failure: Errno?, at now: Moment) {

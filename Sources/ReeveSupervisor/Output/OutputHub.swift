@@ -266,7 +266,8 @@ package final class OutputHub {
             drain(capture, at: now)
             flushPartial(of: capture, .complete, at: now)
         }
-        scribe?.finish(until: max(deadline, now.monotonic + settings.forceTimeout))
+        scribe?.finish(
+            until: max(deadline, now.monotonic + settings.forceTimeout), bundlesUntil: deadline)
         settle(at: now)
         stdout.finish(until: deadline)
         settle(at: Clock.now())

@@ -37,7 +37,8 @@ package enum ProbeRole {
             timeout: .nanoseconds(timeout))
     }
 
-    /// Writes one line of words to standard output. Returns 0 where the probe passes, 1 where it fails.
+    /// Writes one line of words to standard output. Returns 0 where the probe passes, 1 where it fails, 75 where
+    /// there was no room to ask.
     package static func run() -> Int32 {
         guard let probe = probe(Array(ProcessArguments.texts().dropFirst())) else { return 64 }
         let outcome: ProbeOutcome
@@ -46,11 +47,17 @@ package enum ProbeRole {
         } catch {
             outcome = .failed(words: error.words)
         }
+        let (code, words): (Int32, String) =
+            switch outcome {
+            case .passed(let words): (0, words)
+            case .failed(let words): (1, words)
+            case .unasked(let words): (75, words)
+            }
         // Where nobody reads any more the exit code is all that is left to tell.
         if let stream = try? StandardStream(.output) {
-            _ = try? stream.write(Array((outcome.words + "\n").utf8).span)
+            _ = try? stream.write(Array((words + "\n").utf8).span)
         }
-        return outcome.isPassed ? 0 : 1
+        return code
     }
 
     private static func answer(to probe: Probe) throws(SystemFailure) -> ProbeOutcome {
@@ -88,6 +95,7 @@ extension CommandOutcome {
         switch self {
         case .ended(.exited(code: 0), let output): .passed(words: output)
         case .ended(.exited(code: 1), let output) where !output.isEmpty: .failed(words: output)
+        case .ended(.exited(code: 75), let output): .unasked(words: output)
         case .ended(let status, _): .failed(words: "the process that probes ended by \(status)")
         case .timedOut: .failed(words: "no answer within \(timeout)")
         case .notStarted(let words, isShortage: true): .unasked(words: words)

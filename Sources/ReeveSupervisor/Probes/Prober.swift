@@ -141,7 +141,8 @@ final class Prober {
         guard probe.firstFailure == nil else { return }
         probe.firstFailure = error.description
         switch error {
-        case .tooManyOpenFiles, .fileTableOverflow, .noMemory: probe.lacksRoom = true
+        // ENOSPC: no more sockets may be watched.
+        case .tooManyOpenFiles, .fileTableOverflow, .noMemory, .noSpace: probe.lacksRoom = true
         default: break
         }
     }

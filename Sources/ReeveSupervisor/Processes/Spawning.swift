@@ -157,7 +157,7 @@ extension Processes {
             }
         } catch {
             throw SpawnFailure(
-                errno: refusal?.errno ?? 0,
+                errno: refusal?.errno ?? (error as? Errno)?.code ?? 0,
                 words: "its launcher could not be started: \(refusal?.words ?? "\(error)")")
         }
     }

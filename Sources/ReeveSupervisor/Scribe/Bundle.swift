@@ -7,8 +7,8 @@ internal import ReeveLinux
 
 /// Bytes for the end of a ring file.
 struct Bundle: Equatable {
-    /// More than `bytesMax` are no bundle.
-    static let bytesMax = FailureStore.headBytesMax + FailureStore.logBytesMax
+    /// What a bundle has at most: twice what its head is counted with, as of a run that said much, and its log.
+    static let bytesMax = 2 * FailureStore.headBytesMax + FailureStore.logBytesMax
 
     /// Of the file; absolute.
     var path: String

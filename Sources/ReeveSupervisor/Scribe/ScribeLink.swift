@@ -59,6 +59,7 @@ final class ScribeLink {
     private static let goodTime = Duration.seconds(10)
     private static let restartDelay = Duration.milliseconds(100)
     private static let restartDelayMax = Duration.seconds(10)
+    private static let bundleLossesMax = 3
     /// From the end of its connection to its own.
     private static let endTime = Duration.milliseconds(100)
     /// Scribes that are started when everything has ended, one after the other.
@@ -93,6 +94,8 @@ final class ScribeLink {
     private var bundle: [UInt8]?
     private var isBundleSent = false
     private var bundleSince = Instant.zero
+    /// Scribes that ended with it.
+    private var bundleLosses = 0
 
     /// `directory`: for the files that have no path of their own. `start` is called from here only.
     init(epoll: Epoll, directory: String?, start: @escaping Starter) {
@@ -247,7 +250,7 @@ final class ScribeLink {
         epoll.remove(running.socket)
         let time = now.monotonic - running.since.monotonic
         let failures = running.hasWritten || time >= ScribeLink.goodTime ? 0 : running.failures
-        lost()
+        lost(at: now)
         let delay = max(
             ScribeLink.delay(after: failures), time < .seconds(1) ? ScribeLink.restartDelay : .zero)
         connection = .waiting(until: now.monotonic + delay, failures: failures + 1)
@@ -264,7 +267,15 @@ final class ScribeLink {
         return min(restartDelay * (1 << min(failures - 1, 7)), restartDelayMax)
     }
 
-    private func lost() {
+    private func lost(at now: Moment) {
+        if isBundleSent {
+            bundleLosses += 1
+            // It may be what ends them, and is not to keep lines from their files.
+            if bundleLosses >= ScribeLink.bundleLossesMax, bundle != nil {
+                bundle = nil
+                bundles?.bundleEnded(.inputOutput, at: now)
+            }
+        }
         isBundleSent = false
         waiting = []
         for index in channels.keys.sorted() {
@@ -321,6 +332,7 @@ final class ScribeLink {
             ScribeRequest.bundle(next).append(to: &bytes)
             bundle = bytes
             bundleSince = now
+            bundleLosses = 0
         }
         if let bundle, !isBundleSent {
             isBundleSent = true
@@ -467,32 +479,35 @@ final class ScribeLink {
 
     /// At exit: writes until all is written or the deadline comes, and waits for the scribe's end. What was not
     /// written is a sentence then. Blocks at most that long.
-    func finish(until deadline: Instant) {
+    /// For bundles alone nothing waits beyond `bundleDeadline`.
+    func finish(until deadline: Instant, bundlesUntil bundleDeadline: Instant) {
         if case .none = connection {
             guard bundlesLeft > 0 else { return }
             begin(at: Clock.now())
         }
         for channel in channels.values { channel.tryNow() }
         var starts = 0
-        while total > 0 || bundlesLeft > 0, Clock.now().monotonic < deadline {
+        while total > 0 || bundlesLeft > 0,
+            Clock.now().monotonic < (total > 0 ? deadline : bundleDeadline)
+        {
             let now = Clock.now()
             switch connection {
             case .running(let running) where !running.isOver:
                 timePassed(at: now)
                 if isHopeless { break }
-                awaitAnswer(running, until: deadline)
+                awaitAnswer(running, until: total > 0 ? deadline : bundleDeadline)
                 receive(running, at: Clock.now())
                 continue
             case .none, .waiting, .running:
                 guard starts < ScribeLink.lastStartsMax else { break }
                 starts += 1
-                lost()
+                lost(at: now)
                 start(after: 1, at: now)
                 continue
             }
             break
         }
-        dismiss(until: deadline)
+        dismiss(until: bundlesLeft > 0 && total == 0 ? bundleDeadline : deadline)
         let now = Clock.now().wall
         for index in channels.keys.sorted() {
             if let words = channels[index]?.giveUp(at: now) { sentences.append(words) }

@@ -164,7 +164,10 @@ int main(int count, char **words) {
         int pair[2];
         check(count > 3, "arguments are missing");
         check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0, "socketpair");
-        if (serve()) refuse(handed(pair[1]), words[2]);
+        if (serve()) {
+            close(pair[0]);
+            refuse(handed(pair[1]), words[2]);
+        }
         int listener = filtered();
         hand(pair[0], listener);
         close(listener);
