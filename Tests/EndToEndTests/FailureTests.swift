@@ -67,13 +67,16 @@ extension Reeve {
             #expect(last.limits.contains { $0.key == "memory-threshold" && $0.value == "90MB" })
             let directory = reeve.directory + "/state/failures"
             #expect(try Place.mode(directory) == 0o700)
+            // `reeve why` knows one a moment before it is in the file.
+            let ids = try await eventually("both are in its file") {
+                let kept = try Data(contentsOf: URL(fileURLWithPath: directory + "/web"))
+                #expect(kept.range(of: Data("hush-hush".utf8)) == nil)
+                let text = String(decoding: kept, as: UTF8.self)
+                let ids = text.matches(of: /"runId":"([0-9A-Z]{26})"/).map { String($0.output.1) }
+                return ids.count == 2 ? ids : nil
+            }
             #expect(try Place.mode(directory + "/web") == 0o600)
-            let kept = try Data(contentsOf: URL(fileURLWithPath: directory + "/web"))
-            #expect(kept.range(of: Data("hush-hush".utf8)) == nil)
             // The one before is kept, too, and is asked for by its id.
-            let text = String(decoding: kept, as: UTF8.self)
-            let ids = text.matches(of: /"runId":"([0-9A-Z]{26})"/).map { String($0.output.1) }
-            #expect(ids.count == 2)
             let first = try await reeve.failedRun("web", "--run", ids[0])
             #expect(first?.code == 3)
             #expect(Set(first?.log.map(\.line) ?? []) == ["first", "wrong"])
