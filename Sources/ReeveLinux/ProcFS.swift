@@ -295,26 +295,36 @@ extension ProcFS {
         if number > 0 { children.append(PID(number)) }
     }
 
-    /// Appends the entries of a directory that are numbers. An entry is laid out as in
-    /// getdents64(2): 8 bytes inode, 8 offset, 2 length of the entry, 1 type, then the name with
-    /// its NUL.
+    /// Appends the entries of a directory that are numbers.
     private func list(
         _ directory: consuming FileDescriptor, into found: inout [PID]
     ) throws(Errno) {
-        try unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 32_768) {
+        try ProcFS.readEntries(of: directory, bytes: 32_768) { (entries) throws(Errno) in
+            ProcFS.forEachNumber(in: entries) { pid, _ in found.append(pid) }
+        }
+    }
+
+    /// Hands the entries of a directory to `body`, as many at a time as fit so many bytes. `body` may set another
+    /// place to go on from.
+    static func readEntries(
+        of directory: borrowing FileDescriptor, bytes: Int,
+        _ body: (Span<UInt8>) throws(Errno) -> Void
+    ) throws(Errno) {
+        let number = directory.number
+        try unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: bytes) {
             (buffer) throws(Errno) in
             while true {
-                let result = unsafe reeve_getdents(
-                    directory.number, buffer.baseAddress, buffer.count)
+                let result = unsafe reeve_getdents(number, buffer.baseAddress, buffer.count)
                 let count = Int(try Errno.check(result))
                 guard count > 0 else { return }
-                let entries = unsafe UnsafeBufferPointer(buffer).span.extracting(first: count)
-                ProcFS.appendNumbers(in: entries, to: &found)
+                try body(unsafe UnsafeBufferPointer(buffer).span.extracting(first: count))
             }
         }
     }
 
-    private static func appendNumbers(in entries: Span<UInt8>, to found: inout [PID]) {
+    /// Hands each entry that is a number to `body`, with the place of the next entry. An entry is laid out as in
+    /// getdents64(2): 8 bytes inode, 8 place of the next, 2 length of the entry, 1 type, then the name with its NUL.
+    static func forEachNumber(in entries: Span<UInt8>, _ body: (PID, _ next: Int64) -> Void) {
         var start = 0
         while start + 19 <= entries.count {
             // Little-endian, as every machine that reeve is built for.
@@ -322,7 +332,10 @@ extension ProcFS {
             guard length >= 19, start + length <= entries.count else { return }
             var scanner = Scanner(from: start + 19)
             if let value = scanner.number(in: entries), let id = Int32(exactly: value), id > 0 {
-                found.append(PID(id))
+                let next = (8..<16).reversed().reduce(UInt64(0)) {
+                    $0 << 8 | UInt64(entries[start + $1])
+                }
+                body(PID(id), Int64(bitPattern: next))
             }
             start += length
         }

@@ -8,30 +8,22 @@
 // is no promise, so it is measured: each entry tells the place of the next. Where the differences are not all the
 // same, nothing is passed over.
 
-internal import CReeveLinux
 internal import Glibc
 package import ReeveCore
 
 extension ProcFS {
-    /// Every process id but the `known` ones, rising. Those of the known ones that have neighbours of theirs are
-    /// passed over by runs of pids without a gap; they must not be reaped meanwhile. Throws as `processes` does.
+    /// Every process id but the known ones, rising. Known ones whose pids follow each other without a gap are
+    /// passed over; they must not be reaped meanwhile. Throws as `processes` does.
     package func processes(besides isKnown: (PID) -> Bool) throws(Errno) -> [PID] {
         let flags = OpenFlags.readOnly | OpenFlags.directory
         let directory = try FileDescriptor.open(root, flags: flags)
+        let number = directory.number
         var listing = ProcessListing()
-        try unsafe withUnsafeTemporaryAllocation(
-            of: UInt8.self, capacity: ProcessListing.bufferBytes
-        ) { (buffer) throws(Errno) in
-            while true {
-                let result = unsafe reeve_getdents(
-                    directory.number, buffer.baseAddress, buffer.count)
-                let count = Int(try Errno.check(result))
-                guard count > 0 else { return }
-                let entries = unsafe UnsafeBufferPointer(buffer).span.extracting(first: count)
-                listing.take(entries, isKnown)
-                if let place = listing.placeToGoOn(isKnown) {
-                    try Errno.check(lseek(directory.number, place, SEEK_SET) < 0 ? -1 : 0)
-                }
+        try ProcFS.readEntries(of: directory, bytes: ProcessListing.bufferBytes) {
+            (entries) throws(Errno) in
+            listing.take(entries, isKnown)
+            if let place = listing.placeToGoOn(isKnown) {
+                try Errno.check(lseek(number, place, SEEK_SET) < 0 ? -1 : 0)
             }
         }
         return listing.found
@@ -54,26 +46,14 @@ struct ProcessListing {
     private var difference: Int64? = 0
     private var samples = 0
 
-    /// Takes a batch of entries, each as in getdents64(2): 8 bytes inode, 8 place of the next, 2 length of the entry,
-    /// 1 type, then the name with its NUL.
+    /// Takes a batch of entries.
     mutating func take(_ entries: Span<UInt8>, _ isKnown: (PID) -> Bool) {
-        var start = 0
-        var next: Int64?
-        while start + 19 <= entries.count {
-            // Little-endian, as every machine that reeve is built for.
-            let length = Int(entries[start + 16]) | Int(entries[start + 17]) << 8
-            guard length >= 19, start + length <= entries.count else { return }
-            var scanner = Scanner(from: start + 19)
-            if let value = scanner.number(in: entries), let id = Int32(exactly: value), id > 0 {
-                let pid = PID(id)
-                if let next { measure(next.subtractingReportingOverflow(Int64(id))) }
-                if !isKnown(pid) { found.append(pid) }
-                last = pid
-            }
-            var place: UInt64 = 0
-            for index in (8..<16).reversed() { place = place << 8 | UInt64(entries[start + index]) }
-            next = last == nil ? nil : Int64(bitPattern: place)
-            start += length
+        var place: Int64?
+        ProcFS.forEachNumber(in: entries) { pid, next in
+            if let place { measure(place.subtractingReportingOverflow(Int64(pid.number))) }
+            if !isKnown(pid) { found.append(pid) }
+            last = pid
+            place = next
         }
     }
 

@@ -21,7 +21,7 @@ extension Supervisor {
             start(scheduler, &turn)
             wait(id, .up, [scheduler], &turn)
         case .stop(let scheduler):
-            guard isThere(scheduler, id, &turn) else { return }
+            guard isKnown(scheduler, orLeft: true, id, &turn) else { return }
             schedulers[scheduler.index].stoppedFirst = takenDown(with: scheduler)
             stop(scheduler, &turn)
             wait(id, .down, [scheduler], &turn)
@@ -39,7 +39,7 @@ extension Supervisor {
             guard isKnown(scheduler, id, &turn) else { return }
             recover(scheduler, id, &turn)
         case .signal(let scheduler, let signal):
-            guard isThere(scheduler, id, &turn) else { return }
+            guard isKnown(scheduler, orLeft: true, id, &turn) else { return }
             pass(signal, to: scheduler, id, &turn)
         case .runNow(let scheduler, let force):
             guard isKnown(scheduler, id, &turn) else { return }
@@ -74,39 +74,24 @@ extension Supervisor {
 
     // MARK: Single requests
 
+    /// Whether it is configured; `orLeft`: or something of it is left. Answers where it is not.
     private mutating func isKnown(
-        _ scheduler: SchedulerID, _ id: RequestID, _ turn: inout Turn
+        _ scheduler: SchedulerID, orLeft: Bool = false, _ id: RequestID, _ turn: inout Turn
     ) -> Bool {
-        let isRemoved =
-            schedulers.indices.contains(scheduler.index) && schedulers[scheduler.index].isRemoved
-        return check(scheduler, isGone: isRemoved, id, &turn)
-    }
-
-    /// Whether it is configured, or something of it is left.
-    private mutating func isThere(
-        _ scheduler: SchedulerID, _ id: RequestID, _ turn: inout Turn
-    ) -> Bool {
-        let isDropped =
-            schedulers.indices.contains(scheduler.index) && schedulers[scheduler.index].isDropped
-        return check(scheduler, isGone: isDropped, id, &turn)
-    }
-
-    private mutating func check(
-        _ scheduler: SchedulerID, isGone: Bool, _ id: RequestID, _ turn: inout Turn
-    ) -> Bool {
-        if schedulers.indices.contains(scheduler.index) {
-            guard isGone else { return true }
-            // It was asked for by name, and a reload came first.
-            let isLeft = !schedulers[scheduler.index].isDropped
-            let words =
-                "is no longer configured" + (isLeft ? ", and what runs of it comes to its end" : "")
-            let outcome = Reply.Outcome(scheduler: scheduler, result: .failed, words: words)
-            turn.effects.append(
-                .reply(id, Reply(refusal: .unknownScheduler, outcomes: [outcome])))
+        guard schedulers.indices.contains(scheduler.index) else {
+            defect("a request for scheduler number \(scheduler.index)", &turn)
+            turn.effects.append(.reply(id, Reply(refusal: .notRunning, outcomes: [])))
             return false
         }
-        defect("a request for scheduler number \(scheduler.index)", &turn)
-        turn.effects.append(.reply(id, Reply(refusal: .notRunning, outcomes: [])))
+        let (isRemoved, isLeft) = (
+            schedulers[scheduler.index].isRemoved, !schedulers[scheduler.index].isDropped
+        )
+        guard isRemoved, !(orLeft && isLeft) else { return true }
+        // It was asked for by name, and a reload came first.
+        let rest = isLeft ? ", and what runs of it comes to its end" : ""
+        let outcome = Reply.Outcome(
+            scheduler: scheduler, result: .failed, words: "is no longer configured\(rest)")
+        turn.effects.append(.reply(id, Reply(refusal: .unknownScheduler, outcomes: [outcome])))
         return false
     }
 

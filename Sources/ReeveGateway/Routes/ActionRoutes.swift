@@ -20,7 +20,8 @@ extension Gateway {
         default: break
         }
         let answer: ActionAnswer
-        let before = try? await link.scheduler(name)
+        var before: SchedulerReport?
+        if case .stop = operation { before = try? await link.scheduler(name) }
         do {
             answer = try await link.act(operation, within: limit(query))
         } catch LinkFailure.timedOut {
@@ -35,7 +36,7 @@ extension Gateway {
             report = try await link.scheduler(name)
         } catch LinkFailure.refused(let error) where error.code == .unknownScheduler {
             // The last of one that is no longer configured was stopped, and with that it is gone.
-            guard case .stop = operation, let before else { throw Problem(error) }
+            guard let before else { throw Problem(error) }
             report = before.gone
         }
         guard case .recover = operation else { return response(to: report, status: .ok) }

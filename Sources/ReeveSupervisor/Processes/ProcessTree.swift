@@ -134,10 +134,10 @@ final class ProcessTree {
 
     /// So many will be asked for: where a pass takes less than as many looks, it is made at once.
     func expectQuestions(_ count: Int, isOwn: (PID) -> Bool) {
-        let now = Clock.now().monotonic
-        guard ProcessTree.lookCost * Int64(count) > storm.passCost, listsChildren, showsOthers,
-            now >= storm.passHolds
+        guard ProcessTree.lookCost * Int64(count) > storm.passCost, listsChildren, showsOthers
         else { return }
+        let now = Clock.now().monotonic
+        guard now >= storm.passHolds else { return }
         _ = passOver(since: now, isOwn)
     }
 

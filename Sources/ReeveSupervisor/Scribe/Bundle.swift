@@ -7,7 +7,7 @@ internal import ReeveLinux
 
 /// Bytes for the end of a ring file.
 struct Bundle: Equatable {
-    /// What a bundle has at most: twice what its head is counted with, as of a run that said much, and its log.
+    /// What a bundle has at most: twice what its head is counted with, for that of a run that said much, and its log.
     static let bytesMax = 2 * FailureStore.headBytesMax + FailureStore.logBytesMax
 
     /// Of the file; absolute.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The scribe: the process that writes log files and bundles of failed runs, so that no disk which does not answer holds up the
-// supervisor. It keeps nothing of its own: what it is given it writes at once, or says why not, and the
-// supervisor keeps whatever is not written. It ends with the connection, when all that came is written and
+// The scribe: the process that writes log files and bundles of failed runs, so that no disk which does not
+// answer holds up the supervisor. It keeps nothing of its own: what it is given it writes at once, or says why
+// not, and the supervisor keeps whatever is not written, except a bundle that could not be. It ends with the connection, when all that came is written and
 // the storage has it; signals that are meant for reeve are none of its business.
 
 internal import ReeveCore

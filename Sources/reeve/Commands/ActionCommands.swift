@@ -70,7 +70,8 @@ struct StopCommand: NamesCommand {
         discussion: """
             The stop signal goes to the leader, then to everything it started, and SIGKILL follows at \
             the scheduler's stop-timeout. It stays stopped until `reeve start`. Schedulers that depend \
-            on it with on-failure = "stop" are stopped first.
+            on it with on-failure = "stop" are stopped first. One that is no longer configured is found \
+            as long as its last execution goes on.
 
               $ reeve stop worker
             """)
@@ -144,6 +145,8 @@ struct StartAllCommand: ParsableCommand {
         commandName: "start-all",
         abstract: "Start all enabled schedulers, in the order of their phases.",
         discussion: """
+            A task that has completed is not done again, and is no longer held stopped.
+
               $ reeve start-all --timeout 3m
             """)
 
