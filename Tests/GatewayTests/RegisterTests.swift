@@ -96,6 +96,39 @@ import Testing
         }
     }
 
+    @Test func `the last execution of one that is gone is shown, and can be stopped`() async throws
+    {
+        try await Reeve.supervising(Self.file) { reeve in
+            try await withClient(reeve) { client in
+                let fields = ["Authorization: Bearer \(Self.token)"]
+                func act(_ verb: String) async throws -> HTTPAnswer {
+                    let answer = try await client.gateway.send(
+                        "POST", "/api/scheduler/job/\(verb)", fields)
+                    #expect(
+                        try client.check.faults(
+                            of: answer, to: "POST", "/api/scheduler/{name}/\(verb)") == [],
+                        "\(verb): \(answer.text)")
+                    return answer
+                }
+                let new = try await client.post(Self.body("job", #","interval":3600000"#))
+                #expect(new.status == 201, "\(new.text)")
+                #expect(try await reeve.command("run-now", "job").code == 0)
+                let pid = try await reeve.scheduler("job", becomes: "up") { $0.pid != nil }.pid
+                #expect(try await client.send("DELETE", "/api/scheduler/job").status == 204)
+                #expect(try await reeve.scheduler("job").pid == pid)
+                let start = try await act("start")
+                #expect(start.status == 404, "\(start.text)")
+                #expect(try start.json["code"] == .text("unknown-scheduler"))
+                let stop = try await act("stop")
+                #expect(stop.status == 200, "\(stop.text)")
+                #expect(try stop.json["lifecycle"] == .text("stopped"))
+                #expect(try stop.json["pid"] == .null)
+                #expect(!Processes.isAlive(pid ?? 0))
+                #expect(try await act("stop").status == 404)
+            }
+        }
+    }
+
     @Test func `the document's own example is taken as it is, with a command`() async throws {
         try await Reeve.supervising(Self.file) { reeve in
             try await withClient(reeve) { client in
