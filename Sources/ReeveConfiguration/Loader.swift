@@ -74,7 +74,7 @@ struct Loader {
     ) -> LoadOutcome {
         var graph = Graph(schedulers, areTablesMissing: areTablesMissing)
         var supervisor = SupervisorReader(
-            own: reeve, profile: profile, environment: environment,
+            own: reeve, profile: profile, environment: environment, mounts: machine.mounts,
             source: findings.source.name ?? "")
         var settings = supervisor.read(
             names: names, areTablesMissing: areTablesMissing, into: &findings)

@@ -7,12 +7,14 @@ struct SupervisorReader: Sendable {
     private let effective: EffectiveSettings
     private let profile: ChosenProfile
     private let environment: [String: String]
+    private let mounts: Mounts
     private let source: String
     /// What was taken from REEVE_STOP_BUDGET, as explanations show it.
     private var budgeted: [String: String] = [:]
 
     init(
-        own: TableSettings, profile: ChosenProfile, environment: [String: String], source: String
+        own: TableSettings, profile: ChosenProfile, environment: [String: String],
+        mounts: Mounts, source: String
     ) {
         effective = EffectiveSettings(
             table: .reeve, own: own, defaults: TableSettings(),
@@ -20,6 +22,7 @@ struct SupervisorReader: Sendable {
             profile: profile.profile, kinds: .all)
         self.profile = profile
         self.environment = environment
+        self.mounts = mounts
         self.source = source
     }
 
@@ -33,6 +36,8 @@ struct SupervisorReader: Sendable {
         settings.source = source
         effective.assign("runtime-directory", to: &settings.runtimeDirectory)
         effective.assign("state-directory", to: &settings.stateDirectory)
+        warn(aboutPlaceOf: "runtime-directory", settings.runtimeDirectory, into: &findings)
+        warn(aboutPlaceOf: "state-directory", settings.stateDirectory, into: &findings)
         if case .mode(let mode)? = effective.value("control-mode") {
             settings.controlMode = mode
             warn(aboutMode: mode, into: &findings)
@@ -50,6 +55,16 @@ struct SupervisorReader: Sendable {
         applyStopBudget(to: &settings, into: &findings)
         settings.exitWith = exitWith(names, areTablesMissing, &findings)
         return settings
+    }
+
+    /// What is written there is written before something begins, by the supervisor itself.
+    private func warn(
+        aboutPlaceOf key: String, _ path: String?, into findings: inout Findings
+    ) {
+        guard let path, let place = mounts.slowPlace(of: path) else { return }
+        findings.warning(
+            "\(key) lies on \(place): while its server does not answer, reeve waits with it",
+            at: effective.span(key), help: "use a directory of this machine")
     }
 
     private func warn(aboutMode mode: UInt32, into findings: inout Findings) {

@@ -207,6 +207,25 @@ import Testing
         #expect(places == [nil, "its program may lie on /srv (virtiofs)"])
     }
 
+    @Test func `directories of reeve's own that lie on a network are warned of`() {
+        let table = [
+            ("state-directory = \"/srv/net/reeve\"", "state-directory lies on /srv/net (nfs4)"),
+            ("runtime-directory = \"/net/reeve\"", "runtime-directory lies on /net (autofs)"),
+            ("state-directory = \"/srv/net/local/reeve\"", nil),
+            ("state-directory = \"/var/lib/reeve\"", nil),
+        ]
+        for (line, words) in table {
+            let outcome = ConfigurationLoader.load(
+                text: "[reeve]\n\(line)\n[schedulers.web]\ncommand = [\"/bin/true\"]\n",
+                machine: Self.machine)
+            let found = outcome.diagnostics.map(Found.init)
+            #expect(
+                outcome.specification != nil && found.count == (words == nil ? 0 : 1), "\(line)")
+            let message = outcome.diagnostics.first?.message ?? ""
+            #expect(words.map { message.hasPrefix($0) } ?? true, "\(message)")
+        }
+    }
+
     @Test func `a change of any of them is named and restarts`() throws {
         var old = try #require(load("").specification)
         old.supervisor = SupervisorSettings()
