@@ -403,7 +403,11 @@ void reeve_release_memory(void) {
 
 int reeve_socket_unix(int nonblocking) {
     int extra = nonblocking ? SOCK_NONBLOCK : 0;
-    return RESULT(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | extra, 0));
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | extra, 0);
+    if (fd < 0) return -errno;
+    /* Connections that are accepted inherit it. */
+    reeve_refuse_descriptors(fd);
+    return fd;
 }
 
 static int make_address(struct sockaddr_un *address, const char *path, size_t length) {
@@ -442,6 +446,8 @@ int reeve_socket_accept(int fd) {
 int reeve_socket_pair(int *first, int *second) {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) return -errno;
+    reeve_refuse_descriptors(ends[0]);
+    reeve_refuse_descriptors(ends[1]);
     *first = ends[0];
     *second = ends[1];
     return 0;

@@ -126,50 +126,6 @@ int reeve_notify_socket(const char *name, size_t length, int is_abstract) {
     return fd;
 }
 
-int64_t reeve_notify_receive(
-    int fd, void *buffer, size_t size, struct reeve_notify_sender *sender) {
-    /* Room for more descriptors than anybody has a reason to send; the kernel closes what does not fit. */
-    union {
-        struct cmsghdr header;
-        char room[CMSG_SPACE(sizeof(struct ucred)) +
-                  CMSG_SPACE(REEVE_NOTIFY_DESCRIPTORS * sizeof(int))];
-    } control;
-    struct iovec vector = {buffer, size};
-    struct msghdr message = {
-        .msg_iov = &vector,
-        .msg_iovlen = 1,
-        .msg_control = &control,
-        .msg_controllen = sizeof control,
-    };
-    memset(sender, 0, sizeof *sender);
-    ssize_t count;
-    do
-        count = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC | MSG_TRUNC);
-    while (count < 0 && errno == EINTR);
-    if (count < 0) return -errno;
-    for (struct cmsghdr *part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part)) {
-        if (part->cmsg_level != SOL_SOCKET) continue;
-        if (part->cmsg_type == SCM_CREDENTIALS &&
-            part->cmsg_len == CMSG_LEN(sizeof(struct ucred))) {
-            struct ucred credentials;
-            memcpy(&credentials, CMSG_DATA(part), sizeof credentials);
-            sender->has_credentials = 1;
-            sender->user = credentials.uid;
-        } else if (part->cmsg_type == SCM_RIGHTS) {
-            size_t bytes = part->cmsg_len - CMSG_LEN(0);
-            for (size_t i = 0; i < bytes / sizeof(int); i++) {
-                int passed;
-                memcpy(&passed, CMSG_DATA(part) + i * sizeof passed, sizeof passed);
-                if (sender->descriptor_count < REEVE_NOTIFY_DESCRIPTORS)
-                    sender->descriptors[sender->descriptor_count++] = passed;
-                else
-                    close(passed);
-            }
-        }
-    }
-    return count;
-}
-
 int reeve_remove_sockets(const char *directory) {
     DIR *entries = opendir(directory);
     if (!entries) return -errno;
@@ -181,4 +137,74 @@ int reeve_remove_sockets(const char *directory) {
     }
     closedir(entries);
     return removed;
+}
+
+/* MARK: Datagrams of senders who may be anybody */
+
+/* Looks first: descriptors that came along are for somebody who may wait for their end (reeve_discard), and to
+ * receive them without room for them is to end them here. What is looked at again is not ended. */
+int64_t reeve_datagram_receive(
+    int fd, void *buffer, size_t size, struct reeve_datagram_sender *sender) {
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(struct ucred))];
+    } control;
+    struct iovec vector = {buffer, size};
+    struct msghdr message = {
+        .msg_iov = &vector,
+        .msg_iovlen = 1,
+        .msg_control = &control,
+        .msg_controllen = sizeof control,
+    };
+    memset(sender, 0, sizeof *sender);
+    ssize_t count;
+    do
+        count = recvmsg(fd, &message, MSG_DONTWAIT | MSG_TRUNC | MSG_PEEK);
+    while (count < 0 && errno == EINTR);
+    if (count < 0) return -errno;
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part)) {
+        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_CREDENTIALS ||
+            part->cmsg_len != CMSG_LEN(sizeof(struct ucred)))
+            continue;
+        struct ucred credentials;
+        memcpy(&credentials, CMSG_DATA(part), sizeof credentials);
+        sender->has_credentials = 1;
+        sender->user = credentials.uid;
+        sender->pid = credentials.pid;
+    }
+    sender->has_descriptors = (message.msg_flags & MSG_CTRUNC) != 0;
+    if (!sender->has_descriptors) (void)recv(fd, NULL, 0, MSG_DONTWAIT);
+    return count;
+}
+
+int reeve_discard(int fd) {
+    /* With room for all that one message can carry (SCM_MAX_FD): they end with this process, for which the
+     * kernel does not linger. */
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(253 * sizeof(int))];
+    } control;
+    char byte;
+    struct iovec vector = {&byte, 1};
+    struct msghdr message = {
+        .msg_iov = &vector,
+        .msg_iovlen = 1,
+        .msg_control = &control,
+        .msg_controllen = sizeof control,
+    };
+    return recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0 ? -errno : 0;
+}
+
+int reeve_close_queue(int fd) {
+    char byte;
+    if (shutdown(fd, SHUT_RD) < 0) return -errno;
+    return recv(fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) >= 0;
+}
+
+void reeve_refuse_descriptors(int fd) {
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
+    int off = 0;
+    (void)setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof off);
 }

@@ -55,6 +55,8 @@ package struct ControlError: Error, Hashable, Sendable, CustomStringConvertible 
         package static let noLog = Code(rawValue: "no-log")
         /// Nothing is kept of a failed run of this scheduler.
         package static let noFailure = Code(rawValue: "no-failure")
+        /// What is kept could not be read: a disk that does not answer.
+        package static let notRead = Code(rawValue: "not-read")
         /// A defect of reeve.
         package static let defect = Code(rawValue: "defect")
     }

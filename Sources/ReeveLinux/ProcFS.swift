@@ -215,14 +215,20 @@ package struct ProcFS: Sendable {
         }
     }
 
-    /// Reads `REEVE_RUN_ID`: nil where there is none or it is no run id. Throws where the process
-    /// has gone or it may not be read (EACCES, EPERM).
-    package func runID(of pid: PID) throws(Errno) -> RunID? {
-        switch try environmentValue("REEVE_RUN_ID", of: pid, longest: 26) {
-        case .value(let text): RunID(text)
-        case .missing: nil
-        case .unreadable(let errno): throw errno
+    /// The run ids that a process was started with: its own (`REEVE_RUN_ID`), then those of the reeves above it
+    /// (`REEVE_RUN_PATH`), innermost first; what is no run id is left out. Empty where they may not be read (another
+    /// user's, without CAP_SYS_PTRACE). Throws where the process has gone.
+    ///
+    /// Nobody can make it wait: what a process has put a file's pages over is not read (Linux 4.17, CVE-2018-1120).
+    package func runIDs(of pid: PID) throws(Errno) -> [RunID] {
+        var ids: [RunID] = []
+        if case .value(let text) = try environmentValue("REEVE_RUN_ID", of: pid, longest: 26) {
+            ids += RunID(text).map { [$0] } ?? []
         }
+        if case .value(let path) = try environmentValue("REEVE_RUN_PATH", of: pid) {
+            ids += path.split(separator: "/").reversed().compactMap { RunID(String($0)) }
+        }
+        return ids
     }
 }
 

@@ -5,20 +5,9 @@
 // (net.unix.max_dgram_qlen), and then the senders wait: whoever opens one has to keep reading.
 
 internal import CReeveLinux
-package import ReeveCore
 
-/// A socket for syslog(3).
+/// A socket for syslog(3), to be read by `Datagrams`.
 package struct SyslogSocket: ~Copyable {
-    /// One message.
-    package struct Message: Equatable, Sendable {
-        /// At most `bytesMax` of them.
-        package let bytes: [UInt8]
-        /// It was longer than that.
-        package let isCut: Bool
-        /// Who sent it; nil where that process is outside our pid namespace.
-        package let sender: PID?
-    }
-
     /// The longest message that is read whole.
     package static let bytesMax = 8 * 1_024
 
@@ -71,21 +60,5 @@ package struct SyslogSocket: ~Copyable {
             unsafe reeve_socket_connect(number, $0, path.utf8.count)
         }
         return result == 0
-    }
-
-    /// The next message; nil where none is there.
-    package func receive(into buffer: inout [UInt8]) throws(Errno) -> Message? {
-        var sender: Int32 = 0
-        var isCut: Int32 = 0
-        let descriptor = descriptor.number
-        let count = unsafe buffer.withUnsafeMutableBytes { buffer in
-            unsafe reeve_syslog_receive(
-                descriptor, buffer.baseAddress, buffer.count, &sender, &isCut)
-        }
-        if count == -Int64(Errno.tryAgain.code) { return nil }
-        let length = Int(try Errno.check(count))
-        return Message(
-            bytes: Array(buffer.prefix(length)), isCut: isCut != 0,
-            sender: sender > 0 ? PID(sender) : nil)
     }
 }

@@ -22,7 +22,7 @@ package struct CoreView {
     private let ledger: (SchedulerID, Int) -> [LedgerEntry]
     private let measures: (SchedulerID, Moment) -> SchedulerMetrics?
     private let troubles: (SchedulerID?, Moment) -> [Alert]
-    private let failures: (SchedulerID, String?) -> KeptFailure?
+    private let failures: (SchedulerID, String?) -> FoundFailure?
     private let inForce: () -> SupervisorSettings
     private let standings: (SchedulerID) -> SchedulerStanding?
     private let parts: () -> [SchedulerID]
@@ -43,7 +43,7 @@ package struct CoreView {
         entries: @escaping (SchedulerID, Int) -> [LedgerEntry] = { _, _ in [] },
         metrics: @escaping (SchedulerID, Moment) -> SchedulerMetrics? = { _, _ in nil },
         alerts: @escaping (SchedulerID?, Moment) -> [Alert] = { _, _ in [] },
-        failure: @escaping (SchedulerID, String?) -> KeptFailure? = { _, _ in nil },
+        failure: @escaping (SchedulerID, String?) -> FoundFailure? = { _, _ in nil },
         supervisorSettings: @escaping () -> SupervisorSettings = { SupervisorSettings() },
         standing: @escaping (SchedulerID) -> SchedulerStanding? = { _ in nil },
         components: @escaping () -> [SchedulerID] = { [] },
@@ -112,8 +112,9 @@ package struct CoreView {
     /// The alerts that are on, of one scheduler or of all.
     package func alerts(of id: SchedulerID? = nil, at now: Moment) -> [Alert] { troubles(id, now) }
 
-    /// What is kept of a failed run, of the last one where `run` is nil: a read of at most 360 kB.
-    package func failure(of id: SchedulerID, run: String?) -> KeptFailure? { failures(id, run) }
+    /// What is kept of a failed run, of the last one where `run` is nil; nil: nothing is. Begins to look where that
+    /// takes a disk.
+    package func failure(of id: SchedulerID, run: String?) -> FoundFailure? { failures(id, run) }
 
     /// Reads the memory of the scheduler's current process tree now: a few system calls per
     /// process. nil when nothing of it runs.
@@ -131,6 +132,13 @@ package struct CoreView {
     package func orphans() -> Orphans { strangers() }
 }
 
+/// Where what is kept of a failed run is.
+package enum FoundFailure {
+    case kept(KeptFailure)
+    /// It is being looked for; `ControlServer.readingEnded` tells the end.
+    case reading(BundleReading)
+}
+
 /// What is kept of one failed run.
 package struct KeptFailure {
     package let bundle: FailureBundle
@@ -141,5 +149,12 @@ package struct KeptFailure {
     package init(bundle: FailureBundle, log: ArraySlice<UInt8>) {
         self.bundle = bundle
         lines = Array(log).split(separator: UInt8(ascii: "\n"))
+    }
+
+    /// As it is in its file: a line of JSON, and the log. nil where the line is no bundle.
+    init?(_ bytes: [UInt8]) {
+        let line = bytes.prefix { $0 != UInt8(ascii: "\n") }
+        guard let bundle = FailureBundle(json: line) else { return nil }
+        self.init(bundle: bundle, log: bytes[line.endIndex...])
     }
 }

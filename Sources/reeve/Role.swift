@@ -25,6 +25,7 @@ enum Role {
         if text == ConfigurationReader.role { return ParserRole.run() }
         if text == ProbeRole.name { return ProbeRole.run() }
         if text == ScribeRole.name { return ScribeRole.run() }
+        if text == ReaderRole.name { return ReaderRole.run() }
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2, parts[0] == "supervisor", let descriptor = Int32(parts[1]),
             descriptor > 2

@@ -86,6 +86,46 @@ extension Reeve {
         }
     }
 
+    @Test(.needs("root, unshare and /dev/fuse", if: Machine.mayMountDeaf))
+    func `why waits for a disk that does not answer, and nobody else does`() async throws {
+        try await Reeve.supervising(
+            { _ in
+                """
+                [schedulers.web]
+                command = "echo said; exit 3"
+                restart-delay = "1h"
+                [schedulers.near]
+                command = ["sleep", "1000"]
+                """
+            },
+            setup: { $0.prefix = Machine.withDeafMount(isStuck: true) }
+        ) { reeve in
+            let kept = reeve.directory + "/state/failures"
+            try await eventually("the bundle is in its file") {
+                FileManager.default.fileExists(atPath: kept + "/web")
+            }
+            #expect(try await reeve.command("why", "web").output.contains("said"))
+            // Only reeve and its children see the mount.
+            try FileManager.default.moveItem(atPath: kept, toPath: kept + ".before")
+            try FileManager.default.createSymbolicLink(
+                atPath: kept, withDestinationPath: "../away")
+            async let why = reeve.command("why", "web", "--timeout", "30s", within: 40)
+            try await eventually("a reader waits for the disk") {
+                Processes.children(of: reeve.pid).contains { $0.name == "reeve-reader" }
+            }
+            let begin = ContinuousClock.now
+            #expect(try await reeve.command("restart", "near").code == 0)
+            #expect(ContinuousClock.now - begin < .seconds(5))
+            let answer = try await why
+            #expect(answer.code == 1)
+            #expect(answer.errors.contains("its disk does not answer"), "\(answer.errors)")
+            try Place.touch(reeve.directory + "/back")
+            try FileManager.default.removeItem(atPath: kept)
+            try FileManager.default.moveItem(atPath: kept + ".before", toPath: kept)
+            #expect(try await reeve.command("why", "web").output.contains("said"))
+        }
+    }
+
     @Test func `a disk that does not answer for what failed runs leave holds up nobody`()
         async throws
     {

@@ -109,6 +109,90 @@ import Testing
         }
     }
 
+    /// Sends what takes a minute to close, along with a message: a connection with bytes that nobody reads and a linger
+    /// time (socket(7)).
+    private static let sender = """
+        import os, socket, struct, sys, time
+        def send(path, words, port):
+            near = socket.create_connection(("127.0.0.1", port))
+            near.setblocking(False)
+            try:
+                while True: near.send(b"x" * 65536)
+            except BlockingIOError: pass
+            near.setblocking(True)
+            near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 60))
+            target = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            target.connect("\\0" + path[1:] if path[0] == "@" else path)
+            try: socket.send_fds(target, [words], [near.fileno()])
+            except PermissionError: pass
+            return near
+        listener = socket.create_server(("127.0.0.1", 0))
+        kept = []
+        for number in range(3):
+            # A process that ends lingers for nothing: what is left of the connection is in the message.
+            child = os.fork()
+            if child == 0:
+                near = send(sys.argv[1], sys.argv[2].encode(), listener.getsockname()[1])
+                os._exit(0)
+            kept.append(listener.accept())
+            os.waitpid(child, 0)
+        open("sent-" + sys.argv[3], "w").close()
+        time.sleep(float(sys.argv[4]))
+        """
+
+    @Test(.needs("python3", if: Machine.has("python3")))
+    func `descriptors that take a minute to close hold up nobody`() async throws {
+        try await Reeve.supervising({ place in
+            try? place.write("send.py", Self.sender)
+            try? place.write(
+                "ready.py",
+                """
+                import os, socket, time
+                target = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+                target.connect(os.environ["NOTIFY_SOCKET"])
+                target.send(b"READY=1")
+                time.sleep(1000)
+                """)
+            return """
+                syslog = "\(place.file("log"))"
+                [defaults]
+                ready = "notify"
+                stop-timeout = "1s"
+                [schedulers.sends]
+                command = "exec python3 send.py $NOTIFY_SOCKET 'READY=1' sends 1000"
+                [schedulers.ends]
+                command = "exec python3 send.py $NOTIFY_SOCKET 'READY=1' ends 0"
+                restart-delay = "100ms"
+                [schedulers.logs]
+                ready = "spawn"
+                command = ["python3", "send.py", "\(place.file("log"))", "<13>logs: heavy", "logs", "1000"]
+                [schedulers.other]
+                command = ["python3", "ready.py"]
+                """
+        }) { reeve in
+            try await eventually("all is sent") {
+                ["sends", "ends", "logs"].allSatisfy {
+                    FileManager.default.fileExists(atPath: reeve.directory + "/sent-" + $0)
+                }
+            }
+            try await reeve.log(says: "ends: ended with exit code 0")
+            // Each has had its first message read.
+            for name in ["sends", "other"] {
+                try await eventually("\(name) is ready") {
+                    try await reeve.scheduler(name).lifecycle == "running"
+                }
+            }
+            let begin = ContinuousClock.now
+            for name in ["sends", "ends", "logs", "other"] {
+                let stop = try await reeve.command("stop", name)
+                #expect(stop.code == 0, "\(stop.output)\(stop.errors)")
+            }
+            #expect(ContinuousClock.now - begin < .seconds(10))
+            #expect(
+                reeve.log.contains("sends") && reeve.log.contains("are closed"), "\(reeve.log)")
+        }
+    }
+
     @Test(.needs("root, unshare and /dev/fuse", if: Machine.mayMountDeaf))
     func `what no signal ends is named, and reeve goes on`() async throws {
         try await Reeve.supervising(

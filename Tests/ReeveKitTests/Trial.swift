@@ -37,7 +37,7 @@ final class Trial {
     /// What it has told so far.
     func messages() throws -> [String] {
         var buffer = [UInt8](repeating: 0, count: 4_096)
-        while let message = try NotifySocket.receive(socket, into: &buffer) {
+        while let message = try Datagrams.receive(socket, into: &buffer) {
             told.append(String(decoding: buffer.prefix(message.length), as: UTF8.self))
         }
         return told

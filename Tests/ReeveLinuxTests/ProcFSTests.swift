@@ -75,7 +75,7 @@ import Testing
                 try processes.children(of: pid, into: &children)
             },
             { pid in _ = try processes.environmentValue("PATH", of: pid) },
-            { pid in _ = try processes.runID(of: pid) },
+            { pid in _ = try processes.runIDs(of: pid) },
         ] as [(PID) throws -> Void] {
             do {
                 try reading(child.pid)
@@ -184,7 +184,7 @@ import Testing
         try environment.set("LONG", String(repeating: "y", count: 5_000))
         let child = try Child(["sleep", "100"], environment: environment)
         // posix_spawn comes back while the kernel is still about to set the new program up.
-        #expect(try eventually { try processes.runID(of: child.pid) == id })
+        #expect(try eventually { try processes.runIDs(of: child.pid) == [id] })
         #expect(try processes.environmentValue("PATH", of: child.pid) == .value("/usr/bin:/bin"))
         #expect(try processes.environmentValue("FILL", of: child.pid) == .missing)
         #expect(try processes.environmentValue("LONG", of: child.pid) == .missing)
@@ -192,7 +192,7 @@ import Testing
             try processes.environmentValue("LONG", of: child.pid, longest: 5_000)
                 == .value(String(repeating: "y", count: 5_000)))
         let other = try Child(["sleep", "100"])
-        #expect(try processes.runID(of: other.pid) == nil)
+        #expect(try processes.runIDs(of: other.pid) == [])
     }
 
     @Test func `a variable is found however the blocks are cut`() {

@@ -22,7 +22,7 @@ private struct Missing: Error {}
             let isSent = try sender.send("READY=1\nSTATUS=well")
             #expect(isSent)
             var buffer = [UInt8](repeating: 0, count: 100)
-            let length = try NotifySocket.receive(socket, into: &buffer)?.length ?? 0
+            let length = try Datagrams.receive(socket, into: &buffer)?.length ?? 0
             #expect(
                 String(decoding: buffer.prefix(length), as: UTF8.self) == "READY=1\nSTATUS=well")
         }
@@ -38,7 +38,7 @@ private struct Missing: Error {}
         while sent < 100_000, try sender.send("WATCHDOG=1") { sent += 1 }
         #expect(sent > 0 && sent < 100_000)
         var buffer = [UInt8](repeating: 0, count: 100)
-        #expect(try NotifySocket.receive(socket, into: &buffer)?.length == 10)
+        #expect(try Datagrams.receive(socket, into: &buffer)?.length == 10)
         let isSent = try sender.send("WATCHDOG=1")
         #expect(isSent)
     }

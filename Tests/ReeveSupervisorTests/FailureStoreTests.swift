@@ -67,6 +67,18 @@ import Testing
         return count
     }
 
+    /// What the store says itself, or its reader would find in the file that it names.
+    private func kept(
+        _ name: SchedulerName, in store: FailureStore, run: String? = nil
+    ) -> KeptFailure? {
+        switch store.find(name, run: run) {
+        case .waits(let kept): kept
+        case .file(let path):
+            FailureStore.kept(in: path, run: run).flatMap { KeptFailure(Array($0)) }
+        case .nothing: nil
+        }
+    }
+
     /// A line of the tail, at a second after the start of time.
     private func line(_ text: String, second: Int64) -> [UInt8] {
         let at = WallTime(nanoseconds: 1_795_628_314_500_000_000) + .seconds(second)
@@ -90,7 +102,7 @@ import Testing
         let web = try #require(name)
         for number in 35..<40 {
             let run = RunID(order: UInt64(number), origin: 1).description
-            let found = try #require(store.failure(of: web, run: run))
+            let found = try #require(kept(web, in: store, run: run))
             #expect(found.bundle.runID == run)
             #expect(found.lines.count > 500 && Int(found.bundle.logLines) == found.lines.count)
             let bytes = found.lines.reduce(0) { $0 + $1.count + 1 }
@@ -101,10 +113,10 @@ import Testing
             #expect(isOwn)
             #expect(found.bundle.logNote == "earlier lines are no longer there")
         }
-        #expect(store.failure(of: web, run: RunID(order: 1, origin: 1).description) == nil)
+        #expect(kept(web, in: store, run: RunID(order: 1, origin: 1).description) == nil)
         // They are there for the next supervisor, too.
         let later = place.store()
-        #expect(later.failure(of: web, run: nil)?.bundle.runID.isEmpty == false)
+        #expect(kept(web, in: later, run: nil)?.bundle.runID.isEmpty == false)
         #expect(place.said == [])
     }
 
@@ -113,7 +125,7 @@ import Testing
         let web = try #require(name)
         let store = place.store()
         store.keep(try report(1, second: 0), of: SchedulerID(0), among: 1, at: Clock.now())
-        let waits = try #require(store.failure(of: web, run: nil))
+        let waits = try #require(kept(web, in: store, run: nil))
         #expect(waits.bundle.runID == RunID(order: 1, origin: 1).description)
         store.hurry(at: Clock.now())
         write(from: store)
@@ -122,7 +134,7 @@ import Testing
         write(from: store)
         for number: UInt64 in [1, 2] {
             let run = RunID(order: number, origin: 1).description
-            #expect(store.failure(of: web, run: run)?.bundle.runID == run)
+            #expect(kept(web, in: store, run: run)?.bundle.runID == run)
         }
     }
 
@@ -174,7 +186,7 @@ import Testing
         ) { _, _ in }
         store.keep(try report(1, second: 0), of: SchedulerID(0), among: 1, at: Clock.now())
         #expect(store.nextDeadline == nil)
-        #expect(store.failure(of: try #require(name), run: nil) == nil)
+        #expect(kept(try #require(name), in: store) == nil)
     }
 
     @Test func `where it cannot be written that is said once, and what comes is lost`() throws {

@@ -8,11 +8,42 @@ import Testing
 
 @testable import ReeveSupervisor
 
+/// Readers that close things, without processes of their own.
+final class Elsewhere {
+    private var begun: [(pid: PID, work: ReaderRole.Work, input: SharedDescriptor)] = []
+    private var started: Int32 = 0
+    /// Throws this instead.
+    var failure: SpawnFailure?
+    private(set) lazy var discards = Discards { [unowned self] (work, input) throws(SpawnFailure) in
+        let input = SharedDescriptor(input)
+        if let failure { throw failure }
+        started += 1
+        begun.append((PID(1_000_000_000 + started), work, input))
+        return ProcessIdentity(pid: PID(1_000_000_000 + started), startTime: 1)
+    }
+
+    var works: [ReaderRole.Work] { begun.map(\.work) }
+
+    /// The oldest of them does its work and ends.
+    func endOne(at now: Moment = Clock.now()) throws {
+        let (pid, work, input) = try #require(begun.first)
+        begun.removeFirst()
+        // Without room for descriptors the kernel closes them, as it would at the end of a process.
+        var byte: UInt8 = 0
+        if work == .discard {
+            #expect(unsafe recv(input.descriptor.number, &byte, 1, Int32(MSG_DONTWAIT)) >= 0)
+        }
+        #expect(discards.ended(pid, at: now))
+    }
+}
+
 /// Notify sockets in a directory of their own, and a sender.
 private final class NotifyBench {
     let scratch: ScratchDirectory
     let epoll: Epoll
     let sockets: NotifySockets
+    /// Plays the readers: what they would end is ended when the test says so.
+    let elsewhere = Elsewhere()
     let run: RunID
     private let said: Box
     private(set) var address = ""
@@ -36,7 +67,8 @@ private final class NotifyBench {
         let said = Box()
         self.said = said
         sockets = NotifySockets(
-            epoll: epoll, directory: directory ? scratch.path : nil, ownUser: user,
+            epoll: epoll, discards: elsewhere.discards, directory: directory ? scratch.path : nil,
+            ownUser: user,
             member: { pid, _ in
                 said.looks.append(pid.number)
                 return pid.number == 77 ? ProcessIdentity(pid: pid, startTime: 5) : nil
@@ -54,7 +86,7 @@ private final class NotifyBench {
 
     deinit {
         // Its file is in the directory, which has to be empty to be removed.
-        sockets.close(run)
+        sockets.close(run, at: Clock.now())
     }
 
     /// Sends a datagram, with descriptors.
@@ -160,7 +192,7 @@ private final class NotifyBench {
                 .mainProcess(ProcessIdentity(pid: PID(77), startTime: 5)),
             ])
         #expect(bench.complaints == [])
-        bench.sockets.close(bench.run)
+        bench.sockets.close(bench.run, at: Clock.now())
         #expect(bench.sockets.count == 0)
     }
 
@@ -255,46 +287,111 @@ private final class NotifyBench {
         #expect(bench.sockets.nextDeadline == nil && bench.complaints.count == 1)
     }
 
-    @Test func `descriptors are closed, a barrier's after what came before is handled`() async {
-        await #expect(processExitsWith: .success) {
-            let bench = try NotifyBench()
-            var ends: [Int32] = [-1, -1]
-            #expect(unsafe pipe(&ends) == 0)
-            _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
-            // The end of a pipe is read when nobody has its other end any more.
-            func isClosed() -> Bool {
-                var byte: UInt8 = 0
-                return unsafe read(ends[0], &byte, 1) == 0
+    /// A pipe whose read end tells when nobody has the other one any more.
+    private final class Mark {
+        private let readEnd: FileDescriptor
+        private(set) var writeEnd: FileDescriptor?
+
+        init() throws {
+            let ends = try Pipe.make().split { (near, far) throws(Errno) -> [Int32] in
+                [near.release(), far.release()]
             }
-            try bench.send(Array("BARRIER=1".utf8), descriptors: [ends[1]])
-            close(ends[1])
-            #expect(try bench.turn() == [] && !isClosed())
-            bench.sockets.endTurn()
-            #expect(isClosed())
-            close(ends[0])
-            for text in ["FDSTORE=1\nFDNAME=x", "READY=1", "FDSTORE=1", "BARRIER=1"] {
-                #expect(unsafe pipe(&ends) == 0)
-                _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
-                try bench.send(
-                    Array(text.utf8), descriptors: Array(repeating: ends[1], count: 20))
-                close(ends[1])
-                _ = try bench.turn()
-                bench.sockets.endTurn()
-                #expect(isClosed(), "\(text)")
-                close(ends[0])
-            }
-            #expect(
-                bench.complaints == [
-                    "it wants descriptors to be kept (FDSTORE=1): reeve keeps none",
-                    "descriptors that it sends along with messages are closed",
-                ])
+            readEnd = FileDescriptor(owning: ends[0])
+            writeEnd = FileDescriptor(owning: ends[1])
         }
+
+        func send(_ text: String, to bench: NotifyBench, copies: Int = 1) throws {
+            guard let number = writeEnd?.number else { return }
+            try bench.send(
+                Array(text.utf8), descriptors: Array(repeating: number, count: copies))
+            writeEnd = nil
+        }
+
+        var isClosed: Bool {
+            get throws {
+                var byte: [UInt8] = [0]
+                return try readEnd.read(into: &byte) == 0
+            }
+        }
+    }
+
+    @Test func `a barrier is closed elsewhere, after what came before it is handled`() throws {
+        let bench = try NotifyBench()
+        let mark = try Mark()
+        try bench.send("STATUS=before")
+        try mark.send("BARRIER=1", to: bench)
+        try bench.send("STATUS=after")
+        #expect(try bench.turn() == [.status("before")])
+        #expect(bench.elsewhere.works == [])
+        bench.sockets.endTurn(at: Clock.now())
+        #expect(bench.elsewhere.works == [.discard])
+        // It is not closed here, and what comes after it waits for that.
+        #expect(try bench.turn() == [] && !mark.isClosed)
+        try bench.elsewhere.endOne()
+        #expect(try mark.isClosed)
+        #expect(try bench.turn() == [.status("after")])
+        #expect(bench.complaints == [])
+    }
+
+    @Test func `what carries descriptors is read, told once, and closed elsewhere`() throws {
+        let bench = try NotifyBench()
+        for text in ["FDSTORE=1\nREADY=1", "READY=1", "FDSTORE=1\nREADY=1", "BARRIER=1\nREADY=1"] {
+            let mark = try Mark()
+            try mark.send(text, to: bench, copies: 20)
+            #expect(try bench.turn() == [.ready], "\(text)")
+            bench.sockets.endTurn(at: Clock.now())
+            #expect(try !mark.isClosed)
+            try bench.elsewhere.endOne()
+            #expect(try mark.isClosed, "\(text)")
+        }
+        #expect(
+            bench.complaints == [
+                "it wants descriptors to be kept (FDSTORE=1): reeve keeps none",
+                "descriptors that it sends along with messages are closed",
+            ])
+    }
+
+    @Test func `of messages with descriptors a few are read in a second`() throws {
+        let bench = try NotifyBench()
+        let start = Clock.now()
+        var taken = 0
+        while bench.sockets.nextDeadline == nil, taken < 100 {
+            try Mark().send("X=1", to: bench)
+            _ = try bench.turn(at: start)
+            bench.sockets.endTurn(at: start)
+            guard !bench.elsewhere.works.isEmpty else { break }
+            try bench.elsewhere.endOne()
+            taken += 1
+        }
+        #expect(taken == NotifySockets.messagesPerSecondMax / NotifySockets.descriptorsWeight)
+    }
+
+    @Test func `a socket that has something left is closed elsewhere, an empty one is not`() throws
+    {
+        let bench = try NotifyBench()
+        let mark = try Mark()
+        try mark.send("READY=1", to: bench)
+        bench.sockets.close(bench.run, at: Clock.now())
+        #expect(bench.elsewhere.works == [.close] && bench.sockets.count == 0)
+        #expect(try !mark.isClosed)
+        try bench.elsewhere.endOne()
+        #expect(try mark.isClosed)
+        let empty = try NotifyBench(order: 2)
+        empty.sockets.close(empty.run, at: Clock.now())
+        #expect(empty.elsewhere.works == [])
+        // One that is about to be taken may be there still.
+        let third = try NotifyBench(order: 3)
+        try Mark().send("READY=1", to: third)
+        _ = try third.turn()
+        third.sockets.endTurn(at: Clock.now())
+        third.sockets.close(third.run, at: Clock.now())
+        #expect(third.elsewhere.works == [.discard, .close])
     }
 
     @Test func `sockets go with their runs, and those of earlier supervisors at start`() throws {
         let bench = try NotifyBench()
         #expect(UnixSocket.identity(at: bench.address) != nil)
-        bench.sockets.close(bench.run)
+        bench.sockets.close(bench.run, at: Clock.now())
         #expect(UnixSocket.identity(at: bench.address) == nil)
         let stale = bench.scratch.file("stale")
         _ = try NotifySocket.bind(to: stale, isAbstract: false)

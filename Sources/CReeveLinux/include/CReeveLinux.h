@@ -246,8 +246,23 @@ int reeve_socket_shutdown_write(int fd);
 
 /* A socket for syslog(3): see Syslog.c. */
 int reeve_syslog_socket(void);
-/* The next message, or -EAGAIN; pid 0: not known. */
-int64_t reeve_syslog_receive(int fd, void *buffer, size_t count, int32_t *pid, int *is_cut);
+
+/* Datagrams with their sender's credentials: see Sockets.c. */
+struct reeve_datagram_sender {
+    int has_credentials;
+    int has_descriptors; /* then the datagram is still there: reeve_discard */
+    uint32_t user;
+    int32_t pid; /* 0: outside our pid namespace */
+};
+/* The length of the datagram, which may be more than `size`: the rest of it is lost. */
+int64_t reeve_datagram_receive(
+    int fd, void *buffer, size_t size, struct reeve_datagram_sender *sender);
+/* Takes the next datagram with its descriptors, which end with this process. */
+int reeve_discard(int fd);
+/* Takes no datagrams any more; 1 where some wait. */
+int reeve_close_queue(int fd);
+/* Nobody can send descriptors to it, where the kernel can do that (Linux 6.16). */
+void reeve_refuse_descriptors(int fd);
 
 /* Connections by numeric address. */
 int reeve_is_numeric_address(const char *host);
@@ -259,18 +274,8 @@ int reeve_socket_error(int fd);
  * and why. */
 int reeve_resolve(const char *host, char *addresses, size_t size, const char **why);
 
-/* Notify sockets: datagrams with the sender's credentials. */
-enum { REEVE_NOTIFY_DESCRIPTORS = 8 };
-struct reeve_notify_sender {
-    int has_credentials;
-    uint32_t user;
-    int descriptor_count; /* each is the caller's to close */
-    int descriptors[REEVE_NOTIFY_DESCRIPTORS];
-};
+/* Notify sockets. */
 int reeve_notify_socket(const char *name, size_t length, int is_abstract);
-/* The length of the datagram, which may be more than `size`: the rest of it is lost. */
-int64_t reeve_notify_receive(
-    int fd, void *buffer, size_t size, struct reeve_notify_sender *sender);
 /* Removes every socket of a directory; their number. */
 int reeve_remove_sockets(const char *directory);
 

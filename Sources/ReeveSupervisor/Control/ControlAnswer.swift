@@ -28,6 +28,8 @@ struct ControlAnswer {
         case metricsOfOne(SchedulerID)
         /// Alerts from this one on.
         case alerts([Alert], from: Int)
+        /// What is kept of a failed run, when it has been read; and what is said where that is nothing.
+        case reading(BundleReading, otherwise: String)
         /// A failed run: lines of its log from this one on.
         case failure(KeptFailure, from: Int)
         /// The configuration in force, from this place on.
@@ -43,7 +45,7 @@ struct ControlAnswer {
     /// The client's own.
     let id: RequestID
     var rest: Rest
-    /// It waits for news (events, lines), not for the socket.
+    /// It waits for news (events, lines, a disk), not for the socket.
     var isIdle = false
 
     /// Whether it goes on until the client leaves.
@@ -51,7 +53,7 @@ struct ControlAnswer {
         switch rest {
         case .events(_, let follow), .logs(_, _, let follow): follow
         case .outcomes, .overview, .head, .schedulers, .scheduler, .metrics, .metricsOfOne, .alerts,
-            .failure, .configuration, .entries, .coming:
+            .reading, .failure, .configuration, .entries, .coming:
             false
         }
     }
@@ -137,6 +139,8 @@ struct AnswerSource {
             let next = ControlEncoder.alerts(alerts, from: start, id: id, to: &lines)
             answer.rest = .alerts(alerts, from: next)
             return next > start && next < alerts.count
+        case .reading(let reading, let words):
+            return self.reading(&answer, reading, otherwise: words, to: &lines)
         case .failure(let failure, let start):
             return self.failure(&answer, failure, from: start, to: &lines)
         case .events(let place, let follow):
@@ -200,6 +204,23 @@ struct AnswerSource {
         }
         if !status.runs.isEmpty { status.runs[0].memory = status.memory }
         return status
+    }
+
+    private func reading(
+        _ answer: inout ControlAnswer, _ reading: BundleReading, otherwise words: String,
+        to lines: inout [UInt8]
+    ) -> Bool {
+        switch reading.outcome {
+        case nil:
+            answer.isIdle = true
+            return true
+        case .read(let kept?): return failure(&answer, kept, from: 0, to: &lines)
+        case .read(nil):
+            ControlEncoder.failure(ControlError(.noFailure, words), id: answer.id, to: &lines)
+        case .failed(let words):
+            ControlEncoder.failure(ControlError(.notRead, words), id: answer.id, to: &lines)
+        }
+        return false
     }
 
     private func failure(

@@ -244,14 +244,20 @@ extension ControlServer {
         of scheduler: SchedulerID, _ run: String?, to client: ControlClient, id: RequestID,
         view: CoreView
     ) {
-        guard let failure = view.failure(of: scheduler, run: run) else {
-            let name = view.specification(of: scheduler)?.name.text ?? "?"
-            let words =
-                run.map { "nothing is kept of a failed run \($0) of \(name)" }
-                ?? "no failed run of \(name) is kept"
-            return fail(client, ControlError(.noFailure, words, id: id))
+        let name = view.specification(of: scheduler)?.name.text ?? "?"
+        let words =
+            run.map { "nothing is kept of a failed run \($0) of \(name)" }
+            ?? "no failed run of \(name) is kept"
+        switch view.failure(of: scheduler, run: run) {
+        case .kept(let failure):
+            client.answers.append(ControlAnswer(id: id, rest: .failure(failure, from: 0)))
+        case .reading(let reading):
+            client.answers.append(
+                ControlAnswer(
+                    id: id, rest: .reading(reading, otherwise: words),
+                    isIdle: reading.outcome == nil))
+        case nil: fail(client, ControlError(.noFailure, words, id: id))
         }
-        client.answers.append(ControlAnswer(id: id, rest: .failure(failure, from: 0)))
     }
 
     private func showLog(

@@ -468,6 +468,11 @@ package final class ControlServer {
         output.tails.keepForFollowers(of: followed)
     }
 
+    /// What is kept of a failed run was read, or could not be.
+    package func readingEnded(_ reading: BundleReading) {
+        wake { rest in if case .reading(reading, _) = rest { true } else { false } }
+    }
+
     private func tailHasGrown(of scheduler: SchedulerID) {
         wake { rest in
             if case .logs(scheduler, _, _) = rest { true } else { false }

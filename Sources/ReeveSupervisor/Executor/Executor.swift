@@ -40,6 +40,7 @@ final class Executor {
     let commands: Commands
     let prober: Prober
     let notify: NotifySockets
+    private let readers: Readers
     /// The timeouts of the probes that a child makes.
     private var probesByChild: [CommandID: Duration] = [:]
     private var outcomes: [Event] = []
@@ -55,7 +56,8 @@ final class Executor {
 
     init(
         processes: Processes, output: OutputHub, control: ControlServer, manager: ManagerNotifier,
-        commands: Commands, prober: Prober, notify: NotifySockets, ledger: Ledger?,
+        commands: Commands, prober: Prober, notify: NotifySockets, readers: Readers,
+        ledger: Ledger?,
         failures: FailureStore, core: CoreCell, view: CoreView, epoll: Epoll,
         at now: Moment
     ) {
@@ -67,6 +69,7 @@ final class Executor {
         self.commands = commands
         self.prober = prober
         self.notify = notify
+        self.readers = readers
         self.ledger = ledger
         self.failures = failures
         self.core = core
@@ -96,6 +99,7 @@ final class Executor {
         due = earlier(due, commands.nextDeadline)
         due = earlier(due, prober.nextDeadline)
         due = earlier(due, notify.nextDeadline)
+        due = earlier(due, readers.nextDeadline)
         return earlier(due, processes.nextDeadline)
     }
 
@@ -110,7 +114,7 @@ final class Executor {
     func endTurn(at now: Moment) {
         failures.noteEvidence(at: now)
         reportStrangers(at: now)
-        notify.endTurn()
+        notify.endTurn(at: now)
         output.flush(at: now)
         guard manager.isActive else { return }
         manager.turned(
@@ -144,7 +148,7 @@ final class Executor {
         }
         if let failure = reaping.failure { reportDefect("reaping failed: \(failure)", at: now) }
         let read = reaping.helpers.compactMap { pid, status in
-            output.helperEnded(pid, status, at: now)
+            output.helperEnded(pid, status, at: now) || readers.ended(pid, status, at: now)
                 ? nil : reader.ended(pid, status) { notice(.warning, $0, at: now) }
         }
         let ended = reaping.commands.compactMap { id, status in
@@ -177,6 +181,7 @@ final class Executor {
             events += commands.timePassed(at: now).map(asProbe)
         }
         if isDue(notify.nextDeadline, at: now) { notify.timePassed(at: now) }
+        if isDue(readers.nextDeadline, at: now) { readers.timePassed(at: now) }
         if isDue(prober.nextDeadline, at: now) { events += prober.timePassed(at: now) }
         if isDue(control.nextDeadline, at: now) { events += control.timePassed(at: now) }
         return events
@@ -206,7 +211,7 @@ final class Executor {
         if let syslog {
             // The last words of what has just ended.
             syslog.ready(at: Clock.now())
-            syslog.close()
+            syslog.close(at: Clock.now())
         }
         failures.hurry(at: Clock.now())
         ledger?.finish(until: deadline, at: Clock.now())
@@ -543,11 +548,13 @@ final class Executor {
     private func openSyslog() {
         let path = core.supervisor.supervisorSettings.syslog
         guard path != syslog?.path else { return }
-        syslog?.close()
+        syslog?.close(at: now)
         syslog = nil
         guard let path else { return }
         do {
-            syslog = try SyslogReader(path, epoll: epoll, output: output) { [processes] pid in
+            syslog = try SyslogReader(
+                path, epoll: epoll, output: output, discards: readers.discards
+            ) { [processes] pid in
                 // What a command logs is reeve's own.
                 guard let run = processes.run(of: pid), case .program(let scheduler) = run.kind
                 else { return nil }
@@ -567,7 +574,7 @@ final class Executor {
 
     private func forget(_ id: RunID) {
         processes.table.forget(id)
-        notify.close(id)
+        notify.close(id, at: now)
         output.runEnded(id, at: now)
     }
 

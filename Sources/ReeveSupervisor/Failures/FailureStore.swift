@@ -226,9 +226,17 @@ final class FailureStore: BundleSource {
 
     // MARK: Reading
 
-    /// The newest bundle of a scheduler, or that of a run; nil where there is none, or none that can be
-    /// read. What still waits is found, too.
-    func failure(of name: SchedulerName, run: String?) -> KeptFailure? {
+    /// What is kept of a run.
+    enum Found {
+        /// It waits to be written.
+        case waits(KeptFailure)
+        /// It is in this file, if anywhere: `kept(in:run:)`.
+        case file(path: String)
+        case nothing
+    }
+
+    /// Looks for the newest bundle of a scheduler, or that of a run, among what waits.
+    func find(_ name: SchedulerName, run: String?) -> Found {
         let isMeant = { (item: Waiting) in
             item.report.scheduler == name && (run == nil || item.report.run.description == run)
         }
@@ -236,16 +244,21 @@ final class FailureStore: BundleSource {
             ?? underWay.flatMap({ isMeant($0) ? $0 : nil })
         {
             let (bundle, log) = bundle(of: waits)
-            return KeptFailure(bundle: bundle, log: log[...])
+            return .waits(KeptFailure(bundle: bundle, log: log[...]))
         }
-        guard let directory,
-            let bytes = try? RingFile.contents(of: directory + "/" + name.text)
-        else { return nil }
+        guard let directory else { return .nothing }
+        return .file(path: directory + "/" + name.text)
+    }
+
+    /// The bytes of the newest bundle in a file, or of that of a run; nil where there is none that can be read.
+    /// Reads the whole file, at most 360 kB: for the reader, which may wait for a disk.
+    static func kept(in path: String, run: String?) -> ArraySlice<UInt8>? {
+        guard let bytes = try? RingFile.contents(of: path) else { return nil }
         var end = bytes.endIndex
         for line in bytes.split(separator: UInt8(ascii: "\n")).reversed()
         where line.first == UInt8(ascii: "{") {
             if let bundle = FailureBundle(json: line), run == nil || bundle.runID == run {
-                return KeptFailure(bundle: bundle, log: bytes[line.endIndex..<end])
+                return bytes[line.startIndex..<end]
             }
             end = line.startIndex
         }

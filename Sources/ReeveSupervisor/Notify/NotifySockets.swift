@@ -3,7 +3,8 @@
 // The sockets through which runs tell of themselves, one for each run that asks for it. The socket says which
 // run a message is about, the kernel who sent it: root, reeve's own user, or the run's. Whatever is wrong
 // with a message is said once for each run. A run that sends without end is read no faster than so many
-// messages a second; the rest waits in the socket, where it holds up nobody but its sender.
+// messages a second; the rest waits in the socket, where it holds up nobody but its sender. So does what comes
+// after a message with descriptors, until those are closed, which `Discards` does.
 
 internal import ReeveCore
 internal import ReeveLinux
@@ -13,6 +14,8 @@ final class NotifySockets {
     /// Messages taken from one run in one turn, and in one second.
     static let messagesPerTurnMax = 32
     static let messagesPerSecondMax = 200
+    /// So many messages one with descriptors counts as: a process is started for it.
+    static let descriptorsWeight = 25
     private static let second = Duration.seconds(1)
 
     /// What is said at most once for each run.
@@ -32,7 +35,8 @@ final class NotifySockets {
         let run: RunID
         let name: SchedulerName
         let token: Token
-        let socket: FileDescriptor
+        let shared: SharedDescriptor
+        var socket: FileDescriptor { _read { yield shared.descriptor } }
         /// nil: it is abstract.
         let path: String?
         /// The run's user, where it is another than reeve's.
@@ -41,6 +45,8 @@ final class NotifySockets {
         var count = 0
         /// It is not read before this.
         var heldUntil: Instant?
+        /// Its next message carries descriptors, has been read and is being taken.
+        var isDiscarding = false
         var complaints: Complaints = []
 
         init(
@@ -50,20 +56,14 @@ final class NotifySockets {
             self.run = run
             self.name = name
             self.token = token
-            self.socket = socket
+            shared = SharedDescriptor(socket)
             self.path = path
             self.user = user
         }
     }
 
-    /// A descriptor that is closed when what came before it has been handled.
-    private final class Barrier {
-        private let descriptor: FileDescriptor
-
-        init(_ descriptor: consuming FileDescriptor) { self.descriptor = descriptor }
-    }
-
     private let epoll: Epoll
+    private let discards: Discards
     /// nil: there is none that could be used, and every socket is abstract.
     private let directory: String?
     private let ownUser: UInt32
@@ -75,16 +75,18 @@ final class NotifySockets {
     private var generations: [UInt32] = []
     private var free: [Int] = []
     private var slots: [RunID: Int] = [:]
-    private var barriers: [Barrier] = []
+    /// Whose descriptors are to be closed when what came before them has been handled.
+    private var barriers: [Token] = []
     private var buffer = [UInt8](repeating: 0, count: NotifyMessage.bytesMax)
     private var held = 0
 
     init(
-        epoll: Epoll, directory: String?, ownUser: UInt32 = Host.user,
+        epoll: Epoll, discards: Discards, directory: String?, ownUser: UInt32 = Host.user,
         member: @escaping (PID, RunID) -> ProcessIdentity?,
         say: @escaping (SchedulerName, RunID, String) -> Void
     ) {
         self.epoll = epoll
+        self.discards = discards
         self.directory = directory
         self.ownUser = ownUser
         self.member = member
@@ -133,20 +135,24 @@ final class NotifySockets {
     }
 
     /// The run is forgotten: nobody can send any more. Unknown runs are ignored.
-    func close(_ run: RunID) {
+    func close(_ run: RunID, at now: Moment) {
         guard let slot = slots.removeValue(forKey: run), let entry = entries[slot] else { return }
         // Before the descriptor goes: a child that is being spawned may hold a duplicate of it.
         epoll.remove(entry.socket)
         if let path = entry.path { UnixSocket.remove(path) }
         if entry.heldUntil != nil { held -= 1 }
         entries[slot] = nil
+        // ENOTCONN cannot be; what is left in it may carry descriptors.
+        if entry.isDiscarding || (try? Datagrams.close(entry.socket)) != false {
+            discards.close(entry.shared, at: now)
+        }
         generations[slot] = Token.generation(after: generations[slot])
         free.append(slot)
     }
 
     /// What a run has said before its end, a bounded amount of it.
     func drain(_ run: RunID, at now: Moment) -> [Event] {
-        guard let slot = slots[run], let entry = entries[slot], entry.heldUntil == nil else {
+        guard let slot = slots[run], let entry = entries[slot], mayBeRead(entry) else {
             return []
         }
         return receive(entry, at: now)
@@ -156,15 +162,39 @@ final class NotifySockets {
 
     /// Something has come.
     func ready(_ token: Token, at now: Moment) -> [Event] {
-        let slot = Int(token.slot)
-        guard entries.indices.contains(slot), generations[slot] == token.generation,
-            let entry = entries[slot], entry.heldUntil == nil
-        else { return [] }
+        guard let entry = entry(token), mayBeRead(entry) else { return [] }
         return receive(entry, at: now)
     }
 
-    /// Closes what the barriers of this turn were about: everything before them has been handled.
-    func endTurn() { barriers.removeAll() }
+    private func mayBeRead(_ entry: Entry) -> Bool {
+        entry.heldUntil == nil && !entry.isDiscarding
+    }
+
+    /// Has closed what came along with messages of this turn: what was sent before has been handled, which is what a
+    /// barrier asks (sd_notify_barrier(3)).
+    func endTurn(at now: Moment) {
+        for token in barriers {
+            guard let entry = entry(token) else { continue }
+            discards.takeNext(of: entry.shared, at: now) { [weak self] now in
+                self?.discarded(token, at: now)
+            }
+        }
+        barriers.removeAll()
+    }
+
+    private func entry(_ token: Token) -> Entry? {
+        let slot = Int(token.slot)
+        guard entries.indices.contains(slot), generations[slot] == token.generation else {
+            return nil
+        }
+        return entries[slot]
+    }
+
+    private func discarded(_ token: Token, at now: Moment) {
+        guard let entry = entry(token) else { return }
+        entry.isDiscarding = false
+        if entry.heldUntil == nil { watch(entry, .readable) }
+    }
 
     /// When a run that was held up may go on; nil while none is.
     var nextDeadline: Instant? {
@@ -178,7 +208,7 @@ final class NotifySockets {
             guard let until = entry.heldUntil, until <= now.monotonic else { continue }
             entry.heldUntil = nil
             held -= 1
-            watch(entry, .readable)
+            if !entry.isDiscarding { watch(entry, .readable) }
         }
     }
 
@@ -186,18 +216,22 @@ final class NotifySockets {
 
     private func receive(_ entry: Entry, at now: Moment) -> [Event] {
         var events: [Event] = []
-        for _ in 0..<NotifySockets.messagesPerTurnMax {
+        for _ in 0..<NotifySockets.messagesPerTurnMax where !entry.isDiscarding {
             guard mayReceive(entry, at: now) else { break }
             do throws(Errno) {
-                guard let message = try NotifySocket.receive(entry.socket, into: &buffer) else {
+                guard let message = try Datagrams.receive(entry.socket, into: &buffer) else {
                     break
                 }
-                entry.count += 1
+                entry.count += message.hasDescriptors ? NotifySockets.descriptorsWeight : 1
+                if message.hasDescriptors {
+                    entry.isDiscarding = true
+                    watch(entry, [])
+                    barriers.append(entry.token)
+                }
                 let notifications = take(message, entry)
                 if !notifications.isEmpty { events.append(.notified(entry.run, notifications)) }
             } catch {
-                // ENOMEM, ENOBUFS. EMFILE cannot be: what does not fit into our table is closed by the
-                // kernel.
+                // ENOMEM, ENOBUFS.
                 complain(.reading, entry, "its notify socket cannot be read now: \(error)")
                 hold(entry, until: now.monotonic + NotifySockets.second)
                 break
@@ -237,7 +271,7 @@ final class NotifySockets {
     }
 
     private func take(
-        _ message: consuming NotifySocket.Message, _ entry: Entry
+        _ message: Datagrams.Message, _ entry: Entry
     ) -> [Notification] {
         guard let user = message.user, user == 0 || user == ownUser || user == entry.user else {
             let who = message.user.map { "user \($0)" } ?? "somebody unknown"
@@ -258,11 +292,7 @@ final class NotifySockets {
         if read.wantsStore {
             complain(
                 .store, entry, "it wants descriptors to be kept (FDSTORE=1): reeve keeps none")
-        } else if read.isBarrier {
-            if let descriptor = message.descriptors.takeFirst() {
-                barriers.append(Barrier(descriptor))
-            }
-        } else if message.descriptors.count > 0 {
+        } else if message.hasDescriptors, !read.isBarrier {
             complain(
                 .descriptors, entry, "descriptors that it sends along with messages are closed")
         }

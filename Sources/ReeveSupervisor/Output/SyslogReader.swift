@@ -24,6 +24,7 @@ final class SyslogReader {
     private let epoll: Epoll
     private let socket: SyslogSocket
     private let output: OutputHub
+    private let discards: Discards
     private let owner: Owner
     private var buffer = [UInt8](repeating: 0, count: SyslogSocket.bytesMax)
     /// The second that is counted, from its first message on.
@@ -32,14 +33,19 @@ final class SyslogReader {
     private var dropped = 0
     /// The socket could not be read, and is left alone until then.
     private var heldUntil: Instant?
+    /// The next message carries descriptors, and is being taken.
+    private var isDiscarding = false
+    private var saidDescriptors = false
 
     /// Throws a sentence where the socket cannot be made.
     init(
-        _ path: String, epoll: Epoll, output: OutputHub, owner: @escaping Owner
+        _ path: String, epoll: Epoll, output: OutputHub, discards: Discards,
+        owner: @escaping Owner
     ) throws(SystemFailure) {
         self.path = path
         self.epoll = epoll
         self.output = output
+        self.discards = discards
         self.owner = owner
         socket = try SyslogSocket(at: path)
         do throws(Errno) {
@@ -52,8 +58,14 @@ final class SyslogReader {
     }
 
     /// Removes the socket: who sends from here on is refused, and need not wait.
-    func close() {
+    func close(at now: Moment) {
         epoll.remove(socket.descriptor)
+        // EMFILE: then what is left in it is closed here.
+        if isDiscarding || (try? Datagrams.close(socket.descriptor)) != false,
+            let rest = try? socket.descriptor.duplicate()
+        {
+            discards.close(SharedDescriptor(rest), at: now)
+        }
         UnixSocket.remove(path, ifStill: socket.identity)
     }
 
@@ -66,7 +78,7 @@ final class SyslogReader {
     func timePassed(at now: Moment) {
         if let until = heldUntil, until <= now.monotonic {
             heldUntil = nil
-            watch(.readable)
+            if !isDiscarding { watch(.readable) }
         }
         countDropped(at: now)
     }
@@ -82,12 +94,15 @@ final class SyslogReader {
 
     /// Reads what is there, a bounded number of messages.
     func ready(at now: Moment) {
-        for _ in 0..<SyslogReader.messagesPerTurnMax {
+        for _ in 0..<SyslogReader.messagesPerTurnMax where !isDiscarding {
             do throws(Errno) {
-                guard let message = try socket.receive(into: &buffer) else { return }
+                guard let message = try Datagrams.receive(socket.descriptor, into: &buffer) else {
+                    return
+                }
+                if message.hasDescriptors { return try discard(at: now) }
                 take(message, at: now)
             } catch {
-                // ENOMEM, ENOBUFS: what there is waits in the socket.
+                // ENOMEM, ENOBUFS, EMFILE: what there is waits in the socket.
                 heldUntil = now.monotonic + .seconds(1)
                 watch([])
                 return
@@ -102,7 +117,23 @@ final class SyslogReader {
             interest: interest)
     }
 
-    private func take(_ message: SyslogSocket.Message, at now: Moment) {
+    /// Where the kernel lets anybody send descriptors to a log (`reeve_refuse_descriptors`).
+    private func discard(at now: Moment) throws(Errno) {
+        let shared = SharedDescriptor(try socket.descriptor.duplicate())
+        isDiscarding = true
+        watch([])
+        discards.takeNext(of: shared, at: now) { [weak self] _ in
+            guard let self else { return }
+            isDiscarding = false
+            if heldUntil == nil { watch(.readable) }
+        }
+        guard !saidDescriptors else { return }
+        saidDescriptors = true
+        output.notice(
+            .warning, "\(path): messages that carry descriptors are dropped", at: now)
+    }
+
+    private func take(_ message: Datagrams.Message, at now: Moment) {
         if now.monotonic >= windowEnd {
             countDropped(at: now)
             windowEnd = now.monotonic + .seconds(1)
@@ -113,16 +144,17 @@ final class SyslogReader {
             return
         }
         written += 1
-        let found = SyslogMessage(message.bytes)
+        let isCut = message.length > buffer.count
+        let found = SyslogMessage(Array(buffer.prefix(message.length)))
         let sender = message.sender.flatMap(owner)
         for line in found.text.split(separator: UInt8(ascii: "\n")).prefix(SyslogReader.linesMax) {
             if let sender {
                 output.take(
-                    line, isCut: message.isCut, severity: found.severity, origin: found.origin,
+                    line, isCut: isCut, severity: found.severity, origin: found.origin,
                     of: sender.scheduler, run: sender.run, at: now)
             } else {
                 let text = String(decoding: line, as: UTF8.self)
-                let words = "syslog \(found.origin) \(text)" + (message.isCut ? " [...]" : "")
+                let words = "syslog \(found.origin) \(text)" + (isCut ? " [...]" : "")
                 output.queue(
                     Record(at: now.wall, fact: .notice(found.level, words)), at: now)
             }

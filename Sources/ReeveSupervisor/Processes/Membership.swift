@@ -84,8 +84,8 @@ extension Processes {
     /// The run named in a process's environment. A reeve that is itself a run of ours gives its
     /// children ids of its own, and ours in the path of ids.
     private func runNamed(byEnvironmentOf pid: PID) -> Run? {
-        for text in tree.runIDs(of: pid) {
-            if let id = RunID(text), id.origin == origin, let run = table[id] { return run }
+        for id in tree.runIDs(of: pid) where id.origin == origin {
+            if let run = table[id] { return run }
         }
         return nil
     }

@@ -177,22 +177,9 @@ final class ProcessTree {
         return children(of: own)
     }
 
-    /// Run ids that a process was started with: its own, then those of the reeves above it,
-    /// innermost first. Empty where the environment cannot be read.
-    func runIDs(of pid: PID) -> [String] {
-        var ids: [String] = []
-        if let id = environmentValue(ChildEnvironment.runIdentifierName, of: pid) { ids.append(id) }
-        if let path = environmentValue(ChildEnvironment.runPathName, of: pid) {
-            ids += path.split(separator: "/").reversed().map(String.init)
-        }
-        return ids
-    }
-
-    private func environmentValue(_ name: String, of pid: PID) -> String? {
-        // Unreadable (another user's, without CAP_SYS_PTRACE) and gone are both no evidence.
-        let found = reading { () throws(Errno) in try proc.environmentValue(name, of: pid) }
-        guard case .value(let value)? = found else { return nil }
-        return value
+    /// The run ids that a process was started with. What cannot be read is no evidence.
+    func runIDs(of pid: PID) -> [RunID] {
+        reading { () throws(Errno) in try proc.runIDs(of: pid) } ?? []
     }
 
     /// The memory of a process. Throws where it cannot be read; zero where it is gone.

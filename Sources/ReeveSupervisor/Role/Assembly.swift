@@ -81,6 +81,7 @@ private struct Parts {
     let output: OutputHub
     let proc = ProcFS()
     let processes: Processes
+    let readers: Readers
     let core: CoreCell
     let ledger: Ledger?
     let failures: FailureStore
@@ -107,6 +108,7 @@ private struct Parts {
             spawner: try ProcessSpawner(childOpenFiles: childOpenFiles, processes: proc),
             environment: ChildEnvironment(own: .current(), names: variables.map(\.name)),
             launches: Launches(epoll: epoll))
+        readers = Readers(processes)
         let scribe = Parts.scribe(epoll, processes, state: state.path)
         output.use(scribe)
         ledger = Parts.ledger(in: state.path, epoll, output, at: start)
@@ -158,8 +160,9 @@ private struct Parts {
         }
     }
 
-    /// Before the first spawn. A state directory that is not kept has no earlier runs.
+    /// Before the first spawn. A state directory that is not kept, or was just made, has no earlier runs.
     func endEarlierRuns(of state: borrowing StateDirectory) {
+        guard !state.isNew else { return }
         do throws(Errno) {
             let runs = try EarlierRuns(origin: state.origin, proc: proc)
             runs.end { output.notice($0, $1, at: Clock.now()) }
@@ -172,7 +175,7 @@ private struct Parts {
 
     private func notifySockets() -> NotifySockets {
         NotifySockets(
-            epoll: epoll, directory: notifyDirectory,
+            epoll: epoll, discards: readers.discards, directory: notifyDirectory,
             member: { [processes] pid, run in
                 processes.table[run].flatMap { processes.survey($0) }?
                     .first { $0.identity.pid == pid }?.identity
@@ -191,11 +194,12 @@ private struct Parts {
         ) { [output] level, words in
             output.notice(level, words, at: Clock.now())
         }
-        let view = CoreView(of: core, processes, ledger, failures, output)
+        let view = CoreView(of: core, processes, ledger, failures, readers.bundles, output)
+        readers.bundles.onEnd = { [control] in control.readingEnded($0) }
         let executor = Executor(
             processes: processes, output: output, control: control, manager: manager,
             commands: Commands(epoll: epoll, processes: processes, output: output),
-            prober: Prober(epoll: epoll), notify: notifySockets(),
+            prober: Prober(epoll: epoll), notify: notifySockets(), readers: readers,
             ledger: ledger, failures: failures, core: core, view: view, epoll: epoll, at: start)
         return try EventLoop(
             epoll: epoll, signals: signals, core: core, executor: executor, view: view,
@@ -240,7 +244,7 @@ extension CoreView {
     /// Reads the core of a loop, and the processes where a fresh sample is wanted.
     fileprivate init(
         of core: CoreCell, _ processes: Processes, _ ledger: Ledger?, _ failures: FailureStore,
-        _ output: OutputHub
+        _ bundles: BundleReader, _ output: OutputHub
     ) {
         self.init(
             status: { core.supervisor.status(at: $0) },
@@ -279,7 +283,14 @@ extension CoreView {
                 guard let name = core.supervisor.specification(of: scheduler)?.name else {
                     return nil
                 }
-                return failures.failure(of: name, run: run)
+                switch failures.find(name, run: run) {
+                case .waits(let kept): return .kept(kept)
+                case .file(let path):
+                    let reading = BundleReading(path: path, run: run)
+                    bundles.begin(reading, at: Clock.now())
+                    return .reading(reading)
+                case .nothing: return nil
+                }
             },
             supervisorSettings: { core.supervisor.supervisorSettings },
             standing: { core.supervisor.standing(of: $0) },

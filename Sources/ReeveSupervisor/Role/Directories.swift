@@ -195,6 +195,8 @@ struct StateDirectory: ~Copyable {
     let origin: UInt64
     /// nil: there is none, and nothing outlives this process.
     let path: String?
+    /// Nobody had it before.
+    let isNew: Bool
     private let lock: FileLock?
 
     /// Takes the configured directory, or the first usable one of the rule that the article Configuration has.
@@ -222,7 +224,7 @@ struct StateDirectory: ~Copyable {
         notices.append(
             .warning(
                 "no state directory, going on without: " + refusals.joined(separator: "; ")))
-        return StateDirectory(origin: try drawn(random), path: nil, lock: nil)
+        return StateDirectory(origin: try drawn(random), path: nil, isNew: true, lock: nil)
     }
 
     private static func take(
@@ -235,10 +237,10 @@ struct StateDirectory: ~Copyable {
                 "state directory \(path) belongs to another supervisor (\(holder))",
                 errno: .tryAgain)
         case .taken(let lock):
-            let origin = try StateIdentifier.readOrCreate(in: path, random: random)
+            let (origin, isNew) = try StateIdentifier.readOrCreate(in: path, random: random)
             notices.append(.info("state directory \(path)"))
             lock.note(in: path, &notices)
-            return StateDirectory(origin: origin, path: path, lock: lock)
+            return StateDirectory(origin: origin, path: path, isNew: isNew, lock: lock)
         }
     }
 
@@ -250,9 +252,10 @@ struct StateDirectory: ~Copyable {
         }
     }
 
-    private init(origin: UInt64, path: String?, lock: consuming FileLock?) {
+    private init(origin: UInt64, path: String?, isNew: Bool, lock: consuming FileLock?) {
         self.origin = origin
         self.path = path
+        self.isNew = isNew
         self.lock = lock
     }
 }
@@ -270,13 +273,13 @@ extension FileLock {
 
 /// The file `id` of a state directory: 16 hexadecimal digits and a line break.
 enum StateIdentifier {
-    /// Reads the id, or makes one. The caller holds the directory's lock.
+    /// Reads the id, or makes a new one. The caller holds the directory's lock.
     static func readOrCreate(
         in directory: String, random: () throws(Errno) -> UInt64
-    ) throws(SystemFailure) -> UInt64 {
+    ) throws(SystemFailure) -> (id: UInt64, isNew: Bool) {
         let path = joined(directory, "id")
         if let text = try read(path) {
-            if let id = parse(text) { return id }
+            if let id = parse(text) { return (id, false) }
             throw SystemFailure(
                 "\(path): is not 16 hexadecimal digits; remove it to get a new id", errno: .invalid)
         }
@@ -287,7 +290,7 @@ enum StateIdentifier {
             throw SystemFailure("\(path): the kernel gives no random number", error)
         }
         try SmallFile.replace(path, contents: Array((text(of: id) + "\n").utf8))
-        return id
+        return (id, true)
     }
 
     private static func read(_ path: String) throws(SystemFailure) -> [UInt8]? {

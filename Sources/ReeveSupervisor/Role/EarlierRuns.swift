@@ -90,8 +90,8 @@ struct EarlierRuns {
         var members = Set(known.map(\.identity))
         for process in all where !spared.contains(process.pid) {
             // Gone, or not ours to read: no evidence.
-            guard let run = try? proc.runID(of: process.pid), run.origin == origin else { continue }
-            members.insert(process.identity)
+            let ids = (try? proc.runIDs(of: process.pid)) ?? []
+            if ids.contains(where: { $0.origin == origin }) { members.insert(process.identity) }
         }
         while true {
             let pids = Set(all.filter { members.contains($0.identity) }.map(\.pid))
