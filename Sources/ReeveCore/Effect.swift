@@ -51,6 +51,8 @@ package enum Effect: Equatable, Sendable {
     indirect case adoptSettings(SupervisorSettings)
     /// The log file of this scheduler, or how it is kept, is another, for what runs already.
     case adoptLog(SchedulerID)
+    /// Drop what is kept for the scheduler of this name, which is long gone: another one has its place from here on.
+    case forgetScheduler(SchedulerID, SchedulerName)
     /// One line of the event stream, of reeve's own log, and of `reeve why`.
     case record(Record)
     /// As `runCommand`, with these alerts as JSON on its stdin.

@@ -130,7 +130,13 @@ extension Supervisor {
                     from: old.health, to: new.health, reason: isGivenUp ? "given up" : new.reason),
                 run: schedulers[id.index].lifecycle.run?.id, in: &turn)
         }
-        if new.isDropped && !old.isDropped { schedulers[id.index].record(.removed, in: &turn) }
+        if new.isDropped != old.isDropped {
+            emptyPlaces.remove(id)
+            if new.isDropped {
+                emptyPlaces.add(id, at: turn.now.monotonic)
+                schedulers[id.index].record(.removed, in: &turn)
+            }
+        }
         noteSettled(id)
         if old.isLive != new.isLive {
             liveCount += new.isLive ? 1 : -1

@@ -159,7 +159,7 @@ package struct ExecutionContext: Equatable, Sendable {
 /// The whole, as `reeve status` heads it.
 package struct SupervisorStatus: Equatable, Sendable {
     package var health: Health
-    /// Schedulers by health; `counts[.healthy, default: 0]`.
+    /// Schedulers by health.
     package var healthy = 0
     package var degraded = 0
     package var unhealthy = 0

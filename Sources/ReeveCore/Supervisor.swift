@@ -48,8 +48,9 @@ package struct Supervisor: Sendable {
     let startedAt: Moment
     var defects = 0
 
-    /// Removed ones, too: their place is taken again by a scheduler of the same name.
+    /// Removed ones, too: their place is taken again by a scheduler of the same name, as long as no other has it.
     var idsByName: [String: SchedulerID]
+    var emptyPlaces = EmptyPlaces()
     let seed: UInt64
     private var idsByRun: [RunID: SchedulerID] = [:]
     private var sequence: RunSequence

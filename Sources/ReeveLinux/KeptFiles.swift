@@ -97,6 +97,29 @@ package struct KeptFiles: Sendable {
         return true
     }
 
+    /// Removes all but the files of these names and, of the others, the `count` that were written last. Returns the
+    /// names of what is left; nothing is removed where the directory cannot be read.
+    package func removeOthers(than names: Set<String>, keeping count: Int) -> [String] {
+        guard let found = try? self.names(max: KeptFiles.namesMax) else { return [] }
+        let others = found.filter { !names.contains($0) }
+            .map { (name: $0, written: modified($0)) }
+            .sorted { ($0.written, $0.name) < ($1.written, $1.name) }
+        let removed = Set(others.dropLast(count).map(\.name))
+        for name in removed { StateFile.remove(path(of: name)) }
+        return found.filter { !removed.contains($0) }
+    }
+
+    private static let namesMax = 1_000_000
+
+    /// Nanoseconds since 1970; 0 where it cannot be told.
+    private func modified(_ name: String) -> Int64 {
+        var stamp = reeve_file_stamp()
+        let result = unsafe path(of: name).withCString {
+            unsafe reeve_file_stamp($0, &stamp)
+        }
+        return result == 0 ? stamp.modified : 0
+    }
+
     /// Brings the directory's entries to the storage.
     private func synchronize() throws(SystemFailure) {
         do throws(Errno) {

@@ -186,6 +186,7 @@ package struct Timeline {
             "loadConfiguration" + (change.map { " with a change of \($0.name)" } ?? "")
         case .adoptSettings: "adoptSettings"
         case .adoptLog(let scheduler): "adoptLog \(name(scheduler))"
+        case .forgetScheduler(_, let name): "forgetScheduler \(name)"
         case .exit(let code): "exit \(code)"
         }
     }

@@ -92,7 +92,8 @@ struct World {
             case .probe(let id, let probe): probes.append((id, probe))
             case .abandonSpawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample,
                 .forget, .reply,
-                .keep, .loadConfiguration, .adoptSettings, .adoptLog, .record, .tellManager, .exit,
+                .keep, .loadConfiguration, .adoptSettings, .adoptLog, .forgetScheduler, .record,
+                .tellManager, .exit,
                 .keepFailure:
                 break
             }

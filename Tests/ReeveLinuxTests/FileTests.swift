@@ -294,6 +294,23 @@ import Testing
         #expect(try files.names(max: 2_000) == names)
     }
 
+    @Test func `of files that nobody asks for the last few stay`() throws {
+        let scratch = try TemporaryDirectory()
+        let files = KeptFiles(directory: scratch.file("kept"))
+        #expect(files.removeOthers(than: ["web"], keeping: 2) == [])
+        for name in ["web", "d", "c", "b", "a"] { try files.write(name, [1]) }
+        // One more second each, whatever the file system's clock says.
+        for (second, name) in ["web", "d", "c", "b", "a"].enumerated() {
+            var times = [
+                timespec(tv_sec: second, tv_nsec: 0), timespec(tv_sec: second, tv_nsec: 0),
+            ]
+            #expect(unsafe utimensat(AT_FDCWD, files.path(of: name), &times, 0) == 0)
+        }
+        #expect(files.removeOthers(than: ["web"], keeping: 2) == ["a", "b", "web"])
+        #expect(try files.names(max: 9) == ["a", "b", "web"])
+        #expect(files.removeOthers(than: ["web"], keeping: 2) == ["a", "b", "web"])
+    }
+
     @Test func `a link is not followed, and nothing is made behind one`() throws {
         let scratch = try TemporaryDirectory()
         let files = KeptFiles(directory: scratch.file("kept"))

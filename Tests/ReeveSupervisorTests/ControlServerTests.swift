@@ -173,6 +173,19 @@ import Testing
         child.close()
     }
 
+    @Test func `who follows the log of one that is gone for good sees its end`() throws {
+        let bench = try ControlBench(tails: true)
+        let client = try bench.connect()
+        try client.ask(#"{"id":1,"op":"logs","name":"s1","lines":2,"follow":true}"#)
+        try client.ask(#"{"id":2,"op":"logs","name":"s0","follow":true}"#)
+        try bench.turn { bench.server.followerCount == 2 }
+        bench.server.forget(SchedulerID(1), name("s1"))
+        try bench.turn { client.lines.count == 2 }
+        #expect(client.lines[0].contains("s1 is no longer configured"))
+        #expect(client.lines[1] == #"{"id":1,"ok":true,"more":false}"#)
+        #expect(bench.server.followerCount == 1)
+    }
+
     @Test func `the head of the status comes alone, in one line`() throws {
         let bench = try ControlBench(schedulers: 2_000)
         let client = try bench.connect()

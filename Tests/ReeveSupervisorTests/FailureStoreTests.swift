@@ -179,6 +179,31 @@ import Testing
         #expect(store.nextDeadline == now.monotonic + FailureStore.delay)
     }
 
+    @Test func `of one that is gone for good nothing is kept`() throws {
+        let place = try Place()
+        let web = try #require(name)
+        let now = Clock.now()
+        let store = place.store()
+        // Nothing was: nothing is to be done.
+        store.forget(web, at: now)
+        #expect(store.bundleCount == 0 && store.nextDeadline == nil)
+        store.keep(try report(1, second: 0), of: SchedulerID(0), among: 1, at: now)
+        store.hurry(at: now)
+        write(from: store)
+        store.forget(web, at: now)
+        #expect(store.bundleCount == 1 && store.nextDeadline != nil)
+        #expect(write(from: store) == 1)
+        #expect(kept(web, in: store) == nil && store.bundleCount == 0 && place.said == [])
+        #expect(!StateFile.exists(place.directory + "/failures/web"))
+        // At the next start it is known which files there are.
+        store.keep(try report(2, second: 0), of: SchedulerID(0), among: 1, at: now)
+        write(from: store)
+        let later = place.store()
+        later.forgetOthers(than: [])
+        later.forget(web, at: now)
+        #expect(later.bundleCount == 1)
+    }
+
     @Test func `without a state directory nothing is kept and nothing is due`() throws {
         let place = try Place()
         let store = FailureStore(

@@ -73,6 +73,45 @@ private func settle(_ ledger: Ledger, at now: Moment) throws {
         #expect(unsafe access(shelf.file("ledger.new"), F_OK) != 0)
     }
 
+    @Test func `what is forgotten is in no compacted ledger, and makes room for others`() throws {
+        let shelf = try Shelf()
+        let ledger = try shelf.open()
+        let gone = try #require(SchedulerName("gone"))
+        ledger.append(.wish(gone, .stopped, at: Samples.moment(0).wall), at: Samples.moment(0))
+        ledger.append(.entry(try Samples.ended("gone", 0)), at: Samples.moment(0))
+        ledger.forget(gone)
+        #expect(ledger.entries(of: gone, last: 9) == [] && ledger.index.wishes.isEmpty)
+        var second = 1
+        while !ledger.isCompacting {
+            ledger.append(.entry(try Samples.ended("backup", second)), at: Samples.moment(second))
+            second += 1
+        }
+        try settle(ledger, at: Samples.moment(second))
+        let next = try shelf.open()
+        #expect(next.entries(of: gone, last: 9) == [] && next.index.wishes.isEmpty)
+        #expect(
+            next.entries(of: try #require(Samples.backup), last: 1)
+                == [try Samples.ended("backup", second - 1)])
+    }
+
+    @Test func `of earlier configurations the names that were written of last are kept`() throws {
+        var index = LedgerIndex()
+        let names = try (0..<6).map { try #require(SchedulerName("job-\($0)")) }
+        for (number, name) in names.enumerated() {
+            index.note(
+                .entry(try Samples.ended(name.text, number)),
+                at: LedgerPlace(offset: Int64(100 * number), length: 99))
+        }
+        index.forgetOthers(than: [names[0], names[5]], keeping: 2)
+        let left = names.filter { !index.recent(of: $0).isEmpty }
+        #expect(left == [names[0], names[3], names[4], names[5]])
+        // A shelf that is free is taken before a new one.
+        index.note(
+            .entry(try Samples.ended("job-1", 7)), at: LedgerPlace(offset: 900, length: 99))
+        #expect(index.recent(of: names[1]).map(\.offset) == [900])
+        #expect(index.forgotten == 0)
+    }
+
     @Test func `a death at any point of a compaction costs nothing`() throws {
         let shelf = try Shelf()
         var second = 1

@@ -74,6 +74,28 @@ import Testing
         }
     }
 
+    @Test func `a place that another one takes has nothing of who was there`() throws {
+        let directory = try ScratchDirectory()
+        let (first, second) = (directory.file("web"), directory.file("job"))
+        let specifications = schedulers(["web", "job"], tail: 4_000)
+        let tails = Tails(
+            directory: directory.path, schedulers: [specifications[0]],
+            say: { Issue.record("\($0)") })
+        let place = SchedulerID(0)
+        tails.append(Array("of web\n".utf8), to: place)
+        #expect(StateFile.exists(first))
+        tails.forget(place)
+        #expect(!StateFile.exists(first) && !tails.has(place) && tails.openFiles == 0)
+        tails.adopt(specifications[1], of: place)
+        tails.append(Array("of job\n".utf8), to: place)
+        #expect(text(tails.page(of: place, from: 0, bytesMax: 1_000)) == "of job\n")
+        #expect(StateFile.exists(second))
+        #expect(
+            tails.has(place, named: name("job")) && !tails.has(place, named: name("web")))
+        // One that has nothing is forgotten, too.
+        tails.forget(SchedulerID(7))
+    }
+
     @Test func `pages follow each other and an overtaken reader knows it`() throws {
         let directory = try ScratchDirectory()
         _ = directory.file("web")

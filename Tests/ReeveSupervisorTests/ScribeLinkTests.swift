@@ -91,6 +91,45 @@ import Testing
         link.flush(at: now)
     }
 
+    private func take(_ place: Int, _ text: String) {
+        var specification = SchedulerSpecification(
+            name: name(text), program: Program(arguments: ["/bin/true"]))
+        specification.log.destination = .file
+        specification.log.file = "/log/\(text)"
+        link.adopt(specification, of: SchedulerID(place))
+    }
+
+    @Test func `who takes another one's place has a file of its own, and bytes are counted on`()
+        throws
+    {
+        add("line", to: 0, at: moment(1))
+        #expect(try other.writes() == [0: "line\n"])
+        try other.answer(.written(0, position: 5))
+        link.ready(at: moment(2))
+        take(0, "late")
+        add("other", to: 0, at: moment(3))
+        let requests = try other.requests()
+        #expect(
+            requests == [
+                .file(0, LogFileSettings(path: "/log/late", maxSize: 10_000_000)),
+                .write(0, position: 5, bytes: Array("other\n".utf8)),
+            ])
+        // What waits for the file of who is gone is lost, and that is said.
+        try other.answer(.failed(0, position: 5, LogTrouble(step: .write, errno: .noSpace)))
+        link.ready(at: moment(4))
+        _ = link.takeSentences()
+        take(0, "later")
+        #expect(link.takeSentences().contains { $0.contains("late") })
+        #expect(link.nextDeadline == nil)
+        add("more", to: 0, at: moment(5))
+        #expect(
+            try other.requests().last
+                == .write(0, position: 11, bytes: Array("more\n".utf8)))
+        try other.answer(.written(0, position: 16))
+        link.ready(at: moment(6))
+        #expect(other.starts == 1)
+    }
+
     @Test func `a try that has no answer is waited for, and is no deadline that never moves`()
         throws
     {

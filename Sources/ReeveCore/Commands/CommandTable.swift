@@ -7,6 +7,14 @@
 enum CommandRequest: Equatable, Sendable {
     case command(AuxiliaryCommand)
     case probe(Probe)
+
+    /// nil: it is about no scheduler.
+    var scheduler: SchedulerID? {
+        switch self {
+        case .command(let command): command.scheduler
+        case .probe(let probe): probe.scheduler
+        }
+    }
 }
 
 /// The commands and probes that run, in the order of their ids, which is that of their start.
@@ -20,6 +28,11 @@ struct CommandTable: Sendable {
     private var entries: [Entry] = []
 
     var isEmpty: Bool { entries.isEmpty }
+
+    /// Whether one of them is about this scheduler.
+    func concerns(_ scheduler: SchedulerID) -> Bool {
+        entries.contains { $0.request.scheduler == scheduler }
+    }
 
     /// Takes over what a turn has asked for.
     mutating func add(from turn: inout Turn) {

@@ -14,8 +14,13 @@ struct Startup: Equatable, Sendable {
     var deadline: Instant?
     var hasAnnouncedReady = false
 
+    /// Whether the phase waits for it.
+    func awaits(_ id: SchedulerID) -> Bool {
+        isAwaited.indices.contains(id.index) && isAwaited[id.index]
+    }
+
     mutating func forget(_ id: SchedulerID) {
-        guard isAwaited.indices.contains(id.index), isAwaited[id.index] else { return }
+        guard awaits(id) else { return }
         isAwaited[id.index] = false
         awaitedCount -= 1
     }

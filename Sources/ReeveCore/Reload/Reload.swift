@@ -3,8 +3,8 @@
 // A new configuration for a reeve that runs. The file is read elsewhere; here two specifications are
 // compared and what differs is brought about by the ordinary rules: what is new starts with its phase,
 // what changed is stopped and started, what is gone is stopped and dropped, the rest is not touched.
-// A scheduler's id is its place in the table for as long as reeve lives: one that is gone leaves its
-// place empty, which a scheduler of the same name takes again.
+// A scheduler's id is its place in the table: one that is gone leaves its place empty, which a scheduler of
+// the same name takes again, and another one only later (`EmptyPlaces`).
 
 /// A configuration that is being read.
 struct Reload: Equatable, Sendable {
@@ -185,18 +185,16 @@ extension Supervisor {
     private mutating func add(
         _ specification: SchedulerSpecification, _ turn: inout Turn
     ) -> SchedulerID {
-        let id = SchedulerID(schedulers.count)
-        schedulers.append(
-            Scheduler(
-                id: id, specification, zones: zones, seed: seed, alerts: settings.alerts,
-                forceTimeout: settings.forceTimeout))
+        let (zones, seed, settings) = (zones, seed, settings)
+        let id = place(
+            {
+                Scheduler(
+                    id: $0, specification, zones: zones, seed: seed, alerts: settings.alerts,
+                    forceTimeout: settings.forceTimeout)
+            }, &turn)
         idsByName[specification.name.text] = id
-        let view = SchedulerView(of: schedulers[id.index])
-        views.append(view)
+        let view = views[id.index]
         if view.isCounted { counts.add(view.health) }
-        deadlines.add()
-        wallDeadlines.add()
-        startup.isAwaited.append(false)
         schedulers[id.index].wish = otherWishes[specification.name.text]
         begin(id, &turn)
         return id

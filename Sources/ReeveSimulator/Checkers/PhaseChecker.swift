@@ -40,7 +40,7 @@ struct PhaseChecker: Checker {
             .forget,
             .sweep,
             .reply, .keep, .ledger, .tellManager, .exit, .loadConfiguration,
-            .adoptSettings, .adoptLog, .runCommand, .endCommand,
+            .adoptSettings, .adoptLog, .forgetScheduler, .runCommand, .endCommand,
             .probe, .deliverAlerts, .keepFailure:
             return nil
         }

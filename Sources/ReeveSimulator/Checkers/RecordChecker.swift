@@ -27,7 +27,8 @@ struct RecordChecker: Checker {
         case .spawn, .abandonSpawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample,
             .forget,
             .sweep, .reply, .keep, .ledger, .tellManager(.status),
-            .loadConfiguration, .adoptSettings, .adoptLog, .runCommand, .endCommand,
+            .loadConfiguration, .adoptSettings, .adoptLog, .forgetScheduler, .runCommand,
+            .endCommand,
             .probe, .deliverAlerts, .keepFailure:
             return nil
         }

@@ -43,7 +43,8 @@ struct RecoveryChecker: Checker {
             return judge(action, SchedulerID(index), kernel)
         case .ledger, .spawn, .abandonSpawn, .signal, .kill, .survey, .runStopCommand, .sample,
             .forget, .sweep,
-            .reply, .keep, .loadConfiguration, .adoptSettings, .adoptLog, .tellManager, .exit,
+            .reply, .keep, .loadConfiguration, .adoptSettings, .adoptLog, .forgetScheduler,
+            .tellManager, .exit,
             .endCommand, .probe, .deliverAlerts, .keepFailure:
             return nil
         }

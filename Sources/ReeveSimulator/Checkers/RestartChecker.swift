@@ -120,7 +120,7 @@ struct RestartChecker: Checker {
             .forget,
             .sweep,
             .reply, .keep, .ledger, .tellManager, .exit, .loadConfiguration,
-            .adoptSettings, .adoptLog, .runCommand, .endCommand,
+            .adoptSettings, .adoptLog, .forgetScheduler, .runCommand, .endCommand,
             .probe, .deliverAlerts, .keepFailure:
             return nil
         }

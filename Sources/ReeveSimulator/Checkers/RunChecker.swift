@@ -51,7 +51,7 @@ struct RunChecker: Checker {
             }
             return nil
         case .reply, .keep, .ledger, .sweep, .tellManager, .exit, .loadConfiguration,
-            .adoptSettings, .adoptLog, .runCommand, .endCommand,
+            .adoptSettings, .adoptLog, .forgetScheduler, .runCommand, .endCommand,
             .probe, .deliverAlerts, .keepFailure:
             return nil
         }

@@ -67,7 +67,8 @@ struct ShutdownChecker: Checker {
         case .runStopCommand(let run), .kill(let run): return order(run, in: kernel)
         case .exit(let code): return leave(code, in: kernel)
         case .abandonSpawn, .passSignal, .survey, .sample, .forget, .sweep, .reply, .keep, .ledger,
-            .tellManager, .loadConfiguration, .adoptSettings, .adoptLog, .runCommand, .endCommand,
+            .tellManager, .loadConfiguration, .adoptSettings, .adoptLog, .forgetScheduler,
+            .runCommand, .endCommand,
             .probe,
             .deliverAlerts, .keepFailure:
             return nil

@@ -63,7 +63,7 @@ struct StopChecker: Checker {
         case .spawn, .abandonSpawn, .passSignal, .survey, .sample, .forget, .sweep, .reply, .keep,
             .ledger, .tellManager,
             .exit, .loadConfiguration,
-            .adoptSettings, .adoptLog, .runCommand, .endCommand,
+            .adoptSettings, .adoptLog, .forgetScheduler, .runCommand, .endCommand,
             .probe, .deliverAlerts, .keepFailure:
             return nil
         }

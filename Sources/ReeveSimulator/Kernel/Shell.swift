@@ -105,7 +105,7 @@ final class Shell {
         case .endCommand(let id): end(id)
         case .ledger(let entry): kernel.disk.ledger.append(entry)
         case .keep(let scheduler, let wish): kernel.disk.keep(wish, of: kernel.name(scheduler))
-        case .reply, .keepFailure, .tellManager, .adoptSettings, .adoptLog: return
+        case .reply, .keepFailure, .tellManager, .adoptSettings, .adoptLog, .forgetScheduler: return
         }
     }
 

@@ -263,7 +263,7 @@ struct ScheduleChecker: Checker {
             return nil
         case .abandonSpawn, .signal, .passSignal, .kill, .survey, .runStopCommand, .sample, .forget,
             .sweep, .runCommand, .endCommand, .probe, .keep, .keepFailure, .deliverAlerts,
-            .tellManager, .exit, .loadConfiguration, .adoptSettings, .adoptLog:
+            .tellManager, .exit, .loadConfiguration, .adoptSettings, .adoptLog, .forgetScheduler:
             return nil
         }
     }

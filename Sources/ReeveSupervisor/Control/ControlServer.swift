@@ -473,6 +473,24 @@ package final class ControlServer {
         wake { rest in if case .reading(reading, _) = rest { true } else { false } }
     }
 
+    /// Another scheduler has this place from here on: whoever follows the log of the one before has seen its end.
+    package func forget(_ scheduler: SchedulerID, _ name: SchedulerName) {
+        for case let client? in clients {
+            var ended: [RequestID] = []
+            client.answers.removeAll { answer in
+                guard case .logs(scheduler, _, _) = answer.rest else { return false }
+                ended.append(answer.id)
+                return true
+            }
+            for id in ended {
+                tellGap(client, id: id, reason: "\(name) is no longer configured")
+            }
+            guard !ended.isEmpty else { continue }
+            end(ended, of: client)
+            setInterest(of: client, wakes: true)
+        }
+    }
+
     private func tailHasGrown(of scheduler: SchedulerID) {
         wake { rest in
             if case .logs(scheduler, _, _) = rest { true } else { false }

@@ -29,18 +29,18 @@ final class Executor {
     /// nil: nothing outlives this process.
     let ledger: Ledger?
     let failures: FailureStore
-    private let core: CoreCell
+    let core: CoreCell
     private let view: CoreView
     private let reader = ConfigurationReader()
-    private let epoll: Epoll
+    let epoll: Epoll
     /// nil: nothing is to be watched, or it cannot be.
-    private var watch: ConfigurationWatch?
+    var watch: ConfigurationWatch?
     /// nil: none is asked for, or it cannot be.
-    private(set) var syslog: SyslogReader?
+    var syslog: SyslogReader?
     let commands: Commands
     let prober: Prober
     let notify: NotifySockets
-    private let readers: Readers
+    let readers: Readers
     /// The timeouts of the probes that a child makes.
     private var probesByChild: [CommandID: Duration] = [:]
     private var outcomes: [Event] = []
@@ -50,7 +50,7 @@ final class Executor {
     /// When strangers may be told of again: in a flood of them once a second.
     private var strangersDue = Instant.zero
     private static let strangersInterval = Duration.seconds(1)
-    private var now: Moment
+    private(set) var now: Moment
     /// The code to leave with, once the core has asked for the end.
     private(set) var exitCode: Int32?
 
@@ -268,6 +268,7 @@ final class Executor {
             watchConfiguration()
             openSyslog()
         case .adoptLog(let scheduler): adoptLog(of: scheduler)
+        case .forgetScheduler(let scheduler, let name): forget(scheduler, name)
         case .record(let record): self.record(record)
         case .keepFailure(let report): keepFailure(report)
         case .deliverAlerts(let id, let command, let alerts): deliver(id, command, alerts)
@@ -518,58 +519,6 @@ final class Executor {
         if let words = reader.begin(specification, change, processes, at: now.monotonic) {
             outcomes.append(.configurationRejected(words: words))
         }
-    }
-
-    /// Watches the file, or no longer, as the settings say.
-    private func watchConfiguration() {
-        let settings = core.supervisor.supervisorSettings
-        guard settings.watch, let source = settings.source else {
-            watch = nil
-            return
-        }
-        guard watch == nil else {
-            watch?.wasRead(settings.sourceStamp)
-            return
-        }
-        do {
-            watch = try ConfigurationWatch(
-                source, stamp: settings.sourceStamp, epoll: epoll, at: now.monotonic
-            ) { [weak self] level, words in
-                guard let self else { return }
-                notice(level, words, at: now)
-            }
-        } catch {
-            notice(
-                .warning, "\(error.words); \(ConfigurationWatch.otherwise)", at: now)
-        }
-    }
-
-    /// Opens the socket for syslog(3), or closes it, as the settings say.
-    private func openSyslog() {
-        let path = core.supervisor.supervisorSettings.syslog
-        guard path != syslog?.path else { return }
-        syslog?.close(at: now)
-        syslog = nil
-        guard let path else { return }
-        do {
-            syslog = try SyslogReader(
-                path, epoll: epoll, output: output, discards: readers.discards
-            ) { [processes] pid in
-                // What a command logs is reeve's own.
-                guard let run = processes.run(of: pid), case .program(let scheduler) = run.kind
-                else { return nil }
-                return (scheduler, run.id)
-            }
-        } catch {
-            notice(
-                .warning, "\(error.words); what programs log there does not reach reeve", at: now)
-        }
-    }
-
-    /// Something happened to the configuration's file, or near it.
-    func configurationChanged(at now: Moment) {
-        guard let watch, !watch.ready(at: now.monotonic) else { return }
-        self.watch = nil
     }
 
     private func forget(_ id: RunID) {

@@ -51,6 +51,11 @@ final class FailureStore: BundleSource {
     private var waiting = Deque<Waiting>()
     /// Handed out, without an answer.
     private var underWay: Waiting?
+    /// Names whose files are to be removed; and whether the first of them is handed out.
+    private var departed = Deque<SchedulerName>()
+    private var isRemoving = false
+    /// Names that may have a file.
+    private var files: Set<String> = []
     /// So many may be handed out before the next pause.
     private var quota = 0
     /// Without pauses.
@@ -151,7 +156,7 @@ final class FailureStore: BundleSource {
 
     func timePassed(at now: Moment) {
         dueAt = nil
-        quota = waiting.isEmpty ? 0 : FailureStore.batch
+        quota = waiting.isEmpty && departed.isEmpty ? 0 : FailureStore.batch
         onDue?(now)
     }
 
@@ -163,14 +168,44 @@ final class FailureStore: BundleSource {
 
     // MARK: The scribe
 
-    var bundleCount: Int { waiting.count + (underWay == nil ? 0 : 1) }
+    var bundleCount: Int {
+        waiting.count + departed.count + (underWay == nil && !isRemoving ? 0 : 1)
+    }
+
+    /// At the start: of schedulers of earlier configurations only what the last few left is kept.
+    func forgetOthers(than names: Set<SchedulerName>) {
+        guard let directory else { return }
+        let left = KeptFiles(directory: directory).removeOthers(
+            than: Set(names.map(\.text)), keeping: Limits.emptyPlacesMax)
+        files.formUnion(left)
+    }
+
+    /// Of a scheduler that is long gone nothing is kept any more.
+    func forget(_ name: SchedulerName, at now: Moment) {
+        guard files.remove(name.text) != nil else { return }
+        departed.append(name)
+        if dueAt == nil, underWay == nil, !isRemoving {
+            dueAt = now.monotonic + FailureStore.delay
+        }
+    }
 
     func nextBundle() -> Bundle? {
-        guard let directory, underWay == nil, isLast || quota > 0,
+        if let directory, underWay == nil, !isRemoving, isLast || quota > 0,
+            let name = departed.popFirst()
+        {
+            isRemoving = true
+            return .removal(of: "\(directory)/\(name)")
+        }
+        return nextOfWaiting()
+    }
+
+    private func nextOfWaiting() -> Bundle? {
+        guard let directory, underWay == nil, !isRemoving, isLast || quota > 0,
             let first = waiting.first, first.evidence != nil, let item = waiting.popFirst()
         else { return nil }
         quota = waiting.isEmpty ? 0 : max(0, quota - 1)
         underWay = item
+        files.insert(item.report.scheduler.text)
         let (bundle, log) = bundle(of: item)
         var bytes: [UInt8] = []
         bundle.write(to: &bytes)
@@ -182,8 +217,13 @@ final class FailureStore: BundleSource {
     }
 
     func bundleEnded(_ failure: Errno?, at now: Moment) {
-        underWay = nil
-        if quota == 0, !waiting.isEmpty { dueAt = now.monotonic + FailureStore.delay }
+        // A file that cannot be removed is tried again at the next start.
+        let wasRemoval = isRemoving
+        (underWay, isRemoving) = (nil, false)
+        if quota == 0 || wasRemoval, !waiting.isEmpty || !departed.isEmpty {
+            dueAt = now.monotonic + FailureStore.delay
+        }
+        if wasRemoval { return }
         if let failure {
             lost += 1
             return complain("\(failure)")
@@ -214,7 +254,7 @@ final class FailureStore: BundleSource {
     /// The last lines of the run's own output; where it could not be started, those of what was to be done
     /// before.
     private func log(of item: Waiting) -> (bytes: [UInt8], lines: Int, note: String?) {
-        guard tails.has(item.scheduler) else {
+        guard tails.has(item.scheduler, named: item.report.scheduler) else {
             return ([], 0, "no output of it is kept (log, log-tail)")
         }
         let found = tails.lines(

@@ -100,6 +100,14 @@ final class Ledger {
         isDirectoryDirty = opened.isNew
     }
 
+    /// Nothing of this scheduler is needed any more: the next compaction leaves it out.
+    func forget(_ name: SchedulerName) { index.forget(name) }
+
+    /// The same for those of earlier configurations, but for the last few.
+    func forgetOthers(than names: Set<SchedulerName>) {
+        index.forgetOthers(than: names, keeping: Limits.emptyPlacesMax)
+    }
+
     private func sync() -> BackgroundSync? {
         switch synchroniser {
         case .made(let sync): return sync

@@ -52,6 +52,11 @@ struct LedgerIndex {
             }
         }
 
+        /// Where the last of its records begins.
+        var last: Int64 {
+            [recent.last?.offset, wish?.place.offset].compactMap(\.self).max() ?? 0
+        }
+
         var needed: [LedgerPlace] {
             [lastDue?.place, lastBoot, lastSuccess].compactMap { $0 } + unfinished.map(\.place)
         }
@@ -64,6 +69,8 @@ struct LedgerIndex {
 
     private var ids: [SchedulerName: Int] = [:]
     private var shelves: [Shelf] = []
+    /// Shelves of forgotten ones, for others.
+    private var free: [Int] = []
     private var gaps = Deque<LedgerPlace>()
     /// Records about schedulers that there was no room to remember.
     private(set) var forgotten = 0
@@ -116,10 +123,29 @@ struct LedgerIndex {
 
     private mutating func id(of name: SchedulerName) -> Int? {
         if let id = ids[name] { return id }
+        if let id = free.popLast() {
+            ids[name] = id
+            return id
+        }
         guard shelves.count < LedgerIndex.namesMax else { return nil }
         ids[name] = shelves.count
         shelves.append(Shelf())
         return shelves.count - 1
+    }
+
+    /// Nothing of this scheduler is needed any more.
+    mutating func forget(_ name: SchedulerName) {
+        guard let id = ids.removeValue(forKey: name) else { return }
+        shelves[id] = Shelf()
+        free.append(id)
+    }
+
+    /// Forgets all but these and, of the others, those that were written of last.
+    mutating func forgetOthers(than names: Set<SchedulerName>, keeping count: Int) {
+        let others = ids.filter { !names.contains($0.key) }
+            .map { (name: $0.key, last: shelves[$0.value].last) }
+            .sorted { ($0.last, $0.name) < ($1.last, $1.name) }
+        for other in others.dropLast(count) { forget(other.name) }
     }
 
     // MARK: Reading

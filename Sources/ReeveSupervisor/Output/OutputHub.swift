@@ -139,6 +139,12 @@ package final class OutputHub {
         scribe?.adopt(specification, of: scheduler)
     }
 
+    /// Another scheduler has this place from here on.
+    func forget(_ scheduler: SchedulerID) {
+        if specification(of: scheduler) != nil { schedulers[scheduler.index] = nil }
+        tails.forget(scheduler)
+    }
+
     private func specification(of scheduler: SchedulerID) -> SchedulerSpecification? {
         schedulers.indices.contains(scheduler.index) ? schedulers[scheduler.index] : nil
     }
@@ -440,7 +446,7 @@ package final class OutputHub {
         }
         stamp.update(to: now.wall)
         tailLines.removeAll(keepingCapacity: true)
-        let outlet = outlet(of: capture)
+        let outlet = (capture.origin.stream == .stdout ? stdout : stderr)
         capture.splitter.take(buffer[..<count]) { line in
             emit(line, of: capture.source, to: outlet, at: now)
         }
@@ -500,7 +506,7 @@ package final class OutputHub {
         capture.flushAt = nil
         stamp.update(to: now.wall)
         tailLines.removeAll(keepingCapacity: true)
-        let outlet = outlet(of: capture)
+        let outlet = (capture.origin.stream == .stdout ? stdout : stderr)
         capture.splitter.flush(ending) { line in
             emit(line, of: capture.source, to: outlet, at: now)
         }
@@ -546,10 +552,6 @@ package final class OutputHub {
         guard !tailLines.isEmpty else { return }
         tails.append(tailLines, to: scheduler)
         onTailGrown?(scheduler)
-    }
-
-    private func outlet(of capture: Capture) -> Outlet {
-        capture.origin.stream == .stdout ? stdout : stderr
     }
 
     /// The end of a stream: its last line may lack a line break.

@@ -93,6 +93,11 @@ final class Tails {
     {
         self.directory = directory
         self.say = say
+        if let directory {
+            // Of those of earlier configurations only what the last few said is kept.
+            _ = KeptFiles(directory: directory).removeOthers(
+                than: Set(schedulers.map(\.name.text)), keeping: Limits.emptyPlacesMax)
+        }
         let wanted = schedulers.map { Tails.wanted(by: $0.log) }
         self.wanted = wanted
         let sum = wanted.map(Bytes.init).reduce(.zero, +).count
@@ -122,6 +127,17 @@ final class Tails {
             ? Tail(name: specification.name, capacity: Tails.share(of: size, sum: sum)) : nil
     }
 
+    /// Another scheduler has this place from here on: what was kept is dropped, with its file.
+    func forget(_ scheduler: SchedulerID) {
+        guard let tail = tail(scheduler), let directory else { return }
+        tails[scheduler.index] = nil
+        wanted[scheduler.index] = 0
+        followed[scheduler.index] = nil
+        opened.removeAll { $0 == scheduler.index }
+        tail.close()
+        StateFile.remove(directory + "/" + tail.name.text)
+    }
+
     private static func wanted(by log: LogSettings) -> Int64 {
         isKept(log) ? max(0, log.tail.count) : 0
     }
@@ -143,6 +159,11 @@ final class Tails {
 
     /// Whether output of this scheduler is kept.
     func has(_ scheduler: SchedulerID) -> Bool { tail(scheduler) != nil }
+
+    /// The same, of the scheduler of this name: another one may have its place.
+    func has(_ scheduler: SchedulerID, named name: SchedulerName) -> Bool {
+        tail(scheduler)?.name == name
+    }
 
     /// Files that are open.
     var openFiles: Int { opened.count }

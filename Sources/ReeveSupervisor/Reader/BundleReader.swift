@@ -135,9 +135,8 @@ final class BundleReader {
         if over.isKilled { return .failed(words: BundleReader.silence(over.reading)) }
         switch status {
         case .exited(code: 0):
-            let max = FailureStore.headBytesMax + FailureStore.logBytesMax
             do {
-                let bytes = try Memfd.readAll(over.output, max: max)
+                let bytes = try Memfd.readAll(over.output, max: Bundle.bytesMax)
                 if let kept = KeptFailure(bytes) { return .read(kept) }
                 return .failed(words: "\(over.reading.path): what is kept there is damaged")
             } catch {

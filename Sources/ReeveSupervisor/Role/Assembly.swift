@@ -120,6 +120,9 @@ private struct Parts {
             scribe.begin(at: now)
             scribe.flush(at: now)
         }
+        let names = Set(specification.schedulers.map(\.name))
+        ledger?.forgetOthers(than: names)
+        failures.forgetOthers(than: names)
         core = CoreCell(
             Supervisor(
                 specification, wishes: ledger?.index.wishes ?? [],

@@ -16,8 +16,12 @@ struct Bundle: Equatable {
     var capacity: Int
     var bytes: [UInt8]
 
+    /// No bundle: what was kept in this file is removed.
+    static func removal(of path: String) -> Bundle { Bundle(path: path, capacity: 0, bytes: []) }
+
     /// Waits for the disk: only the scribe does that. Throws as `RingFile` does.
     func write() throws(Errno) {
+        if capacity == 0 { return StateFile.remove(path) }
         var file = try RingFile(path: path, capacity: capacity)
         try file.append(bytes.span)
     }

@@ -61,6 +61,11 @@ final class LogChannel {
         self.timestamps = timestamps
     }
 
+    /// Counts on from where another one ends, of whose bytes any number may be written.
+    func follow(_ former: LogChannel) {
+        position = former.position + UInt64(former.queue.count)
+    }
+
     // MARK: Lines
 
     /// Keeps a line, or drops and counts it where `limit` bytes would be exceeded. Returns how many bytes were

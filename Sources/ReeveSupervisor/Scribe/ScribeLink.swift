@@ -122,16 +122,28 @@ final class ScribeLink {
                     + "its log-file")
             return
         }
-        if let channel = channels[scheduler.index] {
+        if let channel = channels[scheduler.index], channel.name == specification.name {
             channel.timestamps = specification.log.timestamps
             guard channel.settings != settings else { return }
             channel.settings = settings
             channel.isAnnounced = false
             channel.tryNow()
         } else {
-            channels[scheduler.index] = LogChannel(
+            let channel = LogChannel(
                 scheduler, specification.name, settings, timestamps: specification.log.timestamps)
+            if let former = channels[scheduler.index] { follow(former, channel) }
+            channels[scheduler.index] = channel
         }
+    }
+
+    /// Another scheduler has the place: what waited for the file of the one before is lost, if anything did. The
+    /// bytes of both are counted on.
+    private func follow(_ former: LogChannel, _ channel: LogChannel) {
+        total -= former.queue.count
+        channel.follow(former)
+        if let words = former.giveUp(at: Clock.now().wall) { sentences.append(words) }
+        failing.removeAll { $0 == former.scheduler.index }
+        waiting.removeAll { $0 == former.scheduler.index }
     }
 
     private func settings(of specification: SchedulerSpecification) -> LogFileSettings? {
