@@ -27,6 +27,9 @@ package enum StateFile {
         try FileFacts(file).size
     }
 
+    /// The inode number of a file or directory, which stays for as long as it has a name; nil where there is none.
+    package static func inode(of path: String) -> UInt64? { FileFacts(path)?.inode }
+
     /// Whether there is anything of this name.
     package static func exists(_ path: String) -> Bool { FileFacts(path) != nil }
 

@@ -131,13 +131,43 @@ private final class Home {
         #expect(notices.count == 1)
     }
 
-    @Test func `an id is sixteen hexadecimal digits`() {
+    @Test func `an id is sixteen hexadecimal digits, and where they were written`() {
         #expect(StateIdentifier.text(of: 0xAB) == "00000000000000ab")
-        #expect(StateIdentifier.parse(Array("00000000000000ab\n".utf8)) == 0xAB)
-        #expect(StateIdentifier.parse(Array("00000000000000ab".utf8)) == 0xAB)
-        #expect(StateIdentifier.parse(Array("ab\n".utf8)) == nil)
-        #expect(StateIdentifier.parse(Array("-0000000000000ab\n".utf8)) == nil)
-        #expect(StateIdentifier.parse([]) == nil)
+        let table: [(String, StateIdentifier?)] = [
+            ("00000000000000ab 17\n", StateIdentifier(id: 0xAB, inode: 17)),
+            ("00000000000000ab\n", StateIdentifier(id: 0xAB, inode: nil)),
+            ("00000000000000ab", StateIdentifier(id: 0xAB, inode: nil)),
+            ("ab\n", nil), ("-0000000000000ab\n", nil), ("", nil), ("00000000000000ab \n", nil),
+            ("00000000000000ab x\n", nil), ("00000000000000ab 1 2\n", nil),
+        ]
+        for (text, expected) in table {
+            #expect(StateIdentifier(Array(text.utf8)) == expected, "\(text)")
+        }
+        let both = StateIdentifier(id: 1, inode: 2)
+        #expect(StateIdentifier(both.contents) == both)
+    }
+
+    @Test func `a copy of a state directory is another one`() throws {
+        let scratch = try ScratchDirectory()
+        let (first, second) = (scratch.file("first"), scratch.file("second"))
+        try PrivateDirectory.ensure(first)
+        try PrivateDirectory.ensure(second)
+        let made = try StateIdentifier.readOrCreate(in: first) { 0xA }
+        let read = try StateIdentifier.readOrCreate(in: first) { 0xB }
+        #expect(made.id == 0xA && made.origin == .made && read.id == 0xA && read.origin == .read)
+        let file = try FileDescriptor.openForReading(first + "/id")
+        var bytes = [UInt8](repeating: 0, count: 64)
+        let count = try file.read(into: &bytes) ?? 0
+        try SmallFile.replace(second + "/id", contents: Array(bytes.prefix(count)))
+        let copied = try StateIdentifier.readOrCreate(in: second) { 0xC }
+        #expect(copied.id == 0xC && copied.origin == .replaced)
+        let again = try StateIdentifier.readOrCreate(in: second) { 0xD }
+        #expect(again.id == 0xC && again.origin == .read)
+        // One of an earlier version does not say where it was written.
+        try SmallFile.replace(second + "/id", contents: Array("00000000000000ee\n".utf8))
+        let old = try StateIdentifier.readOrCreate(in: second) { 0xF }
+        #expect(old.id == 0xEE && old.origin == .read)
+        for path in [first, second] { StateFile.remove(path + "/id") }
     }
 
     @Test func `nohup is recognised by the mask of ignored signals`() {

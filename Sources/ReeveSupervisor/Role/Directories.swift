@@ -237,10 +237,16 @@ struct StateDirectory: ~Copyable {
                 "state directory \(path) belongs to another supervisor (\(holder))",
                 errno: .tryAgain)
         case .taken(let lock):
-            let (origin, isNew) = try StateIdentifier.readOrCreate(in: path, random: random)
+            let (id, origin) = try StateIdentifier.readOrCreate(in: path, random: random)
             notices.append(.info("state directory \(path)"))
+            if origin == .replaced {
+                notices.append(
+                    .info(
+                        "state directory \(path): it is a copy of another one and gets an id of its own; "
+                            + "what runs for that one is left alone"))
+            }
             lock.note(in: path, &notices)
-            return StateDirectory(origin: origin, path: path, isNew: isNew, lock: lock)
+            return StateDirectory(origin: id, path: path, isNew: origin != .read, lock: lock)
         }
     }
 
@@ -271,17 +277,37 @@ extension FileLock {
     }
 }
 
-/// The file `id` of a state directory: 16 hexadecimal digits and a line break.
-enum StateIdentifier {
+/// The file `id` of a state directory: 16 hexadecimal digits, a blank, the inode number of the directory, and a line
+/// break. A copy of the directory is another one by that: with the id of the first it would end what runs for it.
+struct StateIdentifier: Equatable {
+    var id: UInt64
+    /// nil: not known; then it is not compared.
+    var inode: UInt64?
+
+    /// How the id of a directory came about.
+    enum Origin {
+        case read, made
+        /// The directory is a copy: what was there is another's.
+        case replaced
+    }
+
     /// Reads the id, or makes a new one. The caller holds the directory's lock.
     static func readOrCreate(
         in directory: String, random: () throws(Errno) -> UInt64
-    ) throws(SystemFailure) -> (id: UInt64, isNew: Bool) {
+    ) throws(SystemFailure) -> (id: UInt64, origin: Origin) {
         let path = joined(directory, "id")
+        let inode = StateFile.inode(of: directory)
+        var origin = Origin.made
         if let text = try read(path) {
-            if let id = parse(text) { return (id, false) }
-            throw SystemFailure(
-                "\(path): is not 16 hexadecimal digits; remove it to get a new id", errno: .invalid)
+            guard let found = StateIdentifier(text) else {
+                throw SystemFailure(
+                    "\(path): does not begin with 16 hexadecimal digits; remove it to get a new id",
+                    errno: .invalid)
+            }
+            guard let before = found.inode, let inode, before != inode else {
+                return (found.id, .read)
+            }
+            origin = .replaced
         }
         let id: UInt64
         do {
@@ -289,8 +315,8 @@ enum StateIdentifier {
         } catch {
             throw SystemFailure("\(path): the kernel gives no random number", error)
         }
-        try SmallFile.replace(path, contents: Array((text(of: id) + "\n").utf8))
-        return (id, true)
+        try SmallFile.replace(path, contents: StateIdentifier(id: id, inode: inode).contents)
+        return (id, origin)
     }
 
     private static func read(_ path: String) throws(SystemFailure) -> [UInt8]? {
@@ -305,15 +331,33 @@ enum StateIdentifier {
         }
     }
 
+    init(id: UInt64, inode: UInt64?) {
+        self.id = id
+        self.inode = inode
+    }
+
+    /// nil where the text is none that reeve writes.
+    init?(_ bytes: [UInt8]) {
+        let text = bytes.last == UInt8(ascii: "\n") ? bytes.dropLast() : bytes[...]
+        let parts = text.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
+        guard let first = parts.first, first.count == 16, parts.count <= 2,
+            let id = UInt64(String(decoding: first, as: UTF8.self), radix: 16)
+        else { return nil }
+        self.init(id: id, inode: nil)
+        guard parts.count == 2 else { return }
+        guard let inode = UInt64(String(decoding: parts[1], as: UTF8.self)) else { return nil }
+        self.inode = inode
+    }
+
+    var contents: [UInt8] {
+        let end = inode.map { " \($0)" } ?? ""
+        return Array((StateIdentifier.text(of: id) + end + "\n").utf8)
+    }
+
+    /// The id alone.
     static func text(of id: UInt64) -> String {
         let digits = String(id, radix: 16)
         return String(repeating: "0", count: max(0, 16 - digits.count)) + digits
-    }
-
-    static func parse(_ bytes: [UInt8]) -> UInt64? {
-        let text = bytes.last == UInt8(ascii: "\n") ? bytes.dropLast() : bytes[...]
-        guard text.count == 16 else { return nil }
-        return UInt64(String(decoding: text, as: UTF8.self), radix: 16)
     }
 }
 
