@@ -19,18 +19,6 @@ struct SchedulerView: Equatable, Sendable {
     /// It is one of those that the totals are about.
     var isCounted: Bool
 
-    init(of scheduler: Scheduler) {
-        (health, reason) = scheduler.health
-        isLive = scheduler.lifecycle.isLive
-        isLost = scheduler.isLost(health: health)
-        meetsStarted = scheduler.meets(.started, health: health)
-        meetsReady = scheduler.meets(.ready, health: health)
-        meetsHealthy = scheduler.meets(.healthy, health: health)
-        meetsCompleted = scheduler.meets(.completed, health: health)
-        isDropped = scheduler.isDropped
-        isCounted = !scheduler.isDropped && !scheduler.specification.isComponent
-    }
-
     func meets(_ condition: Dependency.Condition) -> Bool {
         switch condition {
         case .started: meetsStarted
@@ -38,6 +26,20 @@ struct SchedulerView: Equatable, Sendable {
         case .healthy: meetsHealthy
         case .completed: meetsCompleted
         }
+    }
+}
+
+extension Scheduler {
+    /// As it shows itself. A property, since to hand a scheduler to a function would copy it whole.
+    var view: SchedulerView {
+        let (health, reason) = health
+        return SchedulerView(
+            health: health, reason: reason, isLive: lifecycle.isLive,
+            isLost: isLost(health: health), meetsStarted: meets(.started, health: health),
+            meetsReady: meets(.ready, health: health),
+            meetsHealthy: meets(.healthy, health: health),
+            meetsCompleted: meets(.completed, health: health), isDropped: isDropped,
+            isCounted: !isDropped && !specification.isComponent)
     }
 }
 
@@ -117,7 +119,7 @@ extension Supervisor {
     /// Works the view out anew, and touches whomever its change concerns.
     private mutating func show(_ id: SchedulerID, _ turn: inout Turn) {
         let old = views[id.index]
-        let new = SchedulerView(of: schedulers[id.index])
+        let new = schedulers[id.index].view
         guard new != old else { return noteSettled(id) }
         views[id.index] = new
         if old.isCounted { counts.remove(old.health) }
@@ -164,7 +166,7 @@ extension Supervisor {
             guard isFirst || edge.onFailure != .ignore else { return false }
             guard let target = edge.target else { return true }
             // As it is now: the view that dependents are told of may be older within this turn.
-            return !SchedulerView(of: schedulers[target.index]).holds(edge)
+            return !schedulers[target.index].view.holds(edge)
         }.map(\.name)
     }
 

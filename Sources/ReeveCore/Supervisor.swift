@@ -84,7 +84,7 @@ package struct Supervisor: Sendable {
             schedulers[id.index].wish = wish
             if wish.isPaused { schedulers[id.index].schedule?.pause() }
         }
-        views = schedulers.map { SchedulerView(of: $0) }
+        views = schedulers.map(\.view)
         deadlines = DeadlineQueue(count: schedulers.count)
         wallDeadlines = DeadlineQueue(count: schedulers.count)
         sequence = RunSequence(origin: origin)

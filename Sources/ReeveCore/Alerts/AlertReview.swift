@@ -8,6 +8,10 @@ extension Supervisor {
     mutating func reviewAlarms(_ id: SchedulerID, _ turn: inout Turn) {
         noteDependencies(of: id, &turn)
         let now = turn.now.monotonic
+        if schedulers[id.index].alarms.isEmpty, !schedulers[id.index].raisesAlarm(at: now) {
+            schedulers[id.index].alarmDeadline = nil
+            return
+        }
         for kind in Alert.Kind.allCases {
             review(id, kind, schedulers[id.index].alarmCondition(kind, at: now), &turn)
         }
@@ -135,7 +139,7 @@ extension Supervisor {
             let health = dependency.health.health
             // What an operator stopped is no failure, until patience is over.
             let isLost = health == .unhealthy && dependency.desired == .up
-            let isMissing = hasTimedOut && !SchedulerView(of: dependency).holds(edge)
+            let isMissing = hasTimedOut && !dependency.view.holds(edge)
             guard isLost || isMissing else { continue }
             let blamed = dependency.failedDependencies.filter { $0 != id }
             failed += (blamed.isEmpty ? [target] : blamed).filter { !failed.contains($0) }

@@ -4,6 +4,11 @@
 // the one at which it ends lies a band in which nothing changes, so that an alert does not flap.
 
 extension Scheduler {
+    /// Whether any condition is one to alert of.
+    func raisesAlarm(at now: Instant) -> Bool {
+        Alert.Kind.allCases.contains { alarmCondition($0, at: now) == .raised }
+    }
+
     /// What a condition says now. Others may wait for one that is stopped, or gone.
     func alarmCondition(_ kind: Alert.Kind, at now: Instant) -> AlarmCondition {
         if kind == .dependencyFailure { return sufferers.isEmpty ? .gone : .raised }

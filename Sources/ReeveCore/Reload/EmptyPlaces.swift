@@ -44,7 +44,7 @@ extension Supervisor {
         guard let id = emptyPlaces.spare(at: turn.now.monotonic), isForgettable(id) else {
             let id = SchedulerID(schedulers.count)
             schedulers.append(scheduler(id))
-            views.append(SchedulerView(of: schedulers[id.index]))
+            views.append(schedulers[id.index].view)
             deadlines.add()
             wallDeadlines.add()
             startup.isAwaited.append(false)
@@ -56,7 +56,7 @@ extension Supervisor {
         idsByName[former.text] = nil
         bootsSeen.remove(id)
         schedulers[id.index] = scheduler(id)
-        views[id.index] = SchedulerView(of: schedulers[id.index])
+        views[id.index] = schedulers[id.index].view
         deadlines.set(nil, for: id)
         wallDeadlines.set(nil, for: id)
         return id

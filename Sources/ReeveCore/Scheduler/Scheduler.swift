@@ -6,7 +6,7 @@
 
 struct Scheduler: Sendable {
     let id: SchedulerID
-    var specification: SchedulerSpecification
+    @Boxed var specification: SchedulerSpecification
     /// What takes its place when the run that is being ended under it is over.
     @Rare var replacement: SchedulerSpecification?
     /// It is no longer configured; nothing but the end of its run happens any more.

@@ -5,7 +5,7 @@
 // force timeout reeve leaves, and names what it could not end. So a shutdown always ends.
 
 /// How far a shutdown has come.
-struct Shutdown: Equatable, Sendable {
+struct Shutdown: Sendable {
     enum Stage: Equatable, Sendable {
         /// Executions of scheduled ones may end by themselves, each until its drain timeout.
         case finishing
