@@ -102,9 +102,11 @@ struct PhaseChecker: Checker {
         if first.reapedAt != nil, !first.wasStopped { return true }
         if first.wasStopped {
             let checker = DependencyChecker(graph: graph)
-            if graph.edges[scheduler.index].allSatisfy({ checker.holds($0, in: kernel) }) {
-                return true
+            // What ignores a loss is not stopped for it: it was stopped for a reason of its own.
+            let isFree = graph.edges[scheduler.index].allSatisfy {
+                $0.onFailure == .ignore || checker.holds($0, in: kernel)
             }
+            if isFree { return true }
             guard let over = first.forgottenAt else { return false }
             return kernel.now - over >= specification.order.dependencyTimeout
         }
