@@ -222,7 +222,8 @@ struct CheckTruth {
             if isProbed, signOfReadiness == nil { signOfReadiness = now }
         } else {
             successesInRow = 0
-            if isProbed && signOfReadiness == nil { return }
+            // What was ready by another rule before is past its start.
+            if isProbed && signOfReadiness == nil && wasReadyAt == nil { return }
             if !hasPassed && !isFailed && age < settings.startPeriod { return }
             failuresInRow += 1
             if failuresInRow >= settings.failures { (isFailed, hasPassed) = (true, false) }
