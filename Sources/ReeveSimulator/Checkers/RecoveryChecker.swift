@@ -16,6 +16,15 @@ struct RecoveryChecker: Checker {
         self.scenario = scenario
     }
 
+    /// What was gone to its last process and is configured again is another, and has had no restart yet.
+    mutating func told(_ event: Event, in kernel: Kernel) -> String? {
+        for scheduler in kernel.comingBack(by: event)
+        where !kernel.openRuns.contains(where: { $0.scheduler == scheduler }) {
+            restartedLast[scheduler] = nil
+        }
+        return nil
+    }
+
     mutating func asked(_ effect: Effect, because cause: Event, in kernel: Kernel) -> String? {
         switch effect {
         case .passSignal(let run, let signal):
