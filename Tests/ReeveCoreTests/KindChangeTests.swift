@@ -176,6 +176,44 @@ import Testing
         #expect(world.pass(.seconds(30)).spawned == [world.id("job")])
     }
 
+    @Test func `settings that waited for the end of a failed run are tried after it`() {
+        for kind in [SchedulerSpecification.Kind.daemon, .task] {
+            var world = World.booted([daemon("job") { $0.restart.mode = .never }])
+            world.pass(.seconds(2))
+            let run = world.run(of: "job")
+            world.exit("job", .exited(code: 1), leftovers: [process(5)])
+            #expect(world.lifecycle("job") == .stopping)
+            let other = task("job") {
+                $0.kind = kind
+                $0.restart.mode = .never
+                $0.program.arguments = ["/bin/other"]
+            }
+            #expect(world.reload([other]).spawned == [])
+            let effects = world.send(.surveyed(run, alive: [], reached: nil))
+            #expect(effects.spawned == [world.id("job")])
+            #expect(!effects.recordNames().contains("exhausted"))
+            #expect(world.status("job").reason.hasSuffix("its configuration changed"))
+            #expect(world.status("job").consecutiveFailures == 0)
+        }
+    }
+
+    @Test func `a task that has done its work is not tried again, unless it is another kind`() {
+        for (kind, count) in [(SchedulerSpecification.Kind.daemon, 1), (.task, 0)] {
+            var world = World.booted([task("job")])
+            world.pass(.seconds(2))
+            let run = world.run(of: "job")
+            world.exit("job", .exited(code: 0), leftovers: [process(5)])
+            let other = task("job") {
+                $0.kind = kind
+                $0.program.arguments = ["/bin/other"]
+            }
+            #expect(world.reload([other]).spawned == [])
+            let effects = world.send(.surveyed(run, alive: [], reached: nil))
+            #expect(effects.spawned.count == count)
+            #expect(world.lifecycle("job") == (count == 0 ? .completed : .running))
+        }
+    }
+
     @Test func `what could not be ended and has its outcome is not counted again as a task`() {
         let job = scheduled("job", .interval(.seconds(60)), { _ in }) {
             $0.timeout = .seconds(2)

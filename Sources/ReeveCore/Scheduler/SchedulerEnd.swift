@@ -144,6 +144,13 @@ extension Scheduler {
         let decision = specification.restart.decide(
             verdict, n: restartsWithoutGoodTime + 1, restartsInWindow: inWindow, forced: forced,
             random: &random)
+        if isTriedAnew(after: decision) {
+            resetFailures(reason: "its configuration changed", &turn)
+            restartWindow.clear()
+            enter(.stopped(downReason))
+            startReason = "its configuration changed"
+            return .startNow
+        }
         switch decision {
         case .complete:
             enter(.completed)
@@ -165,6 +172,17 @@ extension Scheduler {
         case .restart(let drawn, let overLimit):
             return scheduleRestart(
                 after: immediately ? .zero : drawn, overLimit: overLimit, inWindow, verdict, &turn)
+        }
+    }
+
+    /// Whether the settings that waited for the end of the run are a reason to start where the end is none. A
+    /// reload that comes right after it finds the same.
+    private func isTriedAnew(after decision: RestartDecision) -> Bool {
+        guard let replacement else { return false }
+        return switch decision {
+        case .restart, .rest: false
+        case .giveUp, .giveUpAndExit: true
+        case .complete: specification.kind != .task || replacement.kind != .task
         }
     }
 
