@@ -265,6 +265,27 @@ import Testing
         #expect(world.lifecycle("job") == .idle)
     }
 
+    @Test func `a clock that goes back repeats nothing after an interval in between`() {
+        // Back before the interval, or while it holds.
+        for isLater in [false, true] {
+            var world = World.booted([scheduled("job", minutely)])
+            for _ in 0..<3 {
+                world.pass(.seconds(60))
+                world.exit("job", code: 0)
+            }
+            let expected = ["17:39:00 succeeded", "17:40:00 succeeded", "17:41:00 succeeded"]
+            #expect(outcomes(world) == expected)
+            if !isLater { world.setWall(back: .seconds(150)) }
+            world.reload([scheduled("job", .interval(.minutes(60)))])
+            if isLater { world.setWall(back: .seconds(150)) }
+            world.pass(.seconds(1))
+            world.reload([scheduled("job", minutely)])
+            #expect(world.pass(.seconds(145)).spawned == [])
+            #expect(outcomes(world) == expected)
+            #expect(world.pass(.seconds(60)).spawned == [world.id("job")])
+        }
+    }
+
     @Test func `a kept pause holds again when it is scheduled again`() {
         let job = scheduled("job", minutely)
         var world = World.booted([job])

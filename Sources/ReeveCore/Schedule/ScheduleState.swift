@@ -196,10 +196,13 @@ struct ScheduleState: Sendable {
     /// Follows other settings from now on. Nothing that they would have made due before is.
     mutating func adopt(_ settings: ScheduleSettings, zones: [ZoneFile], at now: Moment?) {
         let differs = differs(from: settings, zones: zones)
+        let wasByClock = timetable.isByClock
         self.settings = settings
         timetable = Timetable(settings, zones: zones)
         guard differs, let now, enabledAt != nil || isStopped else { return }
         if let through = accounted?.through, through < now.wall { accounted?.through = now.wall }
+        // What moves with the clock, and what does not, are dealt with in stretches of their own.
+        if timetable.isByClock != wasByClock, accounted != nil { beginStretch(at: now) }
         if enabledAt != nil, !isPaused { plan(at: now) }
     }
 
@@ -300,9 +303,14 @@ struct ScheduleState: Sendable {
         guard let stretch = accounted, case .cron = timetable, now.wall < stretch.from else {
             return
         }
-        remember(stretch)
-        accounted = AccountedStretch(from: now.wall, through: now.wall)
+        beginStretch(at: now)
         if enabledAt != nil && !isPaused { plan(at: now) }
+    }
+
+    /// What has been dealt with stays so, wherever the clock goes from here.
+    private mutating func beginStretch(at now: Moment) {
+        if let stretch = accounted { remember(stretch) }
+        accounted = AccountedStretch(from: now.wall, through: now.wall)
     }
 
     /// Counts an interval from the end of what runs: while anything is executed or waits, none is due.
@@ -449,6 +457,8 @@ struct ScheduleState: Sendable {
             // instant cannot lie ahead, unless the clock was set.
             if isRestored, origin == .start, let last = accounted, last.through <= now.wall {
                 deadline = now.monotonic + (span - (now.wall - last.through))
+            } else if let through = accounted?.through, now.wall < through {
+                beginStretch(at: now)
             } else {
                 accounted?.through = now.wall
             }

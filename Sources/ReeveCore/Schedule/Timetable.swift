@@ -44,6 +44,14 @@ enum Timetable: Equatable, Sendable {
         }
     }
 
+    /// Whether instants stay where they are by the wall clock when that is set; elapsed time moves an interval's.
+    var isByClock: Bool {
+        switch self {
+        case .cron, .boot, .start, .unusable: true
+        case .interval: false
+        }
+    }
+
     /// The first occurrence of a cron expression after an instant; nil for the other kinds, and where
     /// none follows.
     func next(after wall: WallTime) -> (at: WallTime, merged: Int)? {
