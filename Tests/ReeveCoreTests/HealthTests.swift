@@ -137,8 +137,10 @@ import Testing
     }
 
     @Test func `a stop that waits for dependents is stopping already`() {
-        let found = scheduler(.running(Self.run)) { $0.pendingStop = .byOperator }.health
-        #expect(found.health == .stopping && found.reason == "waits for its dependents to stop")
+        for lifecycle in [Lifecycle.starting(Self.run), .running(Self.run)] {
+            let found = scheduler(lifecycle) { $0.pendingStop = .byOperator }.health
+            #expect(found.health == .stopping && found.reason == "waits for its dependents to stop")
+        }
     }
 
     @Test func `a stop names its cause`() {

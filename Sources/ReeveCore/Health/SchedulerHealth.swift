@@ -13,14 +13,13 @@ extension Scheduler {
         case .stopped(let reason): stoppedHealth(reason)
         case .waitingForPhase: failing ?? (.starting, "waits for its phase")
         case .waitingForDependencies(let wait): waitingHealth(wait)
+        case .starting where pendingStop != nil, .running where pendingStop != nil:
+            (.stopping, "waits for its dependents to stop")
         case .starting(let run):
             upHealth(
                 run, otherwise: .starting,
                 run.onStart == nil ? startingReason : "its on-start command runs")
-        case .running(let run):
-            pendingStop != nil
-                ? (.stopping, "waits for its dependents to stop")
-                : upHealth(run, otherwise: .healthy, runningReason)
+        case .running(let run): upHealth(run, otherwise: .healthy, runningReason)
         case .stopping(let stop): (.stopping, stop.reason)
         case .backingOff(let backOff): backOffHealth(backOff)
         case .exhausted(let reason): (.unhealthy, "given up: \(reason)")

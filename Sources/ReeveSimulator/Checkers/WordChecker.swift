@@ -125,7 +125,8 @@ struct WordChecker: Checker {
         if status.lifecycle == .running, kernel.now < ready {
             return "is running before it is ready"
         }
-        if status.lifecycle == .starting, kernel.now > ready + slack {
+        // What waits to be stopped keeps the rule of readiness that it began with.
+        if status.lifecycle == .starting, status.health != .stopping, kernel.now > ready + slack {
             return "is starting, and has been ready for \(kernel.now - ready)"
         }
         return nil
