@@ -294,6 +294,28 @@ import Testing
         #expect(third.recordNames().prefix(2) == ["recovery-failed", "memory-above"])
     }
 
+    @Test func `what an operator's recovery brought is held to the threshold, too`() {
+        var world = World.booted([
+            watched {
+                $0.readiness.rule = .notify
+                $0.notify.socket = .path
+                $0.readiness.startTimeout = .minutes(10)
+            }
+        ])
+        world.pass(.seconds(1))
+        world.sample("web", megabytes: 60)
+        world.request(1, .recover(world.id("web")))
+        world.exit("web", .killed(.terminate))
+        #expect(world.lifecycle("web") == .starting)
+        world.pass(.seconds(40))
+        let run = world.run(of: "web")
+        for megabytes: Int64 in [60, 61] { world.sample("web", megabytes: megabytes) }
+        let third = world.sample("web", megabytes: 62)
+        #expect(third.actions.contains(.signal(run, .terminate, to: .leader)))
+        let words = "not recovered: the new run is above its threshold of memory"
+        #expect(third.replies(to: 1).first?.outcomes.first?.words == words)
+    }
+
     @Test func `action alert only says it, once, and says when it is over`() {
         var world = pressed(watched { $0.memory.action = .alert })
         let third = world.sample("web", megabytes: 62)

@@ -99,11 +99,12 @@ extension Scheduler {
         _ run: Run, _ bytes: Bytes, limit: Bytes, samples: Int, _ autoRecovery: Bool,
         _ turn: inout Turn
     ) {
-        if let recovery, recovery.trigger == .memory, recovery.step == .restarting,
-            let restarted = lastRecoveryRestart, run.askedAt.monotonic >= restarted
+        if let recovery, recovery.step == .restarting, let restarted = lastRecoveryRestart,
+            run.askedAt.monotonic >= restarted
         {
-            // However long the run that it brought takes to be ready, it is not better than the one before.
-            endRecovery(.failed("the new run is above its threshold, too"), &turn)
+            // However long the run that it brought takes to be ready, it is not well.
+            let words = recovery.trigger == .memory ? ", too" : " of memory"
+            endRecovery(.failed("the new run is above its threshold\(words)"), &turn)
         }
         guard recovery == nil else { return }
         let refusal = memoryRefusal(autoRecovery, at: turn.now.monotonic)
