@@ -22,6 +22,8 @@ struct RecoveryChecker: Checker {
         where !kernel.openRuns.contains(where: { $0.scheduler == scheduler }) {
             restartedLast[scheduler] = nil
         }
+        // Under other settings what a recovery waits for may begin anew.
+        if case .configurationLoaded = event { seenSince = [:] }
         return nil
     }
 
