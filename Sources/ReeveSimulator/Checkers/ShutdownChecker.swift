@@ -15,6 +15,9 @@ struct ShutdownChecker: Checker {
     private var byOperator = false
     private var schedulerCode: Int32?
     private var sweptSince = false
+    /// When the last sweep was asked for, one at a time; and when the last that was answered.
+    private var sweepAskedAt = Instant.zero
+    private var sweptAt = Instant.zero
     private var namedAtEnd: [ProcessDescription] = []
     private var exitCode: Int32?
 
@@ -29,7 +32,10 @@ struct ShutdownChecker: Checker {
 
     mutating func told(_ event: Event, in kernel: Kernel) -> String? {
         if exitCode != nil { return "reeve is told something after it left" }
-        if case .swept = event { sweptSince = true }
+        if case .swept = event {
+            sweptSince = true
+            sweptAt = sweepAskedAt
+        }
         guard case .shutdownRequested(let cause) = event else { return nil }
         byOperator = true
         begin(in: kernel)
@@ -66,7 +72,10 @@ struct ShutdownChecker: Checker {
             return order(run, in: kernel)
         case .runStopCommand(let run), .kill(let run): return order(run, in: kernel)
         case .exit(let code): return leave(code, in: kernel)
-        case .abandonSpawn, .passSignal, .survey, .sample, .forget, .sweep, .reply, .keep, .ledger,
+        case .sweep:
+            sweepAskedAt = kernel.now
+            return nil
+        case .abandonSpawn, .passSignal, .survey, .sample, .forget, .reply, .keep, .ledger,
             .tellManager, .loadConfiguration, .adoptSettings, .adoptLog, .forgetScheduler,
             .runCommand, .endCommand,
             .probe,
@@ -159,6 +168,8 @@ struct ShutdownChecker: Checker {
         if !sweptSince { return "reeve leaves without an answered sweep" }
         let named = namedAtEnd.map(\.identity)
         for index in kernel.alive where !named.contains(kernel.processes[index].identity) {
+            // What cannot be ended may start others, after the last look.
+            if kernel.processes[index].startedAt > sweptAt { continue }
             return "reeve leaves and does not name "
                 + "\(kernel.describe(kernel.processes[index])), which is alive"
         }
