@@ -36,6 +36,8 @@ struct AlertChecker: Checker {
     private var blamed: [Int] = []
     /// Who was waited for after the last turn. Looked up, never iterated.
     private var waitedFor: Set<SchedulerName> = []
+    /// Runs that the ledger has the start of. Looked up, never iterated.
+    private var executions: Set<RunID> = []
     /// Not at its best after the last turn, or in this one.
     private var wasUnwell: [Bool]
     private var isShuttingDown = false
@@ -90,15 +92,12 @@ struct AlertChecker: Checker {
         }
     }
 
-    /// Whether it is told of by the ledger: what began as a task or a daemon is not, whatever it is by now.
+    /// Whether it is told of by the ledger: what began as a task or a daemon is not, and what began as an
+    /// execution is, whatever it is by now.
     private func isExecution(
         _ run: RunID?, of scheduler: SchedulerID, _ kernel: Kernel
     ) -> Bool {
-        guard kernel.isScheduled(scheduler) else { return false }
-        guard let began = run.flatMap({ kernel.run($0) })?.askedAt,
-            let changed = kernel.kindChangedAt[scheduler]
-        else { return true }
-        return began >= changed
+        run.map { executions.contains($0) } ?? kernel.isScheduled(scheduler)
     }
 
     private func isReady(_ run: RunTruth, _ kernel: Kernel) -> Bool {
@@ -128,8 +127,11 @@ struct AlertChecker: Checker {
         case .exited(_, ran: _, isFailure: true, meaning: _):
             if let index, troubles[index].timedOut != record.run { fail(index, at: kernel.now) }
         case .exhausted(let reason, endsReeve: _):
-            // Stopped for its memory, and never started again: the one failure without a line of its own.
-            if let index, reason.hasPrefix("was stopped for its memory") {
+            // Stopped for its memory, and never started again: the one failure without a line of its own. Where
+            // only its limit stands against the restart, nothing has failed.
+            if let index, reason.hasPrefix("was stopped for its memory"),
+                kernel.specification(of: SchedulerID(index)).restart.mode == .never
+            {
                 fail(index, at: kernel.now)
             }
         default: break
@@ -139,6 +141,7 @@ struct AlertChecker: Checker {
 
     /// An execution of a scheduled one that was executed.
     private mutating func count(_ entry: LedgerEntry, in kernel: Kernel) {
+        if case .started(let run, attempt: _) = entry.event { executions.insert(run) }
         guard case .ended(let outcome, _, _) = entry.event,
             let index = kernel.specification.schedulers.firstIndex(where: {
                 $0.name == entry.scheduler
@@ -332,7 +335,12 @@ struct AlertChecker: Checker {
         }
         if status.health == .stopping || kernel.isRemoved[status.id.index] { return nil }
         let least = rate(trouble, settings, at: kernel.now, isMost: false)
-        if least.count >= 5, least.rate > settings.errorRate, !isOn(.errorRate) {
+        // Nobody wakes because a success has left the window: what counts is the window at the last end, too.
+        let lastEnd = max(trouble.failures.last ?? .zero, trouble.successes.last ?? .zero)
+        let before = rate(trouble, settings, at: lastEnd, isMost: false)
+        if min(least.count, before.count) >= 5, min(least.rate, before.rate) > settings.errorRate,
+            !isOn(.errorRate)
+        {
             return "fails often (\(least.rate) of \(least.count)), and nobody is told"
         }
         let certain = trouble.restarts.filter { $0 > trouble.unsureUntil }
