@@ -286,6 +286,24 @@ import Testing
         }
     }
 
+    @Test func `what an earlier reeve executed is not repeated, though it was a task meanwhile`() {
+        var world = World.booted([scheduled("job", minutely)])
+        for _ in 0..<3 {
+            world.pass(.seconds(60))
+            world.exit("job", code: 0)
+        }
+        world.reload([task("job")])
+        world.exit("job", code: 0)
+        world.setWall(back: .seconds(150))
+        world.replaceSupervisor(after: .seconds(1))
+        world.exit("job", code: 0)
+        world.reload([scheduled("job", minutely)])
+        #expect(world.lifecycle("job") == .idle)
+        #expect(world.pass(.seconds(145)).spawned == [])
+        #expect(world.pass(.seconds(60)).spawned == [world.id("job")])
+        #expect(outcomes(world).count == 3)
+    }
+
     @Test func `a kept pause holds again when it is scheduled again`() {
         let job = scheduled("job", minutely)
         var world = World.booted([job])

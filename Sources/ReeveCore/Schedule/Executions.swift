@@ -64,6 +64,18 @@ extension Scheduler {
         }
     }
 
+    /// Earlier supervisors dealt with everything through this instant. One that is not scheduled now may be later.
+    mutating func restore(through: WallTime) {
+        guard schedule == nil else {
+            schedule?.restore(through: through)
+            return
+        }
+        var former =
+            formerSchedule ?? ScheduleState(ScheduleSettings(.cron("@start")), zones: [], seed: 0)
+        former.restore(through: through)
+        formerSchedule = former
+    }
+
     /// An earlier supervisor saw it succeed.
     mutating func restoreSuccess(at success: WallTime) {
         guard let schedule, metrics.lastSuccess.map({ $0 < success }) ?? true else { return }

@@ -305,8 +305,7 @@ extension Supervisor {
             // What it began has an end, although it may be scheduled no longer.
             guard let id = configuredScheduler(named: entry.scheduler.text) else { continue }
             switch entry.trigger {
-            case .schedule:
-                schedulers[id.index].schedule?.restore(through: entry.through)
+            case .schedule: schedulers[id.index].restore(through: entry.through)
             case .boot(let name) where name == history.boot && !name.isEmpty:
                 bootsSeen.insert(id)
             case .boot, .manual, .start: break
