@@ -56,9 +56,11 @@ extension ScheduleChecker {
         case .schedule:
             intervals[index].count += entry.count
             if entry.isAtLeast { countedOut = kernel.wall }
-            // What waited under an earlier timetable is called off by itself.
+            // What waited under an earlier timetable is called off by itself; and one may stand for too many to be
+            // counted, at no instant of theirs.
+            let isStandIn = entry.occurrence == kernel.wall && countedOut == kernel.wall
             let sentence =
-                outcome == .cancelled && hasReloaded && entry.count == 1
+                (outcome == .cancelled && hasReloaded || isStandIn) && entry.count == 1
                 ? accounts[index].write(entry.occurrence, hasEnded: true)
                 : accounts[index].writeOff(entry)
             if let sentence { return sentence }
