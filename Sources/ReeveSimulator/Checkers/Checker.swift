@@ -203,12 +203,17 @@ extension Kernel {
         return specification(of: scheduler).successExitCodes.contains(code)
     }
 
+    /// What the run is ready by.
+    func rule(of run: RunTruth) -> Readiness.Rule {
+        run.keptRule ?? specification(of: run.scheduler).readiness.rule
+    }
+
     /// From when on the run counts as ready, if it lives so long.
     func readyAt(_ run: RunTruth) -> Instant? {
         guard !run.failedToSpawn, let told = run.toldAt else { return nil }
         if run.checks.isSettled || run.checks.wasReadyAt != nil { return run.checks.wasReadyAt }
         let earliest = max(told, run.checks.judgedSince ?? told)
-        switch specification(of: run.scheduler).readiness.rule {
+        switch rule(of: run) {
         case .spawn: return earliest
         case .uptime(let uptime): return max(earliest, told + uptime)
         case .notify, .probe: return run.checks.signOfReadiness

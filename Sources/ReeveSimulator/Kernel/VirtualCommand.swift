@@ -98,6 +98,15 @@ extension Kernel {
         of scheduler: SchedulerID, from old: SchedulerSpecification, to new: SchedulerSpecification
     ) {
         let isOtherReadiness = old.readiness.rule != new.readiness.rule
+        // What cannot go on under the new settings is not judged by them: it is ended, or ends by itself.
+        let isOther =
+            old.kind != new.kind || old.program != new.program
+            || old.wantsNotifySocket != new.wantsNotifySocket
+        for index in runs.indices where isOther && runs[index].scheduler == scheduler {
+            if runs[index].reapedAt == nil, runs[index].keptRule == nil {
+                runs[index].keptRule = old.readiness.rule
+            }
+        }
         guard
             isOtherReadiness || old.healthCheck != new.healthCheck
                 || old.healthCheckInterval != new.healthCheckInterval
@@ -112,7 +121,9 @@ extension Kernel {
                 continue
             }
             runs[index].checks.forget()
-            if isOtherReadiness { runs[index].checks.judge(by: new.readiness.rule, at: now) }
+            if isOtherReadiness, runs[index].keptRule == nil {
+                runs[index].checks.judge(by: new.readiness.rule, at: now)
+            }
         }
     }
 
