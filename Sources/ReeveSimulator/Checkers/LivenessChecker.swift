@@ -146,7 +146,9 @@ struct LivenessChecker: Checker {
         let specification = kernel.specification(of: scheduler)
         // Where everything may be so late, one that behaves misses its watchdog now and then.
         if let watchdog = specification.notify.watchdog, watchdog < scenario.delivery.slack,
-            view.schedulers.first(where: { $0.id == scheduler })?.lifecycle == .backingOff
+            let lifecycle = view.schedulers.first(where: { $0.id == scheduler })?.lifecycle,
+            // Its next start has an instant, or has been asked for and is not answered.
+            lifecycle == .backingOff || lifecycle == .starting
         {
             return true
         }
