@@ -83,6 +83,64 @@ import Testing
         #expect(world.history.spawned.count == 3)
     }
 
+    @Test func `a recovery that was put off stays so while passes are too few to count`() {
+        func failedTwice() -> World {
+            var world = World.booted([
+                checked {
+                    $0.restart.cooldown = .seconds(600)
+                    $0.healthCheck?.successes = 2
+                    $0.healthCheck?.failures = 2
+                }
+            ])
+            world.isObedient = true
+            for _ in 0..<4 { probe(&world, false) }
+            #expect(state(world) == .failed && world.history.spawned.count == 2)
+            world.pass(.minutes(1))
+            world.jump(to: world.now.monotonic + .minutes(11))
+            return world
+        }
+        // Nothing comes by what passes; with the next failure it comes, since the failing still holds.
+        var world = failedTwice()
+        probe(&world, true)
+        #expect(state(world) == .failed && world.history.spawned.count == 2)
+        probe(&world, false)
+        #expect(world.history.spawned.count == 3)
+        // Once passes count, it is dropped, and a failure is one of two again.
+        world = failedTwice()
+        for isPassed in [true, true, false] { probe(&world, isPassed) }
+        #expect(state(world) == .passed && world.history.spawned.count == 2)
+        probe(&world, false)
+        #expect(world.history.spawned.count == 3)
+    }
+
+    @Test func `a recovery that waits for a dependency is dropped when the check passes again`() {
+        var world = World.booted([
+            daemon("db") { $0.readiness.rule = .uptime(.seconds(15)) },
+            checked {
+                $0.healthCheck?.successes = 2
+                $0.healthCheck?.failures = 1
+                $0.healthCheckInterval = .seconds(2)
+                $0.needs("db", .ready, onFailure: .restart)
+            },
+        ])
+        world.pass(.seconds(15))
+        while world.lifecycle("web") != .running { world.advance() }
+        probe(&world, true)
+        world.exit("db", code: 1)
+        probe(&world, false)
+        #expect(world.status("web").recovery?.words == "waits for db")
+        probe(&world, true)
+        #expect(world.status("web").recovery?.words == "waits for db")
+        let passed = probe(&world, true)
+        #expect(passed.recordNames(of: "web").prefix(2) == ["check-passed", "recovering"])
+        #expect(world.status("web").recovery == nil)
+        #expect(world.status("web").lastRecovery?.words == "recovered")
+        for _ in 0..<15 { probe(&world, true) }
+        #expect(world.lifecycle("db") == .running)
+        #expect(world.lifecycle("web") == .running)
+        #expect(world.status("web").restartCount == 0)
+    }
+
     @Test func `the first check comes within an interval, on the scheduler's own second`() {
         var world = World.booted((0..<10).map { checked("d\($0)") })
         var dueAt: [String: Int64] = [:]

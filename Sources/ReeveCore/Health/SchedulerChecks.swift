@@ -110,8 +110,7 @@ extension Scheduler {
         case .passed where isProbedForReadiness:
             becomeReady(&turn)
             check.due = nextCheck(after: now)
-        case .passed where wasFailed:
-            record(.checkPassed(words: outcome.words), run: run.id, in: &turn)
+        case .passed where wasFailed: healthCheckTurnedPassed(outcome.words, &turn)
         case .failed:
             healthCheckTurnedFailed(outcome.words, autoRecovery: autoRecovery, &turn)
             if schedule == nil { countFailure(&turn) }

@@ -21,6 +21,16 @@ extension Scheduler {
         if refusal == nil { beginRecovery(.healthCheck, &turn) }
     }
 
+    /// The check counts as passed again: what was put off for it is dropped, a wait for dependencies included.
+    mutating func healthCheckTurnedPassed(_ words: String, _ turn: inout Turn) {
+        record(.checkPassed(words: words), run: lifecycle.run?.id, in: &turn)
+        guard let recovery, recovery.trigger == .healthCheck, case .waiting = recovery.step else {
+            return
+        }
+        noteRecovery(.dependencyCheck, .helped, "its health check passes again", &turn)
+        endRecovery(.helped, &turn)
+    }
+
     /// The check failed before and fails again: a recovery that was put off may be possible now.
     mutating func healthCheckFailsOn(autoRecovery: Bool, _ turn: inout Turn) {
         guard specification.kind == .daemon, lostDependencies.isEmpty,
