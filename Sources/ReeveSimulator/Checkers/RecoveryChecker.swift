@@ -24,6 +24,13 @@ struct RecoveryChecker: Checker {
         }
         // Under other settings what a recovery waits for may begin anew.
         if case .configurationLoaded = event { seenSince = [:] }
+        // A cleanup command that failed is not waited for, and what has been below since may be cleaned up anew.
+        if case .commandEnded(let id, let outcome) = event, let command = kernel.command(id),
+            command.purpose == .cleanup, outcome != .ended(.exited(code: 0), output: ""),
+            let run = command.run
+        {
+            cleanedLast[run] = nil
+        }
         return nil
     }
 
@@ -114,7 +121,9 @@ struct RecoveryChecker: Checker {
                 seenSince[status.id] = nil
                 continue
             }
-            guard let seen = seenSince[status.id], seen.number == number else {
+            // Nobody hurries a launcher.
+            let isLaunching = kernel.lastRun(of: status.id)?.isLaunching == true
+            guard let seen = seenSince[status.id], seen.number == number, !isLaunching else {
                 seenSince[status.id] = (number, kernel.now)
                 continue
             }
