@@ -365,6 +365,8 @@ struct AlertChecker: Checker {
                 let status = view.schedulers.first(where: { $0.name == alert.scheduler }),
                 status.consecutiveFailures == 0, status.restartsInWindow == 0,
                 troubles.indices.contains(status.id.index),
+                // Who cannot be ended is needed by others now and then.
+                alert.kind != .dependencyFailure || !isUnwell(status.health),
                 // One that cannot be started again has ended none in time since.
                 alert.kind != .timeouts || troubles[status.id.index].timeoutsInRow == 0,
                 // A recovery restarts without a failure.
