@@ -133,8 +133,9 @@ extension ScheduleChecker {
         case .skip: return nil
         case .replace: return "\(entry.occurrence) is skipped, and it replaces what runs"
         case .queue:
+            // What a clock that went back passes anew may wait, the instant at which all began included.
             let isKnown =
-                accounts[index].truth != nil && !hasReloaded && !hasGaps && !wasAskedFor[index]
+                accounts[index].truth != nil && !hasReloaded && !hasBackSteps && !wasAskedFor[index]
                 && !accounts[index].isUncertain(entry.occurrence)
             let waits = accounts[index].owed.contains {
                 WallTime(second: $0.second) != entry.occurrence
