@@ -280,16 +280,8 @@ package struct Supervisor: Sendable {
                     .dependencyTimedOut(waitingFor: unmet, timeout: timeout), in: &turn)
                 if schedulers[id.index].schedule != nil { dependenciesTimedOut(id, &turn) }
             }
-            if case .backingOff(let backOff) = schedulers[id.index].lifecycle,
-                backOff.until <= turn.now.monotonic
-            {
-                if let later = schedulers[id.index].postponed(backOff, at: turn.now) {
-                    schedulers[id.index].enter(.backingOff(later))
-                } else {
-                    wantStart(id, &turn)
-                }
-            }
             timePassedInLanes(id, &turn)
+            startDue(id, &turn)
             if schedulers[id.index].schedule != nil { occurrencesDue(id, &turn) }
             touch(id)
         }

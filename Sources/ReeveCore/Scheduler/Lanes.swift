@@ -243,16 +243,42 @@ extension Supervisor {
     mutating func timePassedInLanes(_ id: SchedulerID, _ turn: inout Turn) {
         for index in schedulers[id.index].lanes.indices {
             schedulers[id.index].inLane(index) { $0.timePassed(&turn) }
-            guard case .backingOff(let backOff) = schedulers[id.index].lanes[index].lifecycle,
-                backOff.until <= turn.now.monotonic
-            else { continue }
-            guard let later = schedulers[id.index].postponed(backOff, at: turn.now) else {
-                spawn(id, lane: index, &turn)
-                continue
-            }
-            schedulers[id.index].lanes[index].lifecycle = .backingOff(later)
         }
+    }
+
+    /// Starts what has waited for its instant, in the order in which that came.
+    mutating func startDue(_ id: SchedulerID, _ turn: inout Turn) {
+        let now = turn.now.monotonic
+        guard !schedulers[id.index].lanes.isEmpty else {
+            guard case .backingOff(let backOff) = schedulers[id.index].lifecycle,
+                backOff.until <= now
+            else { return }
+            return start(after: backOff, id, place: 0, &turn)
+        }
+        let scheduler = schedulers[id.index]
+        let executions = [scheduler.schedule?.current] + scheduler.lanes.map(\.execution)
+        var due: [(backOff: Lifecycle.BackOff, number: Int, place: Int)] = []
+        for (place, lifecycle) in scheduler.lifecycles.enumerated() {
+            guard case .backingOff(let backOff) = lifecycle, backOff.until <= now else { continue }
+            due.append((backOff, executions[place]?.number ?? 0, place))
+        }
+        // Of those that became due together the oldest is the first.
+        due.sort { ($0.backOff.dueAt, $0.number) < ($1.backOff.dueAt, $1.number) }
+        for (backOff, _, place) in due { start(after: backOff, id, place: place, &turn) }
         schedulers[id.index].arrangeLanes()
+    }
+
+    /// `place` 0 is the current execution, 1 the first lane.
+    private mutating func start(
+        after backOff: Lifecycle.BackOff, _ id: SchedulerID, place: Int, _ turn: inout Turn
+    ) {
+        switch (place, schedulers[id.index].postponed(backOff, at: turn.now)) {
+        case (0, nil): wantStart(id, &turn)
+        case (0, let later?): schedulers[id.index].enter(.backingOff(later))
+        case (_, nil): spawn(id, lane: place - 1, &turn)
+        case (_, let later?):
+            schedulers[id.index].lanes[place - 1].lifecycle = .backingOff(later)
+        }
     }
 }
 
@@ -265,6 +291,24 @@ extension Scheduler {
         else { return nil }
         return .init(
             until: now.monotonic + Limits.surveyInterval, reason: backOff.reason,
-            isSpacing: backOff.isSpacing)
+            isSpacing: backOff.isSpacing, wasDueAt: backOff.dueAt)
+    }
+
+    /// Until when a start waits: for the least distance to the last one, and for others whose turn comes first.
+    func spacing(at now: Instant) -> Instant? {
+        if let lastSpawn, lastSpawn + Limits.spawnSpacing > now {
+            return lastSpawn + Limits.spawnSpacing
+        }
+        let dueAt = dueAt(at: now)
+        let isBehind = lanes.contains { lane in
+            guard case .backingOff(let other) = lane.lifecycle else { return false }
+            return other.until <= now && other.dueAt < dueAt
+        }
+        return isBehind ? now : nil
+    }
+
+    /// Since when the start that is wanted now has been due.
+    func dueAt(at now: Instant) -> Instant {
+        if case .backingOff(let backOff) = lifecycle { backOff.dueAt } else { now }
     }
 }

@@ -74,6 +74,11 @@ enum Lifecycle: Equatable, Sendable {
         let reason: String
         /// Only the least distance between two spawns is waited for; nothing has failed.
         var isSpacing = false
+        /// When it became due, where it had to wait for others since; nil: it does so at `until`.
+        var wasDueAt: Instant?
+
+        /// Who became due first starts first.
+        var dueAt: Instant { wasDueAt ?? until }
     }
 
     /// The run of this state, where it has one.

@@ -238,10 +238,11 @@ struct Scheduler: Sendable {
     /// Asks for the program to be started, or backs off to keep the least distance between two spawns.
     mutating func spawn(_ turn: inout Turn) {
         let now = turn.now.monotonic
-        if let lastSpawn, lastSpawn + Limits.spawnSpacing > now {
+        if let until = spacing(at: now) {
             let reason = "at most one start in \(Limits.spawnSpacing)"
-            let until = lastSpawn + Limits.spawnSpacing
-            enter(.backingOff(.init(until: until, reason: reason, isSpacing: true)))
+            enter(
+                .backingOff(
+                    .init(until: until, reason: reason, isSpacing: true, wasDueAt: dueAt(at: now))))
             return
         }
         let run = Run(

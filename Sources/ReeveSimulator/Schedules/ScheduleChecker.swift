@@ -543,8 +543,8 @@ struct ScheduleChecker: Checker {
             }
             let over = max(forgotten, survivedLast[index] ?? .zero)
             let delay = ScheduleChecker.delay(settings, before: execution.attempt + 1)
-            // Between any two starts lies the least distance, and all attempts of the others may come first.
-            let others = (accounts[index].open.count - 1) * (settings.maxRetries + 1)
+            // Between any two starts lies the least distance, and each of the others may come first once.
+            let others = accounts[index].open.count - 1
             let most =
                 delay + .milliseconds(500) + .milliseconds(100) * Int64(others)
                 + scenario.delivery.slack

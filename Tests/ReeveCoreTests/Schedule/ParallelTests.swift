@@ -243,6 +243,62 @@ import Testing
         #expect(words == "started, pid 1002")
     }
 
+    /// The occurrences whose attempts begin, in their order; each attempt fails at once.
+    private func failing(_ world: inout World, turns: Int) -> [WallTime] {
+        var begun: [WallTime] = []
+        for _ in 0..<turns {
+            for case .spawn(let run, _) in world.advance() {
+                if let execution = world.supervisor.execution(of: run) {
+                    begun.append(execution.scheduledAt)
+                }
+                world.send(.exited(run, .exited(code: 1), leftovers: []))
+            }
+        }
+        return begun
+    }
+
+    @Test func `starts come in the order in which they became due, and nobody waits for ever`() {
+        var world = World.booted([
+            parallel(3) {
+                $0.maxRetries = 4
+                $0.retryDelay = .zero
+            }
+        ])
+        let id = world.id("job")
+        for number in 1...3 as ClosedRange<UInt64> {
+            world.request(number, .runNow(id, force: false))
+            world.pass(.milliseconds(100))
+        }
+        let occurrences = world.status("job").runs.compactMap(\.scheduledAt)
+        #expect(occurrences.count == 3)
+        for run in runs(world) { world.send(.exited(run, .exited(code: 1), leftovers: [])) }
+        let began = world.now.monotonic
+        let begun = failing(&world, turns: 12)
+        #expect(begun == [occurrences, occurrences, occurrences, occurrences].flatMap(\.self))
+        // One after the other, as close as may be.
+        #expect(world.now.monotonic - began == .milliseconds(1_200))
+        #expect(world.ledger.compactMap(\.outcome) == [.failed, .failed, .failed])
+        #expect(world.lifecycle("job") == .idle)
+    }
+
+    @Test func `an execution that is asked for waits for attempts that were due before it`() {
+        var world = World.booted([parallel(3) { $0.maxRetries = 1 }])
+        let id = world.id("job")
+        for number in 1...2 as ClosedRange<UInt64> {
+            world.request(number, .runNow(id, force: false))
+            world.pass(.milliseconds(100))
+        }
+        // Due in a second, and looked at too late. The first of them is the current one no more.
+        let occurrence = world.status("job").runs.first?.scheduledAt
+        world.send(.exited(runs(world)[0], .exited(code: 1), leftovers: []))
+        world.jump(to: world.now.monotonic + .milliseconds(1_050))
+        #expect(world.request(3, .runNow(id, force: false)).spawned == [])
+        #expect(failing(&world, turns: 1) == [occurrence])
+        #expect(world.untilDeadline == .milliseconds(100))
+        #expect(failing(&world, turns: 1).count == 1)
+        #expect(world.history.replies(to: 3).first?.outcomes.first?.result == .done)
+    }
+
     @Test func `other settings are in force when the last run under the old ones has ended`() {
         let before = parallel(3)
         var world = World.booted([before])
