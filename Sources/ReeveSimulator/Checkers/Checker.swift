@@ -203,9 +203,9 @@ extension Kernel {
         return specification(of: scheduler).successExitCodes.contains(code)
     }
 
-    /// What the run is ready by.
-    func rule(of run: RunTruth) -> Readiness.Rule {
-        run.keptRule ?? specification(of: run.scheduler).readiness.rule
+    /// What the run goes on under.
+    func specification(of run: RunTruth) -> SchedulerSpecification {
+        run.kept ?? specification(of: run.scheduler)
     }
 
     /// From when on the run counts as ready, if it lives so long.
@@ -213,7 +213,7 @@ extension Kernel {
         guard !run.failedToSpawn, let told = run.toldAt else { return nil }
         if run.checks.isSettled || run.checks.wasReadyAt != nil { return run.checks.wasReadyAt }
         let earliest = max(told, run.checks.judgedSince ?? told)
-        switch rule(of: run) {
+        switch specification(of: run).readiness.rule {
         case .spawn: return earliest
         case .uptime(let uptime): return max(earliest, told + uptime)
         case .notify, .probe: return run.checks.signOfReadiness

@@ -22,7 +22,7 @@ struct MemoryChecker: Checker {
         if case .shutdownRequested = event { isShuttingDown = true }
         guard case .sampled(let run, let reading) = event, let truth = kernel.run(run),
             case .resident(let bytes) = reading,
-            let threshold = kernel.specification(of: truth.scheduler).memory.threshold
+            let threshold = kernel.specification(of: truth).memory.threshold
         else { return nil }
         above[run] = bytes > threshold ? (above[run] ?? 0) + 1 : 0
         return nil
@@ -41,7 +41,7 @@ struct MemoryChecker: Checker {
         guard case .sampled(let run, let reading) = event, case .resident(let bytes) = reading,
             let truth = kernel.run(run), truth.isUp, !isShuttingDown
         else { return nil }
-        let memory = kernel.specification(of: truth.scheduler).memory
+        let memory = kernel.specification(of: truth).memory
         let label = kernel.label(run)
         if let limit = memory.hardLimit, bytes > limit, truth.stopBeganAt == nil {
             return "\(label) has \(bytes), above its hard limit, and is not killed"
@@ -49,7 +49,7 @@ struct MemoryChecker: Checker {
         // A cleanup comes first, and has its time.
         if let asked = truth.cleanupAskedAt,
             kernel.now - asked < Limits.cleanupSettleTime * 2
-                + kernel.specification(of: truth.scheduler).recovery.hookTimeout
+                + kernel.specification(of: truth).recovery.hookTimeout
                 + scenario.delivery.slack
         {
             return nil
@@ -68,7 +68,7 @@ struct MemoryChecker: Checker {
     /// Whether neither the cooldown nor the restart limit can stand against a recovery restart: not
     /// for a first run, and not where nothing ended lately.
     private func mayRecover(_ run: RunTruth, _ kernel: Kernel) -> Bool {
-        let restart = kernel.specification(of: run.scheduler).restart
+        let restart = kernel.specification(of: run).restart
         guard scenario.specification.supervisor.autoRecovery, restart.maxRestarts != 0 else {
             return false
         }
@@ -79,7 +79,7 @@ struct MemoryChecker: Checker {
         for status in view.schedulers { isStopping[status.id] = status.health == .stopping }
         guard !isShuttingDown else { return nil }
         for run in kernel.openRuns where run.isUp && run.stopBeganAt == nil {
-            let specification = kernel.specification(of: run.scheduler)
+            let specification = kernel.specification(of: run)
             guard let told = run.toldAt else { continue }
             let slack = scenario.delivery.slack
             if specification.memory.isWatched {

@@ -346,7 +346,8 @@ final class Shell {
         }
         kernel.runs[index].checks.answered(
             command.hasPassed, settings, age: kernel.now - told,
-            isProbed: kernel.rule(of: kernel.runs[index]) == .probe, at: kernel.now)
+            isProbed: kernel.specification(of: kernel.runs[index]).readiness.rule == .probe,
+            at: kernel.now)
     }
 
     /// Takes down what the core is about to be told, as fact.
@@ -363,7 +364,7 @@ final class Shell {
         case .configurationLoaded(let specification): kernel.configure(specification)
         case .notified(let run, let notifications):
             guard let index = kernel.index(of: run) else { return }
-            let isAwaited = kernel.rule(of: kernel.runs[index]) == .notify
+            let isAwaited = kernel.specification(of: kernel.runs[index]).readiness.rule == .notify
             for notification in notifications {
                 if case .extendTimeout(let span) = notification,
                     let began = kernel.runs[index].stopBeganAt

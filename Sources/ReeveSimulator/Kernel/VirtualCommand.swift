@@ -103,9 +103,7 @@ extension Kernel {
             old.kind != new.kind || old.program != new.program
             || old.wantsNotifySocket != new.wantsNotifySocket
         for index in runs.indices where isOther && runs[index].scheduler == scheduler {
-            if runs[index].reapedAt == nil, runs[index].keptRule == nil {
-                runs[index].keptRule = old.readiness.rule
-            }
+            if runs[index].reapedAt == nil, runs[index].kept == nil { runs[index].kept = old }
         }
         guard
             isOtherReadiness || old.healthCheck != new.healthCheck
@@ -121,7 +119,7 @@ extension Kernel {
                 continue
             }
             runs[index].checks.forget()
-            if isOtherReadiness, runs[index].keptRule == nil {
+            if isOtherReadiness, runs[index].kept == nil {
                 runs[index].checks.judge(by: new.readiness.rule, at: now)
             }
         }

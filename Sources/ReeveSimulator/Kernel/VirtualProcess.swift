@@ -148,8 +148,8 @@ package struct RunTruth {
     var stopExtension = Duration.zero
     /// What its checks and its own words add up to.
     var checks = CheckTruth()
-    /// What it is ready by, where a configuration has changed that under it and it cannot go on under that one.
-    var keptRule: Readiness.Rule?
+    /// What it began with, where it cannot go on under what is configured by now.
+    var kept: SchedulerSpecification?
     var forgottenAt: Instant?
 
     /// Told of, not reaped, not given up as a survivor: what the core must take for running.
