@@ -197,6 +197,37 @@ import Testing
         }
     }
 
+    @Test func `settings that came while a run could not be ended are tried when it is gone`() {
+        let short = { (specification: inout SchedulerSpecification) in
+            specification.timeout = .seconds(2)
+            specification.stop.timeout = .seconds(1)
+            specification.restart.mode = .never
+        }
+        for old in [scheduled("job", .interval(.seconds(60)), { _ in }, short), task("job", short)]
+        {
+            for isEarlier in [false, true] {
+                var world = World.booted([old])
+                if old.kind == .scheduled { world.pass(.seconds(60)) }
+                let (run, leader) = (world.run(of: "job"), world.leader(of: "job"))
+                let new = daemon("job") {
+                    $0.restart.mode = .never
+                    $0.program.arguments = ["/bin/other"]
+                }
+                world.pass(.seconds(3))
+                if isEarlier { world.reload([new]) }
+                world.pass(.seconds(6))
+                world.send(.surveyed(run, alive: [leader], reached: nil))
+                world.pass(.seconds(10))
+                #expect(world.health("job") == .unhealthy)
+                if !isEarlier { world.reload([new]) }
+                let effects = world.send(.exited(run, .killed(.kill), leftovers: []))
+                #expect(effects.spawned == [world.id("job")])
+                world.pass(.seconds(1))
+                #expect(world.lifecycle("job") == .running && world.health("job") == .healthy)
+            }
+        }
+    }
+
     @Test func `a task that has done its work is not tried again, unless it is another kind`() {
         for (kind, count) in [(SchedulerSpecification.Kind.daemon, 1), (.task, 0)] {
             var world = World.booted([task("job")])

@@ -387,6 +387,7 @@ extension Scheduler {
             || new.healthCheckInterval != specification.healthCheckInterval || isOtherReadiness
         specification = new
         replacement = nil
+        if needsRestart { outdateSurvivors() }
         adoptSchedule(at: now)
         if isOtherCheck {
             endProbe(&turn)
@@ -395,6 +396,17 @@ extension Scheduler {
         }
         if isOtherReadiness { grantStart(at: now.monotonic) }
         adoptSampling(at: now.monotonic)
+    }
+
+    /// What could not be ended has been so under other settings.
+    private mutating func outdateSurvivors() {
+        forEachExecution { scheduler in
+            guard case .stopped(.survivors(var stop, let nextSurvey)) = scheduler.lifecycle else {
+                return
+            }
+            stop.isOutdated = true
+            scheduler.enter(.stopped(.survivors(stop, nextSurvey: nextSurvey)))
+        }
     }
 
     /// Whether memory is sampled may be another.

@@ -228,4 +228,6 @@ struct Stop: Equatable, Sendable {
     var killed: [ProcessDescription] = []
     /// What it executed has its outcome, although something of it is alive.
     var isConcluded = false
+    /// What it could not be ended under is no longer configured.
+    var isOutdated = false
 }

@@ -144,13 +144,7 @@ extension Scheduler {
         let decision = specification.restart.decide(
             verdict, n: restartsWithoutGoodTime + 1, restartsInWindow: inWindow, forced: forced,
             random: &random)
-        if isTriedAnew(after: decision) {
-            resetFailures(reason: "its configuration changed", &turn)
-            restartWindow.clear()
-            enter(.stopped(downReason))
-            startReason = "its configuration changed"
-            return .startNow
-        }
+        if isTriedAnew(after: decision) { return tryAnew(&turn) }
         switch decision {
         case .complete:
             enter(.completed)
@@ -184,6 +178,15 @@ extension Scheduler {
         case .giveUp, .giveUpAndExit: true
         case .complete: specification.kind != .task || replacement.kind != .task
         }
+    }
+
+    /// Other settings get another chance, whatever was before.
+    mutating func tryAnew(_ turn: inout Turn) -> RestartOutcome {
+        resetFailures(reason: "its configuration changed", &turn)
+        restartWindow.clear()
+        enter(.stopped(downReason))
+        startReason = "its configuration changed"
+        return .startNow
     }
 
     private mutating func scheduleRestart(

@@ -356,6 +356,7 @@ extension Scheduler {
     mutating func concluded(_ stop: Stop, _ turn: inout Turn) -> RestartOutcome {
         let now = turn.now.monotonic
         if schedule != nil { return finishedExecution(stop, &turn) }
+        if isTriedAnew(after: stop) { return tryAnew(&turn) }
         switch stop.cause {
         case .shutdown:
             enter(.stopped(.shutdown))
@@ -387,6 +388,19 @@ extension Scheduler {
             return follow(Verdict(kind: .failure, meaning: meaning), &turn)
         case .leftovers(let verdict):
             return follow(verdict, &turn)
+        }
+    }
+
+    /// Whether the run could not be ended until its settings were others, and none but its own end was to follow.
+    private func isTriedAnew(after stop: Stop) -> Bool {
+        guard stop.isOutdated, desired == .up else { return false }
+        switch stop.cause {
+        case .shutdown, .byOperator, .replaced, .reconfigured, .dependencyLost, .dependencyBack:
+            return false
+        case .recovery, .memoryHardLimit, .timeout, .notReady, .watchdog: return true
+        case .leftovers(let verdict):
+            // A task that is done has done what it was for.
+            return verdict.kind != .success || specification.kind != .task || stop.isConcluded
         }
     }
 
@@ -432,6 +446,7 @@ extension Scheduler {
             concludeSurvived(stop, &turn)
             stop.isConcluded = true
         }
+        stop.isOutdated = replacement != nil
         let nextSurvey = turn.now.monotonic + Limits.survivorSurveyInterval
         enter(.stopped(.survivors(stop, nextSurvey: nextSurvey)))
     }
