@@ -43,7 +43,7 @@ struct HealthChecker: Checker {
         if !kernel.pendingChecks(of: scheduler).isEmpty {
             return "\(kernel.name(scheduler)) is asked for its health twice at once"
         }
-        let specification = kernel.specification(of: scheduler)
+        let specification = kernel.specification(of: run)
         guard run.checks.readyAt != nil || specification.readiness.rule == .probe else {
             return "\(kernel.name(scheduler)) is asked for its health before it is ready"
         }
@@ -52,7 +52,7 @@ struct HealthChecker: Checker {
 
     private func check(_ record: Record, _ kernel: Kernel) -> String? {
         guard let id = record.run, let run = kernel.run(id) else { return nil }
-        let specification = kernel.specification(of: run.scheduler)
+        let specification = kernel.specification(of: run)
         let label = kernel.label(id)
         switch record.fact {
         case .becameReady:
@@ -108,7 +108,7 @@ struct HealthChecker: Checker {
     private func judge(
         _ status: SchedulerStatus, _ run: RunTruth, _ kernel: Kernel
     ) -> String? {
-        let specification = kernel.specification(of: run.scheduler)
+        let specification = kernel.specification(of: run)
         let label = kernel.label(run.id)
         if specification.healthCheck != nil, let checks = status.checks,
             status.lifecycle == .running

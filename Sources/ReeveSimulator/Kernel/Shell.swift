@@ -340,14 +340,13 @@ final class Shell {
             !command.isStale, let index = command.run.flatMap({ kernel.index(of: $0) }),
             kernel.runs[index].isUp, kernel.runs[index].stopBeganAt == nil
         else { return }
-        let specification = kernel.specification(of: kernel.runs[index].scheduler)
+        let specification = kernel.specification(of: kernel.runs[index])
         guard let settings = specification.healthCheck, let told = kernel.runs[index].toldAt else {
             return
         }
         kernel.runs[index].checks.answered(
             command.hasPassed, settings, age: kernel.now - told,
-            isProbed: kernel.specification(of: kernel.runs[index]).readiness.rule == .probe,
-            at: kernel.now)
+            isProbed: specification.readiness.rule == .probe, at: kernel.now)
     }
 
     /// Takes down what the core is about to be told, as fact.

@@ -111,17 +111,17 @@ extension Kernel {
         else { return }
         for index in openCommands
         where commands[index].isHealthCheck && commands[index].scheduler == scheduler {
-            commands[index].isStale = true
+            let isKept = commands[index].run.flatMap { run($0) }?.kept != nil
+            commands[index].isStale = commands[index].isStale || !isKept
         }
         for index in runs.indices where runs[index].scheduler == scheduler {
             guard runs[index].reapedAt == nil, !runs[index].failedToSpawn else {
                 if isOtherReadiness { runs[index].checks.settle(readyAt: readyAt(runs[index])) }
                 continue
             }
+            guard runs[index].kept == nil else { continue }
             runs[index].checks.forget()
-            if isOtherReadiness, runs[index].kept == nil {
-                runs[index].checks.judge(by: new.readiness.rule, at: now)
-            }
+            if isOtherReadiness { runs[index].checks.judge(by: new.readiness.rule, at: now) }
         }
     }
 
