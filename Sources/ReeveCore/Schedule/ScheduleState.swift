@@ -293,7 +293,9 @@ struct ScheduleState: Sendable {
         case .interval:
             // Elapsed time decides: by the clock its instants lie elsewhere now.
             guard let stretch = accounted else { return }
-            accounted = AccountedStretch(from: stretch.from + step, through: stretch.through + step)
+            remember(stretch)
+            let through = stretch.through + step
+            accounted = AccountedStretch(from: through, through: through)
         case .boot, .start, .unusable: break
         }
     }
@@ -354,8 +356,10 @@ struct ScheduleState: Sendable {
     }
 
     private func miss(_ nominal: DueOccurrences.Nominal, _ found: inout DueOccurrences) {
+        // An interval's instants may lie within what was dealt with, and are others.
         let isParted = found.spans.last.map { span in
-            earlier.contains { $0.through > span.last && $0.from < nominal.at }
+            timetable.isByClock
+                && earlier.contains { $0.through > span.last && $0.from < nominal.at }
         }
         if isParted ?? true {
             found.spans.append(PassedOccurrences(first: nominal.at, last: nominal.at, count: 0))
@@ -419,6 +423,8 @@ struct ScheduleState: Sendable {
             guard deadline <= now.monotonic else { return nil }
             // An instant is a key: one that a step of the clock would repeat is moved by the least.
             var at = now.wall(at: deadline)
+            let passes = earlier.count { $0.from <= at && at <= $0.through }
+            at = at + .nanoseconds(Int64(passes))
             if at == lastNominal { at = at + .nanoseconds(1) }
             return (.init(at: at, due: at, merged: 0), now.monotonic - deadline)
         }

@@ -91,6 +91,25 @@ import Testing
         #expect(world.untilDeadline == .seconds(1))
     }
 
+    @Test(arguments: [[-60], [-60, -60], [3_600, -3_760]])
+    func `a clock that goes back by a multiple of it makes no occurrence another's`(
+        steps: [Int64]
+    ) {
+        var world = World.booted([every(10)])
+        for step in [0] + steps {
+            setClock(of: &world, by: step)
+            for _ in 0..<8 {
+                world.pass(.seconds(10))
+                world.exit("job", code: 0)
+            }
+        }
+        let keys = world.ledger.filter { $0.outcome == .succeeded }.map(\.occurrence)
+        #expect(keys.count == 8 * (1 + steps.count))
+        #expect(Set(keys.map(\.nanoseconds)).count == keys.count)
+        // By less than anybody sees.
+        #expect(keys.allSatisfy { $0.nanoseconds % 1_000_000_000 < 10 })
+    }
+
     @Test(arguments: [Int64(86_400), -86_400, -15, 15])
     func `a clock that is set makes nothing due`(seconds: Int64) {
         var world = World.booted([every(10)])
