@@ -129,7 +129,8 @@ struct LivenessChecker: Checker {
         // What ran as another kind is no reason.
         let changedAt = kernel.kindChangedAt[scheduler] ?? .zero
         let last = kernel.lastRun(of: scheduler).flatMap { $0.askedAt >= changedAt ? $0 : nil }
-        if let last, last.isUp || last.isLaunching { return true }
+        // What has been asked for and is not answered is on its way.
+        if let last, last.isUp || (last.toldAt == nil && !last.failedToSpawn) { return true }
         if !kernel.upRuns(of: scheduler).isEmpty { return true }
         if kernel.isScheduled(scheduler),
             let status = view.schedulers.first(where: { $0.id == scheduler })
@@ -146,9 +147,7 @@ struct LivenessChecker: Checker {
         let specification = kernel.specification(of: scheduler)
         // Where everything may be so late, one that behaves misses its watchdog now and then.
         if let watchdog = specification.notify.watchdog, watchdog < scenario.delivery.slack,
-            let lifecycle = view.schedulers.first(where: { $0.id == scheduler })?.lifecycle,
-            // Its next start has an instant, or has been asked for and is not answered.
-            lifecycle == .backingOff || lifecycle == .starting
+            view.schedulers.first(where: { $0.id == scheduler })?.lifecycle == .backingOff
         {
             return true
         }
