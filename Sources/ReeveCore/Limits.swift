@@ -42,7 +42,7 @@ package enum Limits {
     package static let stretchesMax = 8
     /// Places of schedulers that are gone which wait for these to come back, and how long each does at least: an
     /// answer about one may be on its way that long.
-    package static let emptyPlacesMax = 64
+    package static let emptyPlacesMax = 256
     package static let emptyPlaceRest = Duration.minutes(1)
     /// How long a dependency's failure has to be over before its alert ends.
     package static let alertCalm = Duration.seconds(30)

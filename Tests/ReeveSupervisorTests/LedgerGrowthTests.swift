@@ -79,7 +79,14 @@ private func settle(_ ledger: Ledger, at now: Moment) throws {
         let gone = try #require(SchedulerName("gone"))
         ledger.append(.wish(gone, .stopped, at: Samples.moment(0).wall), at: Samples.moment(0))
         ledger.append(.entry(try Samples.ended("gone", 0)), at: Samples.moment(0))
-        ledger.forget(gone)
+        // It is remembered for as long as there is room, and whoever is back is.
+        let others = try (1...LedgerIndex.departedMax).map {
+            try #require(SchedulerName("job-\($0)"))
+        }
+        ledger.forget(gone) { _ in false }
+        for name in others.dropLast() { ledger.forget(name) { _ in false } }
+        #expect(ledger.entries(of: gone, last: 9).count == 1)
+        ledger.forget(try #require(others.last)) { $0 == others[0] }
         #expect(ledger.entries(of: gone, last: 9) == [] && ledger.index.wishes.isEmpty)
         var second = 1
         while !ledger.isCompacting {

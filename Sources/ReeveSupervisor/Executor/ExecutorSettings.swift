@@ -63,6 +63,6 @@ extension Executor {
         control.forget(scheduler, name)
         output.forget(scheduler)
         failures.forget(name, at: now)
-        ledger?.forget(name)
+        ledger?.forget(name) { core.supervisor.scheduler(named: $0.text) != nil }
     }
 }

@@ -71,6 +71,9 @@ final class Ledger {
     private var missing: Int64 = 0
     private var retryAt: Instant?
 
+    /// Who went for good, the first of them at the front.
+    private var departed = Deque<SchedulerName>()
+
     private var compaction: LedgerCompaction?
     /// No compaction before the file has this length: an earlier one failed.
     private var compactedFrom = Ledger.compactedFromBytes
@@ -100,12 +103,19 @@ final class Ledger {
         isDirectoryDirty = opened.isNew
     }
 
-    /// Nothing of this scheduler is needed any more: the next compaction leaves it out.
-    func forget(_ name: SchedulerName) { index.forget(name) }
+    /// This scheduler is gone for good. Of those before it whose place is needed nothing is kept any more, unless
+    /// they are back: the next compaction leaves them out.
+    func forget(_ name: SchedulerName, unless isBack: (SchedulerName) -> Bool) {
+        departed.append(name)
+        guard departed.count > LedgerIndex.departedMax, let first = departed.popFirst() else {
+            return
+        }
+        if !isBack(first), !departed.contains(first) { index.forget(first) }
+    }
 
-    /// The same for those of earlier configurations, but for the last few.
+    /// At the start: the same for those of earlier configurations.
     func forgetOthers(than names: Set<SchedulerName>) {
-        index.forgetOthers(than: names, keeping: Limits.emptyPlacesMax)
+        index.forgetOthers(than: names, keeping: LedgerIndex.departedMax)
     }
 
     private func sync() -> BackgroundSync? {

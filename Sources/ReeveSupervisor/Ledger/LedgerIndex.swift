@@ -18,6 +18,8 @@ struct LedgerIndex {
     static let recentInAllMax = 32_768
     /// Schedulers that are remembered, those of earlier configurations included.
     static let namesMax = 16_384
+    /// Of those, what is kept of who is gone for good: it would be missed where they come back, and is little.
+    static let departedMax = 4_096
     /// Starts without an end that are remembered of one scheduler.
     static let unfinishedMax = 256
     private static let gapsMax = 16
