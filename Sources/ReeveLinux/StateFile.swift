@@ -27,8 +27,10 @@ package enum StateFile {
         try FileFacts(file).size
     }
 
-    /// The inode number of a file or directory, which stays for as long as it has a name; nil where there is none.
-    package static func inode(of path: String) -> UInt64? { FileFacts(path)?.inode }
+    /// The numbers of a file or directory and of its device, which stay for as long as both do; nil where there is none.
+    package static func place(of path: String) -> (inode: UInt64, device: UInt64)? {
+        FileFacts(path).map { ($0.inode, $0.device) }
+    }
 
     /// Whether there is anything of this name.
     package static func exists(_ path: String) -> Bool { FileFacts(path) != nil }

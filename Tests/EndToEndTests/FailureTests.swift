@@ -109,7 +109,7 @@ extension Reeve {
             try FileManager.default.moveItem(atPath: kept, toPath: kept + ".before")
             try FileManager.default.createSymbolicLink(
                 atPath: kept, withDestinationPath: "../away")
-            async let why = reeve.command("why", "web", "--timeout", "30s", within: 40)
+            async let why = reeve.command("why", "web", within: 40)
             try await eventually("a reader waits for the disk") {
                 Processes.children(of: reeve.pid).contains { $0.name == "reeve-reader" }
             }

@@ -12,6 +12,7 @@ import Testing
 final class Elsewhere {
     private var begun: [(pid: PID, work: ReaderRole.Work, input: SharedDescriptor)] = []
     private var started: Int32 = 0
+    private(set) var ended = 0
     /// Throws this instead.
     var failure: SpawnFailure?
     private(set) lazy var discards = Discards { [unowned self] (work, input) throws(SpawnFailure) in
@@ -24,16 +25,24 @@ final class Elsewhere {
 
     var works: [ReaderRole.Work] { begun.map(\.work) }
 
-    /// The oldest of them does its work and ends.
-    func endOne(at now: Moment = Clock.now()) throws {
+    /// The oldest of them does its work and ends; or dies before it has.
+    func endOne(at now: Moment = Clock.now(), isKilled: Bool = false) throws {
         let (pid, work, input) = try #require(begun.first)
         begun.removeFirst()
+        defer { ended += 1 }
         // Without room for descriptors the kernel closes them, as it would at the end of a process.
         var byte: UInt8 = 0
+        if isKilled {
+            #expect(discards.ended(pid, .signalled(.kill, coreDumped: false), at: now))
+            return
+        }
+        if work == .close {
+            while unsafe recv(input.descriptor.number, &byte, 1, Int32(MSG_DONTWAIT)) >= 0 {}
+        }
         if work == .discard {
             #expect(unsafe recv(input.descriptor.number, &byte, 1, Int32(MSG_DONTWAIT)) >= 0)
         }
-        #expect(discards.ended(pid, at: now))
+        #expect(discards.ended(pid, .exited(code: 0), at: now))
     }
 }
 
@@ -349,6 +358,20 @@ private final class NotifyBench {
                 "it wants descriptors to be kept (FDSTORE=1): reeve keeps none",
                 "descriptors that it sends along with messages are closed",
             ])
+    }
+
+    @Test func `a message that a reader has not taken is told once`() throws {
+        let bench = try NotifyBench()
+        try Mark().send("READY=1", to: bench)
+        try Mark().send("READY=1", to: bench)
+        for isKilled in [true, true, false] {
+            let told = try bench.turn()
+            #expect(told == (isKilled && bench.elsewhere.ended == 0 ? [.ready] : []))
+            bench.sockets.endTurn(at: Clock.now())
+            try bench.elsewhere.endOne(isKilled: isKilled)
+        }
+        // The same words once more, from another message.
+        #expect(try bench.turn() == [.ready])
     }
 
     @Test func `of messages with descriptors a few are read in a second`() throws {

@@ -133,18 +133,34 @@ private final class Home {
 
     @Test func `an id is sixteen hexadecimal digits, and where they were written`() {
         #expect(StateIdentifier.text(of: 0xAB) == "00000000000000ab")
+        let place = StateIdentifier.Place(inode: 17, device: 3, boot: "b/1")
         let table: [(String, StateIdentifier?)] = [
-            ("00000000000000ab 17\n", StateIdentifier(id: 0xAB, inode: 17)),
-            ("00000000000000ab\n", StateIdentifier(id: 0xAB, inode: nil)),
-            ("00000000000000ab", StateIdentifier(id: 0xAB, inode: nil)),
+            ("00000000000000ab 17 3 b/1\n", StateIdentifier(id: 0xAB, place: place)),
+            ("00000000000000ab\n", StateIdentifier(id: 0xAB, place: nil)),
+            ("00000000000000ab", StateIdentifier(id: 0xAB, place: nil)),
             ("ab\n", nil), ("-0000000000000ab\n", nil), ("", nil), ("00000000000000ab \n", nil),
-            ("00000000000000ab x\n", nil), ("00000000000000ab 1 2\n", nil),
+            ("00000000000000ab x 3 b\n", nil), ("00000000000000ab 1 2\n", nil),
+            ("00000000000000ab 1 2 3 4\n", nil),
         ]
         for (text, expected) in table {
             #expect(StateIdentifier(Array(text.utf8)) == expected, "\(text)")
         }
-        let both = StateIdentifier(id: 1, inode: 2)
-        #expect(StateIdentifier(both.contents) == both)
+        for boot in ["b/1", ""] {
+            let both = StateIdentifier(
+                id: 1, place: StateIdentifier.Place(inode: 17, device: 3, boot: boot))
+            #expect(StateIdentifier(both.contents) == both)
+        }
+    }
+
+    @Test func `within one boot a directory is told by its device, too`() {
+        func place(_ inode: UInt64, _ device: UInt64, _ boot: String) -> StateIdentifier.Place {
+            StateIdentifier.Place(inode: inode, device: device, boot: boot)
+        }
+        let earlier = place(2, 7, "a")
+        #expect(place(2, 7, "a").isThat(of: earlier))
+        #expect(!place(2, 8, "a").isThat(of: earlier))
+        #expect(place(2, 8, "b").isThat(of: earlier))
+        #expect(!place(3, 7, "b").isThat(of: earlier))
     }
 
     @Test func `a copy of a state directory is another one`() throws {
@@ -152,21 +168,25 @@ private final class Home {
         let (first, second) = (scratch.file("first"), scratch.file("second"))
         try PrivateDirectory.ensure(first)
         try PrivateDirectory.ensure(second)
-        let made = try StateIdentifier.readOrCreate(in: first) { 0xA }
-        let read = try StateIdentifier.readOrCreate(in: first) { 0xB }
-        #expect(made.id == 0xA && made.origin == .made && read.id == 0xA && read.origin == .read)
+        func take(_ directory: String, else id: UInt64) throws -> (UInt64, StateIdentifier.Origin) {
+            let found = try StateIdentifier.readOrCreate(in: directory, boot: "b") { id }
+            return (found.id, found.origin)
+        }
+        #expect(try take(first, else: 0xA) == (0xA, .made))
+        #expect(try take(first, else: 0xB) == (0xA, .read))
         let file = try FileDescriptor.openForReading(first + "/id")
-        var bytes = [UInt8](repeating: 0, count: 64)
+        var bytes = [UInt8](repeating: 0, count: 256)
         let count = try file.read(into: &bytes) ?? 0
-        try SmallFile.replace(second + "/id", contents: Array(bytes.prefix(count)))
-        let copied = try StateIdentifier.readOrCreate(in: second) { 0xC }
-        #expect(copied.id == 0xC && copied.origin == .replaced)
-        let again = try StateIdentifier.readOrCreate(in: second) { 0xD }
-        #expect(again.id == 0xC && again.origin == .read)
-        // One of an earlier version does not say where it was written.
-        try SmallFile.replace(second + "/id", contents: Array("00000000000000ee\n".utf8))
-        let old = try StateIdentifier.readOrCreate(in: second) { 0xF }
-        #expect(old.id == 0xEE && old.origin == .read)
+        let contents = Array(bytes.prefix(count))
+        try SmallFile.replace(second + "/id", contents: contents)
+        #expect(try take(second, else: 0xC) == (0xC, .replaced))
+        #expect(try take(second, else: 0xD) == (0xC, .read))
+        // One of an earlier version does not say where it was written, and does from here on.
+        try SmallFile.replace(first + "/id", contents: Array("00000000000000ee\n".utf8))
+        #expect(try take(first, else: 0xF) == (0xEE, .read))
+        let again = try FileDescriptor.openForReading(first + "/id")
+        let length = try again.read(into: &bytes) ?? 0
+        #expect(StateIdentifier(Array(bytes.prefix(length)))?.place != nil)
         for path in [first, second] { StateFile.remove(path + "/id") }
     }
 

@@ -77,8 +77,9 @@ import Testing
                 return reaped != nil
             }
             #expect(reaped?.status == .signalled(.kill, coreDumped: false))
-            #expect(discards.ended(pid, at: later) && discards.nextDeadline == nil)
-            #expect(!discards.ended(pid, at: later))
+            let status = ExitStatus.signalled(.kill, coreDumped: false)
+            #expect(discards.ended(pid, status, at: later) && discards.nextDeadline == nil)
+            #expect(!discards.ended(pid, status, at: later))
         }
     }
 
@@ -126,5 +127,33 @@ import Testing
                 "nothing", "/kept/1: what is kept there is damaged",
                 "the process that reads /kept/2 ended by SIGKILL",
             ])
+    }
+
+    @Test func `where disks do not answer a bounded number of readers is left`()
+        throws
+    {
+        var started: Int32 = 0
+        let reader = BundleReader { (_, _) throws(SpawnFailure) in
+            started += 1
+            return ProcessIdentity(pid: PID(1_000_000_000 + started), startTime: 1)
+        }
+        var now = Clock.now()
+        var words: [String] = []
+        reader.onEnd = { reading in
+            if case .failed(let why)? = reading.outcome { words.append(why) }
+        }
+        for number in 0..<20 {
+            reader.begin(BundleReading(path: "/kept/\(number)", run: nil), at: now)
+        }
+        // Nobody reaps them.
+        for _ in 0..<20 {
+            guard let due = reader.nextDeadline else { break }
+            now = Moment(monotonic: due, wall: now.wall)
+            reader.timePassed(at: now)
+        }
+        reader.begin(BundleReading(path: "/kept/late", run: nil), at: now)
+        #expect(started >= Int32(BundleReader.stuckMax) && started <= 12)
+        #expect(words.count == 21 && words.last?.contains("is not read") == true, "\(words)")
+        #expect(reader.ended(PID(1_000_000_001), .signalled(.kill, coreDumped: false), at: now))
     }
 }

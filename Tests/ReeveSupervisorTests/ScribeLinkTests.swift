@@ -96,6 +96,7 @@ import Testing
             name: name(text), program: Program(arguments: ["/bin/true"]))
         specification.log.destination = .file
         specification.log.file = "/log/\(text)"
+        link.forget(SchedulerID(place))
         link.adopt(specification, of: SchedulerID(place))
     }
 

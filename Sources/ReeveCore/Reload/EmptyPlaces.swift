@@ -54,6 +54,7 @@ extension Supervisor {
         let former = schedulers[id.index].specification.name
         turn.effects.append(.forgetScheduler(id, former))
         idsByName[former.text] = nil
+        otherWishes[former.text] = nil
         bootsSeen.remove(id)
         schedulers[id.index] = scheduler(id)
         views[id.index] = schedulers[id.index].view

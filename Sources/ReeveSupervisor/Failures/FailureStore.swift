@@ -182,7 +182,9 @@ final class FailureStore: BundleSource {
 
     /// Of a scheduler that is long gone nothing is kept any more.
     func forget(_ name: SchedulerName, at now: Moment) {
-        guard files.remove(name.text) != nil else { return }
+        waiting.removeAll { $0.report.scheduler == name }
+        let isUnderWay = underWay?.report.scheduler == name
+        guard files.remove(name.text) != nil || isUnderWay else { return }
         departed.append(name)
         if dueAt == nil, underWay == nil, !isRemoving {
             dueAt = now.monotonic + FailureStore.delay

@@ -47,6 +47,9 @@ final class NotifySockets {
         var heldUntil: Instant?
         /// Its next message carries descriptors, has been read and is being taken.
         var isDiscarding = false
+        /// That message, until it is known to be gone: a reader that died before it had taken it leaves it there, and it
+        /// is not told twice.
+        var told: [UInt8]?
         var complaints: Complaints = []
 
         init(
@@ -175,8 +178,8 @@ final class NotifySockets {
     func endTurn(at now: Moment) {
         for token in barriers {
             guard let entry = entry(token) else { continue }
-            discards.takeNext(of: entry.shared, at: now) { [weak self] now in
-                self?.discarded(token, at: now)
+            discards.takeNext(of: entry.shared, at: now) { [weak self] isDone, _ in
+                self?.discarded(token, isDone: isDone)
             }
         }
         barriers.removeAll()
@@ -190,9 +193,10 @@ final class NotifySockets {
         return entries[slot]
     }
 
-    private func discarded(_ token: Token, at now: Moment) {
+    private func discarded(_ token: Token, isDone: Bool) {
         guard let entry = entry(token) else { return }
         entry.isDiscarding = false
+        if isDone { entry.told = nil }
         if entry.heldUntil == nil { watch(entry, .readable) }
     }
 
@@ -227,6 +231,11 @@ final class NotifySockets {
                     entry.isDiscarding = true
                     watch(entry, [])
                     barriers.append(entry.token)
+                    let bytes = Array(buffer.prefix(message.length))
+                    if entry.told == bytes { break }
+                    entry.told = bytes
+                } else {
+                    entry.told = nil
                 }
                 let notifications = take(message, entry)
                 if !notifications.isEmpty { events.append(.notified(entry.run, notifications)) }

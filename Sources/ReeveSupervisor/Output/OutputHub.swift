@@ -141,8 +141,12 @@ package final class OutputHub {
 
     /// Another scheduler has this place from here on.
     func forget(_ scheduler: SchedulerID) {
+        // What its last runs left running is heard no more.
+        for capture in captures.all where capture.scheduler == scheduler { close(capture) }
+        (keptRuns[scheduler], paused[scheduler]) = (nil, nil)
         if specification(of: scheduler) != nil { schedulers[scheduler.index] = nil }
         tails.forget(scheduler)
+        scribe?.forget(scheduler)
     }
 
     private func specification(of scheduler: SchedulerID) -> SchedulerSpecification? {
@@ -232,7 +236,7 @@ package final class OutputHub {
     package var nextDeadline: Instant? {
         [
             timedEarliest, stdout.nextDeadline, stderr.nextDeadline, scribe?.nextDeadline,
-            patienceEnd,
+            paused.keys.compactMap { scribe?.patienceEnd(of: $0) }.min(),
         ]
         .compactMap(\.self).min()
     }
@@ -484,10 +488,6 @@ package final class OutputHub {
             // It only takes the place of what was asked before, which needs nothing.
             try? epoll.modify(capture.descriptor, token: capture.token, interest: .readable)
         }
-    }
-
-    private var patienceEnd: Instant? {
-        paused.keys.compactMap { scribe?.patienceEnd(of: $0) }.min()
     }
 
     private func endPauses(at now: Moment) {

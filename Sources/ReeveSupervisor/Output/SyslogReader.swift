@@ -122,7 +122,7 @@ final class SyslogReader {
         let shared = SharedDescriptor(try socket.descriptor.duplicate())
         isDiscarding = true
         watch([])
-        discards.takeNext(of: shared, at: now) { [weak self] _ in
+        discards.takeNext(of: shared, at: now) { [weak self] _, _ in
             guard let self else { return }
             isDiscarding = false
             if heldUntil == nil { watch(.readable) }

@@ -33,8 +33,12 @@ package final class BundleReading: Equatable {
 /// Reads bundles, a few at a time.
 final class BundleReader {
     static let atOnceMax = 4
-    /// How long a disk has to answer.
-    static let timeout = Duration.seconds(10)
+    /// Those that SIGKILL did not end: beyond that nothing is read until one does.
+    static let stuckMax = 8
+    /// Readings that wait for their turn.
+    static let waitingMax = 64
+    /// How long a disk has to answer: less than whoever asks waits.
+    static let timeout = Duration.seconds(3)
     /// How long the process may then take to die: where its disk is gone, SIGKILL waits for it too.
     private static let killTimeout = Duration.seconds(1)
 
@@ -64,6 +68,7 @@ final class BundleReader {
     private let start: Starter
     private var waiting = Deque<BundleReading>()
     private var running: [Running] = []
+    private var stuck: Set<PID> = []
     /// Called when one is over.
     var onEnd: ((BundleReading) -> Void)?
 
@@ -73,11 +78,17 @@ final class BundleReader {
 
     /// Begins a reading, now or when others are over. Where no process can be made it has an outcome at once.
     func begin(_ reading: BundleReading, at now: Moment) {
+        guard waiting.count < BundleReader.waitingMax, stuck.count < BundleReader.stuckMax else {
+            return refuse(reading)
+        }
         waiting.append(reading)
         startWaiting(at: now.monotonic)
     }
 
     private func startWaiting(at now: Instant) {
+        while stuck.count >= BundleReader.stuckMax, let reading = waiting.popFirst() {
+            refuse(reading)
+        }
         while running.count < BundleReader.atOnceMax, let reading = waiting.popFirst() {
             do {
                 let output = try Memfd.empty(name: "reeve-bundle")
@@ -92,6 +103,11 @@ final class BundleReader {
                     .failed(words: "the process that reads it could not be started: \(words)"))
             }
         }
+    }
+
+    private func refuse(_ reading: BundleReading) {
+        let words = "\(reading.path) is not read: earlier questions have no answer yet"
+        end(reading, .failed(words: words))
     }
 
     private func end(_ reading: BundleReading, _ outcome: BundleReading.Outcome) {
@@ -113,6 +129,7 @@ final class BundleReader {
                 continue
             }
             running.removeAll { $0 === late }
+            stuck.insert(late.pid)
             end(late.reading, .failed(words: BundleReader.silence(late.reading)))
         }
         startWaiting(at: now.monotonic)
@@ -124,6 +141,7 @@ final class BundleReader {
 
     /// A helper process was reaped. Returns whether it was one of these.
     func ended(_ pid: PID, _ status: ExitStatus, at now: Moment) -> Bool {
+        if stuck.remove(pid) != nil { return true }
         guard let index = running.firstIndex(where: { $0.pid == pid }) else { return false }
         let over = running.remove(at: index)
         end(over.reading, outcome(of: over, status))

@@ -41,12 +41,12 @@ final class Discards {
         let work: ReaderRole.Work
         let socket: SharedDescriptor
         /// Called when it is done.
-        let then: ((Moment) -> Void)?
+        let then: ((_ isDone: Bool, Moment) -> Void)?
     }
 
     private struct Running {
         let pid: PID
-        let then: ((Moment) -> Void)?
+        let then: ((_ isDone: Bool, Moment) -> Void)?
         var deadline: Instant?
         var isKilled = false
     }
@@ -61,9 +61,11 @@ final class Discards {
         self.start = start
     }
 
-    /// Takes the next datagram of a socket. `then`, which comes in a later turn, is told when it is gone.
+    /// Takes the next datagram of a socket. `then`, which comes in a later turn, is told whether it is gone; where not,
+    /// it may be.
     func takeNext(
-        of socket: SharedDescriptor, at now: Moment, then: @escaping (Moment) -> Void
+        of socket: SharedDescriptor, at now: Moment,
+        then: @escaping (_ isDone: Bool, Moment) -> Void
     ) {
         add(Item(work: .discard, socket: socket, then: then), at: now)
     }
@@ -122,9 +124,9 @@ final class Discards {
     }
 
     /// A helper process was reaped. Returns whether it was one of these.
-    func ended(_ pid: PID, at now: Moment) -> Bool {
+    func ended(_ pid: PID, _ status: ExitStatus, at now: Moment) -> Bool {
         guard let index = running.firstIndex(where: { $0.pid == pid }) else { return false }
-        running.remove(at: index).then?(now)
+        running.remove(at: index).then?(status == .exited(code: 0), now)
         if retryAt == nil { startWaiting(at: now.monotonic) }
         return true
     }

@@ -18,7 +18,8 @@ package enum ReaderRole {
     enum Work: Equatable {
         /// Takes the next datagram of the socket that is its standard input, with the descriptors that came along.
         case discard
-        /// Ends at once: its standard input is what is to be closed.
+        /// Takes all datagrams that are left in the socket that is its standard input: whoever closes that last then
+        /// closes nothing with it.
         case close
         /// Writes what is kept of a failed run to standard output. `run`: nil is the newest.
         case bundle(path: String, run: String?)
@@ -50,7 +51,10 @@ package enum ReaderRole {
         do throws(Errno) {
             switch work {
             case .discard: try Datagrams.discard(FileDescriptor(owning: 0))
-            case .close: break
+            case .close:
+                let socket = FileDescriptor(owning: 0)
+                // EAGAIN: there are no more.
+                while (try? Datagrams.discard(socket)) != nil {}
             case .bundle(let path, let run): return try tellBundle(path, run)
             }
             return 0

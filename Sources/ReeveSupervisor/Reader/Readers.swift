@@ -33,7 +33,7 @@ final class Readers {
 
     /// A helper process was reaped. Returns whether it was one of these.
     func ended(_ pid: PID, _ status: ExitStatus, at now: Moment) -> Bool {
-        discards.ended(pid, at: now) || bundles.ended(pid, status, at: now)
+        discards.ended(pid, status, at: now) || bundles.ended(pid, status, at: now)
     }
 }
 

@@ -237,13 +237,14 @@ struct StateDirectory: ~Copyable {
                 "state directory \(path) belongs to another supervisor (\(holder))",
                 errno: .tryAgain)
         case .taken(let lock):
-            let (id, origin) = try StateIdentifier.readOrCreate(in: path, random: random)
+            let (id, origin) = try StateIdentifier.readOrCreate(
+                in: path, boot: Host.boot(ProcFS()), random: random)
             notices.append(.info("state directory \(path)"))
             if origin == .replaced {
                 notices.append(
-                    .info(
-                        "state directory \(path): it is a copy of another one and gets an id of its own; "
-                            + "what runs for that one is left alone"))
+                    .warning(
+                        "state directory \(path): it is a copy of another one, or was moved, and gets an id of "
+                            + "its own; what runs for that one is left alone"))
             }
             lock.note(in: path, &notices)
             return StateDirectory(origin: id, path: path, isNew: origin != .read, lock: lock)
@@ -277,12 +278,26 @@ extension FileLock {
     }
 }
 
-/// The file `id` of a state directory: 16 hexadecimal digits, a blank, the inode number of the directory, and a line
-/// break. A copy of the directory is another one by that: with the id of the first it would end what runs for it.
+/// The file `id` of a state directory: 16 hexadecimal digits, then where they were written (the directory's inode and
+/// device number, and the boot), with a blank before each, and a line break. A copy of the directory is another one by
+/// that: with the id of the first it would end what runs for it. The device is compared within one boot only: after it
+/// the same disk may have another number.
 struct StateIdentifier: Equatable {
+    /// Where a directory is.
+    struct Place: Equatable {
+        var inode: UInt64
+        var device: UInt64
+        var boot: String
+
+        /// Whether a directory that is here now is the one that was there.
+        func isThat(of earlier: Place) -> Bool {
+            inode == earlier.inode && (device == earlier.device || boot != earlier.boot)
+        }
+    }
+
     var id: UInt64
-    /// nil: not known; then it is not compared.
-    var inode: UInt64?
+    /// nil: not known (an earlier version of reeve).
+    var place: Place?
 
     /// How the id of a directory came about.
     enum Origin {
@@ -293,18 +308,24 @@ struct StateIdentifier: Equatable {
 
     /// Reads the id, or makes a new one. The caller holds the directory's lock.
     static func readOrCreate(
-        in directory: String, random: () throws(Errno) -> UInt64
+        in directory: String, boot: String, random: () throws(Errno) -> UInt64
     ) throws(SystemFailure) -> (id: UInt64, origin: Origin) {
         let path = joined(directory, "id")
-        let inode = StateFile.inode(of: directory)
+        let place = StateFile.place(of: directory).map {
+            Place(inode: $0.inode, device: $0.device, boot: boot)
+        }
         var origin = Origin.made
         if let text = try read(path) {
-            guard let found = StateIdentifier(text) else {
+            guard var found = StateIdentifier(text) else {
                 throw SystemFailure(
                     "\(path): does not begin with 16 hexadecimal digits; remove it to get a new id",
                     errno: .invalid)
             }
-            guard let before = found.inode, let inode, before != inode else {
+            guard let before = found.place, let place, !place.isThat(of: before) else {
+                if let place, found.place != place {
+                    found.place = place
+                    try SmallFile.replace(path, contents: found.contents)
+                }
                 return (found.id, .read)
             }
             origin = .replaced
@@ -315,14 +336,14 @@ struct StateIdentifier: Equatable {
         } catch {
             throw SystemFailure("\(path): the kernel gives no random number", error)
         }
-        try SmallFile.replace(path, contents: StateIdentifier(id: id, inode: inode).contents)
+        try SmallFile.replace(path, contents: StateIdentifier(id: id, place: place).contents)
         return (id, origin)
     }
 
     private static func read(_ path: String) throws(SystemFailure) -> [UInt8]? {
         do {
             let file = try FileDescriptor.openForReading(path)
-            var buffer = [UInt8](repeating: 0, count: 64)
+            var buffer = [UInt8](repeating: 0, count: 256)
             let count = try file.read(into: &buffer) ?? 0
             return Array(buffer.prefix(count))
         } catch {
@@ -331,26 +352,28 @@ struct StateIdentifier: Equatable {
         }
     }
 
-    init(id: UInt64, inode: UInt64?) {
+    init(id: UInt64, place: Place?) {
         self.id = id
-        self.inode = inode
+        self.place = place
     }
 
     /// nil where the text is none that reeve writes.
     init?(_ bytes: [UInt8]) {
         let text = bytes.last == UInt8(ascii: "\n") ? bytes.dropLast() : bytes[...]
         let parts = text.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
-        guard let first = parts.first, first.count == 16, parts.count <= 2,
-            let id = UInt64(String(decoding: first, as: UTF8.self), radix: 16)
+            .map { String(decoding: $0, as: UTF8.self) }
+        guard let first = parts.first, first.utf8.count == 16, let id = UInt64(first, radix: 16)
         else { return nil }
-        self.init(id: id, inode: nil)
-        guard parts.count == 2 else { return }
-        guard let inode = UInt64(String(decoding: parts[1], as: UTF8.self)) else { return nil }
-        self.inode = inode
+        self.init(id: id, place: nil)
+        guard parts.count > 1 else { return }
+        guard parts.count == 4, let inode = UInt64(parts[1]), let device = UInt64(parts[2]) else {
+            return nil
+        }
+        place = Place(inode: inode, device: device, boot: parts[3])
     }
 
     var contents: [UInt8] {
-        let end = inode.map { " \($0)" } ?? ""
+        let end = place.map { " \($0.inode) \($0.device) \($0.boot)" } ?? ""
         return Array((StateIdentifier.text(of: id) + end + "\n").utf8)
     }
 

@@ -32,7 +32,7 @@ final class LogChannel {
 
     private(set) var queue = ByteQueue()
     /// Of the first byte that waits, over the life of the supervisor.
-    private(set) var position: UInt64 = 0
+    var position: UInt64 = 0
     /// Bytes that the scribe has and did not answer for; 0: none.
     private(set) var inFlight = 0
     /// The scribe that runs has not been told of the settings.
@@ -59,11 +59,6 @@ final class LogChannel {
         self.name = name
         self.settings = settings
         self.timestamps = timestamps
-    }
-
-    /// Counts on from where another one ends, of whose bytes any number may be written.
-    func follow(_ former: LogChannel) {
-        position = former.position + UInt64(former.queue.count)
     }
 
     // MARK: Lines

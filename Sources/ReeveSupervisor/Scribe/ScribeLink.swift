@@ -79,6 +79,8 @@ final class ScribeLink {
     private var mark: FileDescriptor?
     /// By scheduler.
     private var channels: [Int: LogChannel] = [:]
+    /// How far those had come that were forgotten: who has their number goes on from there.
+    private var positions: [Int: UInt64] = [:]
     /// Of those, what may have something to send; each once.
     private var waiting: [Int] = []
     /// Those with a failure.
@@ -122,7 +124,7 @@ final class ScribeLink {
                     + "its log-file")
             return
         }
-        if let channel = channels[scheduler.index], channel.name == specification.name {
+        if let channel = channels[scheduler.index] {
             channel.timestamps = specification.log.timestamps
             guard channel.settings != settings else { return }
             channel.settings = settings
@@ -131,19 +133,22 @@ final class ScribeLink {
         } else {
             let channel = LogChannel(
                 scheduler, specification.name, settings, timestamps: specification.log.timestamps)
-            if let former = channels[scheduler.index] { follow(former, channel) }
+            channel.position = positions.removeValue(forKey: scheduler.index) ?? 0
             channels[scheduler.index] = channel
         }
     }
 
-    /// Another scheduler has the place: what waited for the file of the one before is lost, if anything did. The
-    /// bytes of both are counted on.
-    private func follow(_ former: LogChannel, _ channel: LogChannel) {
+    /// Another scheduler has this place from here on: what waits for the file of the one before is lost, if anything
+    /// does, and the bytes of both are counted on.
+    func forget(_ scheduler: SchedulerID) {
+        guard let former = channels.removeValue(forKey: scheduler.index) else { return }
+        positions[scheduler.index] = former.position + UInt64(former.queue.count)
         total -= former.queue.count
-        channel.follow(former)
+        failing.removeAll { $0 == scheduler.index }
+        waiting.removeAll { $0 == scheduler.index }
+        // Its answer would be taken for one about the next file: that scribe has stood still for long anyway.
+        if former.inFlight > 0, case .running(let running) = connection { end(running) }
         if let words = former.giveUp(at: Clock.now().wall) { sentences.append(words) }
-        failing.removeAll { $0 == former.scheduler.index }
-        waiting.removeAll { $0 == former.scheduler.index }
     }
 
     private func settings(of specification: SchedulerSpecification) -> LogFileSettings? {
