@@ -187,6 +187,11 @@ private final class Home {
         let again = try FileDescriptor.openForReading(first + "/id")
         let length = try again.read(into: &bytes) ?? 0
         #expect(StateIdentifier(Array(bytes.prefix(length)))?.place != nil)
+        // Where that cannot be written, as on a full disk, the id counts all the same.
+        try SmallFile.replace(first + "/id", contents: Array("00000000000000dd\n".utf8))
+        try PrivateDirectory.ensure(first + "/id.new")
+        #expect(try take(first, else: 0xF) == (0xDD, .read))
+        #expect(unsafe rmdir(first + "/id.new") == 0)
         for path in [first, second] { StateFile.remove(path + "/id") }
     }
 

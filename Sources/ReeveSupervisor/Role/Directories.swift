@@ -324,7 +324,8 @@ struct StateIdentifier: Equatable {
             guard let before = found.place, let place, !place.isThat(of: before) else {
                 if let place, found.place != place {
                     found.place = place
-                    try SmallFile.replace(path, contents: found.contents)
+                    // ENOSPC, EROFS: the id is what it is, and where that was written is told at the next start.
+                    try? SmallFile.replace(path, contents: found.contents)
                 }
                 return (found.id, .read)
             }
