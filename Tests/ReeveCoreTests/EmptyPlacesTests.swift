@@ -117,4 +117,20 @@ extension World {
         #expect(!world.forgotten.contains { $0.text == "job-0" })
         #expect(world.supervisor.defects == 0)
     }
+
+    @Test func `what was wanted of one that is gone for good is forgotten, too`() throws {
+        var world = World([daemon("web")], wishes: [(try name("job-0"), .stopped)])
+        world.isObedient = true
+        world.boot()
+        world.pass(.seconds(2))
+        world.reload([daemon("web"), daemon("job-0")])
+        world.pass(.seconds(2))
+        world.reload([daemon("web")])
+        for number in 1...Limits.emptyPlacesMax { _ = world.passThrough("job-\(number)") }
+        world.pass(Limits.emptyPlaceRest)
+        world.reload([daemon("web"), daemon("late")])
+        #expect(world.forgotten == [try name("job-0")])
+        world.pass(.seconds(2))
+        #expect(world.supervisor.otherWishes["job-0"] == nil)
+    }
 }

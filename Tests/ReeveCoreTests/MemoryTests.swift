@@ -277,12 +277,7 @@ import Testing
     }
 
     @Test func `what a recovery brought is held to the threshold while it is not yet ready`() {
-        var world = pressed(
-            watched {
-                $0.readiness.rule = .notify
-                $0.notify.socket = .path
-                $0.readiness.startTimeout = .minutes(10)
-            })
+        var world = pressed(neverReady())
         world.sample("web", megabytes: 62)
         world.exit("web", .killed(.terminate))
         #expect(world.lifecycle("web") == .starting)
@@ -294,14 +289,17 @@ import Testing
         #expect(third.recordNames().prefix(2) == ["recovery-failed", "memory-above"])
     }
 
+    /// It is watched, and says nothing of itself for a long time.
+    private func neverReady() -> SchedulerSpecification {
+        watched {
+            $0.readiness.rule = .notify
+            $0.notify.socket = .path
+            $0.readiness.startTimeout = .minutes(10)
+        }
+    }
+
     @Test func `what an operator's recovery brought is held to the threshold, too`() {
-        var world = World.booted([
-            watched {
-                $0.readiness.rule = .notify
-                $0.notify.socket = .path
-                $0.readiness.startTimeout = .minutes(10)
-            }
-        ])
+        var world = World.booted([neverReady()])
         world.pass(.seconds(1))
         world.sample("web", megabytes: 60)
         world.request(1, .recover(world.id("web")))

@@ -115,6 +115,24 @@ import Testing
         #expect(bench.hub.nextDeadline == nil)
     }
 
+    @Test func `what is left of one that is gone for good is not heard as another's`() throws {
+        let bench = try HubBench(specification { $0.stop.leftovers = .keep })
+        let child = try bench.open(1)
+        child.print("heard\n")
+        try bench.turn { bench.stdout?.lines.count == 1 }
+        bench.hub.runEnded(child.run, at: Clock.now())
+        #expect(bench.hub.openPipes == 2)
+        bench.hub.forget(SchedulerID(0))
+        #expect(bench.hub.openPipes == 0)
+        // Another one has the place, and nothing of the pipes before is among the kept ones.
+        bench.hub.adopt(
+            specification { $0.stop.leftovers = .keep }.schedulers[0], of: SchedulerID(0))
+        let other = try bench.open(2)
+        bench.hub.runEnded(other.run, at: Clock.now())
+        #expect(bench.hub.openPipes == 2)
+        other.close()
+    }
+
     @Test func `kept leftovers keep their pipe, those of a bounded number of runs`() throws {
         let bench = try HubBench(specification { $0.stop.leftovers = .keep })
         var children: [Child] = []
