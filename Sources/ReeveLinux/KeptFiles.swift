@@ -101,8 +101,9 @@ package struct KeptFiles: Sendable {
     /// names of what is left; nothing is removed where the directory cannot be read.
     package func removeOthers(than names: Set<String>, keeping count: Int) -> [String] {
         guard let found = try? self.names(max: KeptFiles.namesMax) else { return [] }
-        let others = found.filter { !names.contains($0) }
-            .map { (name: $0, written: modified($0)) }
+        let unasked = found.filter { !names.contains($0) }
+        guard unasked.count > count else { return found }
+        let others = unasked.map { (name: $0, written: modified($0)) }
             .sorted { ($0.written, $0.name) < ($1.written, $1.name) }
         let removed = Set(others.dropLast(count).map(\.name))
         for name in removed { StateFile.remove(path(of: name)) }

@@ -53,7 +53,7 @@ final class Discards {
 
     private let start: Starter
     private var waiting = Deque<Item>()
-    /// In the order of their deadlines; those without one are stuck.
+    /// Those without a deadline are stuck.
     private var running: [Running] = []
     private var retryAt: Instant?
 

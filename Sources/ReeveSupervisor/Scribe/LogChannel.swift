@@ -32,7 +32,7 @@ final class LogChannel {
 
     private(set) var queue = ByteQueue()
     /// Of the first byte that waits, over the life of the supervisor.
-    var position: UInt64 = 0
+    private(set) var position: UInt64
     /// Bytes that the scribe has and did not answer for; 0: none.
     private(set) var inFlight = 0
     /// The scribe that runs has not been told of the settings.
@@ -53,8 +53,9 @@ final class LogChannel {
 
     init(
         _ scheduler: SchedulerID, _ name: SchedulerName, _ settings: LogFileSettings,
-        timestamps: Bool
+        timestamps: Bool, position: UInt64 = 0
     ) {
+        self.position = position
         self.scheduler = scheduler
         self.name = name
         self.settings = settings

@@ -131,10 +131,9 @@ final class ScribeLink {
             channel.isAnnounced = false
             channel.tryNow()
         } else {
-            let channel = LogChannel(
-                scheduler, specification.name, settings, timestamps: specification.log.timestamps)
-            channel.position = positions.removeValue(forKey: scheduler.index) ?? 0
-            channels[scheduler.index] = channel
+            channels[scheduler.index] = LogChannel(
+                scheduler, specification.name, settings, timestamps: specification.log.timestamps,
+                position: positions.removeValue(forKey: scheduler.index) ?? 0)
         }
     }
 
