@@ -403,11 +403,13 @@ private final class NotifyBench {
         empty.sockets.close(empty.run, at: Clock.now())
         #expect(empty.elsewhere.works == [])
         // One that is about to be taken may be there still.
-        let third = try NotifyBench(order: 3)
+        let third = try NotifyBench(isAbstract: true, order: 3)
         try Mark().send("READY=1", to: third)
         _ = try third.turn()
         third.sockets.endTurn(at: Clock.now())
         third.sockets.close(third.run, at: Clock.now())
+        // Nothing comes after it any more, although it is open as long as a reader has it.
+        #expect(!third.trySend(Array("READY=1".utf8)))
         #expect(third.elsewhere.works == [.discard, .close])
     }
 

@@ -145,10 +145,9 @@ final class NotifySockets {
         if let path = entry.path { UnixSocket.remove(path) }
         if entry.heldUntil != nil { held -= 1 }
         entries[slot] = nil
-        // ENOTCONN cannot be; what is left in it may carry descriptors.
-        if entry.isDiscarding || (try? Datagrams.close(entry.socket)) != false {
-            discards.close(entry.shared, at: now)
-        }
+        // ENOTCONN cannot be. What is left in it may carry descriptors, and nothing is to come after it.
+        let hasRest = (try? Datagrams.close(entry.socket)) != false
+        if hasRest || entry.isDiscarding { discards.close(entry.shared, at: now) }
         generations[slot] = Token.generation(after: generations[slot])
         free.append(slot)
     }

@@ -60,10 +60,9 @@ final class SyslogReader {
     /// Removes the socket: who sends from here on is refused, and need not wait.
     func close(at now: Moment) {
         epoll.remove(socket.descriptor)
+        let hasRest = (try? Datagrams.close(socket.descriptor)) != false
         // EMFILE: then what is left in it is closed here.
-        if isDiscarding || (try? Datagrams.close(socket.descriptor)) != false,
-            let rest = try? socket.descriptor.duplicate()
-        {
+        if hasRest || isDiscarding, let rest = try? socket.descriptor.duplicate() {
             discards.close(SharedDescriptor(rest), at: now)
         }
         UnixSocket.remove(path, ifStill: socket.identity)
